@@ -1,0 +1,127 @@
+"""The one configuration file of a platform, `moyai.toml` in its directory, and where things lie there.
+
+Passwords are not in it: they are sealed in `secrets.sealed`, under the key in `keys/kek`.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Literal
+from urllib.parse import quote
+
+import msgspec
+
+from moyai.base.secrets import SecretBox, SecretFile
+
+StorageMode = Literal["none", "external", "internal_shared", "internal_segregated"]
+"""データ管理方式 of a broker (guidebook 1.2.3)."""
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; the message names the setting."""
+
+
+class Platform(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who this platform is. `id` is lower-case ASCII and names cookies, keys and the log's origin."""
+
+    id: str
+    name_ja: str
+    name_en: str
+    prefecture_code: str = "37"
+
+
+class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where HTTP is served. `processes` is the number of `serve` processes on the one listening port."""
+
+    base_url: str
+    host: str = "127.0.0.1"
+    port: int = 8400
+    processes: int = 1
+    max_body_bytes: int = 1_048_576
+
+
+class DatabaseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where PostgreSQL answers. `host` is a directory for a Unix socket. `embedded` has `up` start the engine."""
+
+    host: str
+    port: int = 5432
+    name: str = "moyai_control"
+    embedded: bool = True
+    max_connections: int = 200
+    pool_size: int = 8
+    store_pool_size: int = 2
+    store_pools: int = 32
+
+
+class Brokers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """データ管理方式 of the two brokers (guidebook 1.2.3)."""
+
+    personal: StorageMode = "internal_segregated"
+    non_personal: StorageMode = "internal_shared"
+
+
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`moyai.toml`, checked. Unknown settings are refused by name."""
+
+    platform: Platform
+    server: Server
+    database: DatabaseSettings
+    brokers: Brokers = Brokers()
+
+
+class Home:
+    """A platform's directory: configuration, keys, logs, the embedded engine's data."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory.resolve()
+
+    @property
+    def config_file(self) -> Path:
+        return self.directory / "moyai.toml"
+
+    @property
+    def kek_file(self) -> Path:
+        return self.directory / "keys" / "kek"
+
+    @property
+    def logs(self) -> Path:
+        return self.directory / "logs"
+
+    @property
+    def run_file(self) -> Path:
+        return self.directory / "run.json"
+
+    @property
+    def engine(self) -> Path:
+        return self.directory / "postgres"
+
+    def config(self) -> Config:
+        """Read and check `moyai.toml`. Raises ConfigError with the path of the setting that is wrong."""
+        try:
+            return msgspec.convert(tomllib.loads(self.config_file.read_text(encoding="utf-8")), Config)
+        except FileNotFoundError as error:
+            raise ConfigError(
+                f"no platform at {self.directory}: {self.config_file.name} is missing"
+            ) from error
+        except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+            raise ConfigError(f"{self.config_file}: {error}") from error
+
+    def box(self) -> SecretBox:
+        return SecretBox.from_file(self.kek_file)
+
+    def secrets(self) -> SecretFile:
+        return SecretFile(self.directory / "secrets.sealed", self.box())
+
+    def dsn(self, role: str, database: str | None = None) -> str:
+        """A libpq URI for one of the platform's process roles, e.g. `moyai_serve`."""
+        settings = self.config().database
+        password = self.secrets().get_or_create(f"role:{role}")
+        return make_dsn(settings.host, settings.port, role, password, database or settings.name)
+
+
+def make_dsn(host: str, port: int, user: str, password: str, database: str) -> str:
+    return (
+        f"postgresql://{quote(user)}:{quote(password, safe='')}@/{quote(database)}"
+        f"?host={quote(host, safe='')}&port={port}"
+    )

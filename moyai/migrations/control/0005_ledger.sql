@@ -1,0 +1,79 @@
+-- The append-only record. `entry` holds what is public (a leaf: commitment, kind, time); `content` holds what the
+-- commitment opens to, and is the only part that erasure deletes. Nobody may update or delete an entry.
+create schema ledger;
+
+create table ledger.entry (
+    -- time-ordered; for an exchange it is made from the DPoP proof, so that the key itself refuses a replay
+    entry_id uuid primary key,
+    leaf     bytea not null,
+    -- the writing transaction: the integrator takes what no running transaction can still add to
+    xact     xid8 not null default pg_current_xact_id()
+);
+create index entry_xact on ledger.entry (xact);
+
+create table ledger.content (
+    -- 0: no resident (an act of the registry, a refusal whose subject is unknown)
+    resident_key bigint not null,
+    entry_id     uuid not null,
+    kind         smallint not null,
+    at           timestamptz not null,
+    salt         bytea not null,
+    -- the exact bytes that were committed to: canonical JSON
+    body         text not null,
+    primary key (resident_key, entry_id)
+);
+
+-- The order that the integrator gave: index, contiguous from 0.
+create table ledger.sequence (
+    index     bigint primary key,
+    entry_id  uuid not null unique,
+    leaf_hash bytea not null
+);
+
+-- Full 256-wide tiles of tree hashes and the current partial ones (C2SP tlog-tiles).
+create table ledger.tile (
+    level  smallint not null,
+    number bigint not null,
+    width  smallint not null,
+    hashes bytea not null,
+    primary key (level, number)
+);
+
+create table ledger.checkpoint (
+    size      bigint primary key,
+    root      bytea not null,
+    signed_at timestamptz not null default clock_timestamp(),
+    note      text not null
+);
+
+create table ledger.cosignature (
+    size       bigint not null references ledger.checkpoint,
+    witness_id text not null,
+    line       text not null,
+    signed_at  timestamptz not null default clock_timestamp(),
+    primary key (size, witness_id)
+);
+
+-- One exchange however often it is retried: the answer's digest, under the caller's Idempotency-Key.
+create table ledger.idempotency (
+    component_key  int not null,
+    key_hash       bytea not null,
+    request_hash   bytea not null,
+    entry_id       uuid not null,
+    resident_key   bigint not null,
+    answer_digest  bytea not null,
+    created_at     timestamptz not null default clock_timestamp(),
+    primary key (component_key, key_hash)
+);
+
+-- Counted by the integrator, so that no page ever counts the ledger itself.
+create table ledger.daily (
+    day                    date not null,
+    kind                   smallint not null,
+    provider_component_id  text not null default '',
+    consumer_component_id  text not null default '',
+    code                   text not null default '',
+    entries                bigint not null default 0,
+    items                  bigint not null default 0,
+    primary key (day, kind, provider_component_id, consumer_component_id, code)
+);

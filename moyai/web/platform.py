@@ -1,0 +1,33 @@
+"""What a `serve` process holds while it runs; handlers find it as `request.app.state.platform`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from moyai.base.config import Config, Home
+from moyai.base.db import Database
+from moyai.base.secrets import SecretBox
+
+
+@dataclass
+class Platform:
+    """Configuration, database access and keys of one process."""
+
+    home: Home
+    config: Config
+    control: Database
+    context: Database | None
+    box: SecretBox
+    stores: Any = None
+    hot: Any = None
+    extras: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    @property
+    def base_url(self) -> str:
+        return self.config.server.base_url
+
+    @property
+    def cookie_name(self) -> str:
+        """Cookies carry the instance, so that two platforms on one host name do not collide in a browser."""
+        return f"moyai_{self.config.platform.id}_{self.config.server.port}_session"

@@ -164,7 +164,8 @@ create table registry.witness (
 
 -- For the gate (consent/gate): everything about a link and both its ends that can close it, as it stands now.
 create view registry.link_standing as
-select l.link_key, l.link_id, l.service_key, l.dataset_key, l.purpose_key,
+select l.link_key, l.link_id, l.service_key, l.dataset_key, d.dataset_id, l.purpose_key,
+       p.component_id as provider_component_id, po.organization_id as provider_organization_id,
        l.provider_component_key, l.consumer_component_key, l.state as link_state,
        s.state as service_state, s.municipality_codes,
        greatest(s.required_ial, d.required_ial) as required_ial,

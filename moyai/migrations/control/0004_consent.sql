@@ -63,6 +63,8 @@ create table consent.state (
     act_id       uuid not null,
     since        timestamptz not null,
     expires_at   timestamptz,
+    -- the authentication level of the session that decided; the gate compares it with what the link requires
+    aal          smallint not null default 0,
     primary key (resident_key, link_key)
 ) partition by hash (resident_key);
 create table consent.state_0 partition of consent.state for values with (modulus 8, remainder 0);

@@ -7,18 +7,23 @@ create table store.item (
     dataset_id text not null,
     item_id    text not null,
     version    int not null default 1,
-    content    jsonb not null,
+    -- json, not jsonb: kept as the bytes that were sent, and handed on without being taken apart
+    content    json not null,
     observed_at timestamptz,
     created_at timestamptz not null default clock_timestamp(),
     updated_at timestamptz not null default clock_timestamp(),
     primary key (subject, dataset_id, item_id)
 );
 
--- One row per settled write, so that the sweeper can ask whether an intent reached the store.
+-- One row per write that reached this store, so that the sweeper can ask whether an intent got here. The sweeper
+-- writes a cancelled row for one that did not, so that it can no longer get here late.
 create table store.event (
     intent_id  uuid primary key,
     subject    uuid not null,
     dataset_id text not null,
-    items      int not null,
+    -- how many items the write added (negative: removed)
+    added      int not null,
+    cancelled  boolean not null default false,
     settled_at timestamptz not null default clock_timestamp()
 );
+create index event_settled on store.event (settled_at);

@@ -1,0 +1,135 @@
+"""Requests that wait at the same moment share one statement.
+
+A lane owns dedicated sessions. Whatever waits when a session is free goes into one statement; nothing is held
+back to wait for company, and nothing is cached: each question is asked of the database after it arrived.
+One bad question must not fail its neighbours: when a batch fails, its members run alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+import asyncpg
+
+from moyai.base.db import Connection, connect
+from moyai.base.errors import Problem
+
+Q = TypeVar("Q")
+A = TypeVar("A")
+
+Run = Callable[[Connection, Sequence[Q]], Awaitable[Sequence[A]]]
+
+# What a server says when it is going down or has lost us: worth a new session and one more try.
+_LOST = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+    ConnectionError,
+    OSError,
+    TimeoutError,
+)
+
+
+class Lane(Generic[Q, A]):
+    """Questions in, answers out, `width` statements at a time, at most `most` questions in one."""
+
+    def __init__(self, dsn: str, run: Run[Q, A], *, width: int = 1, most: int = 256, **settings: str) -> None:
+        self._dsn = dsn
+        self._run = run
+        self._most = most
+        self._settings = settings
+        self._waiting: deque[tuple[Q, asyncio.Future[A]]] = deque()
+        self._free: list[Connection | None] = [None] * width
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._scheduled = False
+
+    async def ask(self, question: Q) -> A:
+        """The answer to one question. Raises Problem("unavailable") when the database does not answer."""
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[A] = loop.create_future()
+        self._waiting.append((question, answer))
+        if not self._scheduled:
+            # call_soon, not now: tasks woken by the previous statement ask in the same turn of the loop
+            self._scheduled = True
+            loop.call_soon(self._dispatch)
+        return await answer
+
+    def _dispatch(self) -> None:
+        self._scheduled = False
+        while self._waiting and self._free:
+            batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._most))]
+            task = asyncio.create_task(self._serve(self._free.pop(), batch))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _serve(self, connection: Connection | None, batch: list[tuple[Q, asyncio.Future[A]]]) -> None:
+        try:
+            connection = await self._answer(connection, batch)
+        finally:
+            self._free.append(connection)
+            if self._waiting:
+                self._dispatch()
+
+    async def _answer(
+        self, connection: Connection | None, batch: list[tuple[Q, asyncio.Future[A]]]
+    ) -> Connection | None:
+        """Answer every member of the batch; the session to go on with, or None if it is lost."""
+        try:
+            if connection is None or connection.raw.is_closed():
+                connection = await connect(self._dsn, **self._settings)
+            answers = await self._run(connection, [question for question, _ in batch])
+        except _LOST as error:
+            await _discard(connection)
+            _fail(batch, Problem("unavailable", type(error).__name__))
+            return None
+        except Exception as error:
+            if len(batch) == 1:
+                _fail(batch, error)
+            else:
+                for member in batch:
+                    connection = await self._answer(connection, [member])
+            return connection
+        for (_, future), answer in zip(batch, answers, strict=True):
+            if not future.done():
+                future.set_result(answer)
+        return connection
+
+    async def close(self) -> None:
+        """Wait for what is under way, then end the sessions."""
+        if self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+        for connection in self._free:
+            await _discard(connection)
+        self._free = [None] * len(self._free)
+
+
+def _fail(batch: list[tuple[Q, asyncio.Future[A]]], error: BaseException) -> None:
+    for _, future in batch:
+        if not future.done():
+            future.set_exception(error)
+
+
+async def _discard(connection: Connection | None) -> None:
+    if connection is not None and not connection.raw.is_closed():
+        connection.raw.terminate()
+
+
+def int_array(values: Sequence[int]) -> str:
+    """Integers as a PostgreSQL array literal; parsing it in the server is cheaper than encoding a list here."""
+    return "{" + ",".join(map(str, values)) + "}"
+
+
+def safe_array(values: Sequence[str]) -> str:
+    """Strings as an array literal. ONLY for values already checked to be ids ([A-Za-z0-9._-] and the like)."""
+    return "{" + ",".join(values) + "}"
+
+
+def bytea_array(values: Sequence[bytes]) -> str:
+    return "{" + ",".join('"\\\\x' + value.hex() + '"' for value in values) + "}"
+
+

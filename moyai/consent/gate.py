@@ -1,0 +1,228 @@
+"""The gate: turns a question into a Permit, or raises Refused with the reason (guidebook 1.1.5, 3.2.5).
+
+What it knows, it reads from the primary at the moment of the question: the client, both organisations, the link,
+the service and its scope, the resident, the consent. Nothing of it is cached. Whatever is missing refuses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from moyai.base.db import Connection, Record
+from moyai.base.errors import Refused
+from moyai.consent import store_gate
+from moyai.consent.permit import Permit, gate_seal
+
+GIVEN, REFUSED, WITHDRAWN = 1, 2, 3
+"""`consent.state.state`"""
+
+_CONSENT_CODES = {None: "consent_missing", REFUSED: "consent_refused", WITHDRAWN: "consent_withdrawn"}
+
+
+class Question(msgspec.Struct, frozen=True):
+    """May this consumer have this dataset of this person, for this purpose?
+
+    `subject` is the consumer component's pairwise subject, a checked UUID string.
+    """
+
+    client_key: int
+    component_key: int
+    subject: str
+    dataset_key: int
+    purpose_key: int
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """The gate's answer to one question: permits and refusals, one per registered link.
+
+    `resident_key` is 0 when the subject is unknown. A question to which no link answers has one refusal.
+    """
+
+    resident_key: int
+    at: object
+    permits: list[Permit]
+    refusals: list[Refusal]
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """One closed link: the code, and the provider where there is a link at all."""
+
+    code: str
+    dataset_key: int
+    link_id: str | None = None
+    component_id: str | None = None
+    organization_id: str | None = None
+    extra: dict[str, object] | None = None
+
+    def raised(self) -> Refused:
+        return Refused(self.code, **(self.extra or {}))
+
+
+async def ask(conn: Connection, questions: Sequence[Question]) -> list[Verdict]:
+    """Answer all questions that wait, with one statement; each is judged after it arrived."""
+    rows = await store_gate.standing_of_links(
+        conn,
+        [q.client_key for q in questions],
+        [q.component_key for q in questions],
+        [q.subject for q in questions],
+        [q.dataset_key for q in questions],
+        [q.purpose_key for q in questions],
+    )
+    grouped: list[list[Record]] = [[] for _ in questions]
+    for row in rows:
+        grouped[row["n"] - 1].append(row)
+    return [await _verdict(conn, q, found) for q, found in zip(questions, grouped, strict=True)]
+
+
+async def _verdict(conn: Connection, question: Question, rows: list[Record]) -> Verdict:
+    permits: list[Permit] = []
+    refusals: list[Refusal] = []
+    for row in rows:
+        code = judge(row)
+        if code is None:
+            permits.append(_permit(row))
+            continue
+        if code == "link_missing":
+            code = await _why_no_link(conn, question)
+        refusals.append(_refusal(code, row, question.dataset_key))
+    return Verdict(rows[0]["resident_key"] or 0, rows[0]["at"], permits, refusals)
+
+
+def judge(row: Record) -> str | None:
+    """The rules, in the order in which they are told: None if the link is open, else the code of the first
+    that fails. Unknown or missing facts fail. (Guidebook 1.2.1 scope, 1.2.4 levels, 3.2.5 consent.)"""
+    if row["client_state"] != "active":
+        return "forbidden"
+    if row["organization_state"] != "certified":
+        return _organization_code(row["organization_state"])
+    if row["resident_key"] is None or row["tie_ended"]:
+        return "subject_unknown"
+    if row["resident_state"] != "active":
+        return "resident_inactive"
+    if row["link_key"] is None or row["link_state"] != "registered":
+        return "link_missing"
+    return _judge_link(row)
+
+
+def _judge_link(row: Record) -> str | None:
+    for state in (row["provider_state"], row["consumer_state"]):
+        if state != "certified":
+            return _organization_code(state)
+    if row["service_state"] != "certified":
+        return "service_not_certified"
+    if not row["in_scope"]:
+        return "outside_user_scope"
+    if row["consent_state"] != GIVEN:
+        return _CONSENT_CODES[row["consent_state"]]
+    if row["consent_expired"] is not False:
+        return "consent_expired"
+    if row["ial"] < row["required_ial"] or row["consent_aal"] < row["required_aal"]:
+        return "assurance_insufficient"
+    if row["provider_subject"] is None:
+        return "subject_unknown"
+    return None
+
+
+def _organization_code(state: str | None) -> str:
+    return "organization_suspended" if state == "suspended" else "organization_not_certified"
+
+
+async def _why_no_link(conn: Connection, question: Question) -> str:
+    other = await store_gate.consumer_has_other_purpose(conn, question.component_key, question.dataset_key)
+    return "purpose_not_registered" if other else "consumer_not_linked"
+
+
+def _refusal(code: str, row: Record, dataset_key: int) -> Refusal:
+    extra = None
+    if code == "assurance_insufficient":
+        extra = {
+            "required": {"ial": row["required_ial"], "aal": row["required_aal"]},
+            "actual": {"ial": row["ial"], "aal": row["consent_aal"]},
+        }
+    return Refusal(
+        code,
+        dataset_key,
+        row["link_id"],
+        row["provider_component_id"],
+        row["provider_organization_id"],
+        extra,
+    )
+
+
+def _permit(row: Record) -> Permit:
+    return Permit(
+        gate_seal(),
+        at=row["at"],
+        resident_key=row["resident_key"],
+        dataset_key=row["dataset_key"],
+        dataset_id=row["dataset_id"],
+        component_key=row["provider_component_key"],
+        component_id=row["provider_component_id"],
+        organization_key=row["provider_organization_key"],
+        organization_id=row["provider_organization_id"],
+        provider_subject=row["provider_subject"],
+        link_id=row["link_id"],
+    )
+
+
+async def permit_own(
+    conn: Connection,
+    *,
+    client_key: int,
+    component_key: int,
+    component_id: str,
+    organization_id: str,
+    subject: str,
+    dataset_key: int,
+    dataset_id: str,
+) -> Permit:
+    """May this component keep (store, read, delete) its own items of this dataset for this person?
+
+    Raises Refused: forbidden, organization_*, subject_unknown, resident_inactive, or provider_not_registered.
+    """
+    row = await store_gate.standing_of_provider(conn, client_key, component_key, subject, dataset_key)
+    code = _judge_own(row)
+    if code is not None or row is None:
+        raise Refused(code or "forbidden")
+    return Permit(
+        gate_seal(),
+        at=row["at"],
+        resident_key=row["resident_key"],
+        dataset_key=dataset_key,
+        dataset_id=dataset_id,
+        component_key=component_key,
+        component_id=component_id,
+        organization_key=row["organization_key"],
+        organization_id=organization_id,
+        provider_subject=subject,
+        link_id=None,
+    )
+
+
+def _judge_own(row: Record | None) -> str | None:
+    if row is None or row["client_state"] != "active":
+        return "forbidden"
+    if row["organization_state"] != "certified":
+        return _organization_code(row["organization_state"])
+    if row["resident_key"] is None or row["tie_ended"]:
+        return "subject_unknown"
+    if row["resident_state"] != "active":
+        return "resident_inactive"
+    if not row["provides"]:
+        return "provider_not_registered"
+    return None
+
+
+async def permit_shared(
+    conn: Connection, *, resident_key: int, link_keys: Sequence[int]
+) -> tuple[list[Permit], list[Refusal]]:
+    """What a relative may view: of the links the resident chose to share, those that are open for the resident.
+
+    The caller has checked that the sharing itself is in force; scope is judged on the resident who shares.
+    """
+    rows = await store_gate.standing_of_resident_links(conn, resident_key, link_keys)
+    permits = [_permit(row) for row in rows if judge(row) is None]
+    refusals = [_refusal(code, row, row["dataset_key"]) for row in rows if (code := judge(row)) is not None]
+    return permits, refusals

@@ -1,0 +1,63 @@
+"""Proof that the gate said yes. Functions that touch personal content take a Permit, never a bare id."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final, final
+
+_GATE_ONLY: Final = object()
+
+
+@final
+class Permit:
+    """One link, open for one resident, at one moment; only `moyai.consent.gate` can make one.
+
+    `provider_subject` is what the provider component (and so its store) knows the resident as; `link_id` is None
+    where a component works on its own items.
+    """
+
+    __slots__ = (
+        "at",
+        "component_id",
+        "component_key",
+        "dataset_id",
+        "dataset_key",
+        "link_id",
+        "organization_id",
+        "organization_key",
+        "provider_subject",
+        "resident_key",
+    )
+
+    def __init__(
+        self,
+        seal: object,
+        *,
+        at: datetime,
+        resident_key: int,
+        dataset_key: int,
+        dataset_id: str,
+        component_key: int,
+        component_id: str,
+        organization_key: int,
+        organization_id: str,
+        provider_subject: str,
+        link_id: str | None,
+    ) -> None:
+        if seal is not _GATE_ONLY:
+            raise TypeError("a Permit is made by moyai.consent.gate, and nowhere else")
+        self.at = at
+        self.resident_key = resident_key
+        self.dataset_key = dataset_key
+        self.dataset_id = dataset_id
+        self.component_key = component_key
+        self.component_id = component_id
+        self.organization_key = organization_key
+        self.organization_id = organization_id
+        self.provider_subject = provider_subject
+        self.link_id = link_id
+
+
+def gate_seal() -> object:
+    """For `moyai.consent.gate` alone (held by a house test)."""
+    return _GATE_ONLY

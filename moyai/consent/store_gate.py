@@ -1,0 +1,124 @@
+"""The gate's SQL: everything that can close a link, read from the primary in one statement for all who wait.
+
+Reads the views that `registry` and `identity` publish for the gate. The consent row comes by a lateral join with
+`offset 0`: otherwise the planner probes its index by resident alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from moyai.base.db import Connection, Record
+from moyai.base.lanes import int_array, safe_array
+
+
+async def standing_of_links(
+    conn: Connection,
+    client_keys: Sequence[int],
+    component_keys: Sequence[int],
+    subjects: Sequence[str],
+    dataset_keys: Sequence[int],
+    purpose_keys: Sequence[int],
+) -> list[Record]:
+    """Rows per question (`n`, from 1): one per registered link that answers it, or one with `link_key` null.
+
+    `subjects` must be checked UUIDs: they travel inside an array literal.
+    """
+    return await conn.fetch(
+        """
+        select q.n::int, clock_timestamp() as at,
+               c.client_state, c.organization_state,
+               s.resident_key, s.resident_state, s.ial,
+               s.ends_at <= clock_timestamp() as tie_ended,
+               l.link_key, l.link_id, l.link_state, l.service_state, l.provider_state, l.consumer_state,
+               s.municipality_code = any(l.municipality_codes) as in_scope,
+               l.required_ial, l.required_aal,
+               l.dataset_key, l.dataset_id,
+               l.provider_component_key, l.provider_component_id,
+               l.provider_organization_key, l.provider_organization_id,
+               k.state as consent_state, k.aal as consent_aal,
+               k.expires_at <= clock_timestamp() as consent_expired,
+               p.subject::text as provider_subject
+          from unnest($1::text::int[], $2::text::int[], $3::text::uuid[], $4::text::int[], $5::text::int[])
+               with ordinality as q(client_key, component_key, subject, dataset_key, purpose_key, n)
+          left join registry.client_standing c on c.client_key = q.client_key
+          left join lateral (
+               select * from identity.subject_standing i
+                where i.component_key = q.component_key and i.subject = q.subject offset 0) s on true
+          left join registry.link_standing l
+            on l.consumer_component_key = q.component_key
+           and l.dataset_key = q.dataset_key and l.purpose_key = q.purpose_key
+          left join lateral (
+               select * from consent.state k
+                where k.resident_key = s.resident_key and k.link_key = l.link_key offset 0) k on true
+          left join lateral (
+               select i.subject from identity.subject_standing i
+                where i.resident_key = s.resident_key and i.component_key = l.provider_component_key
+                  and i.ends_at is null offset 0) p on true
+        """,
+        int_array(client_keys),
+        int_array(component_keys),
+        safe_array(subjects),
+        int_array(dataset_keys),
+        int_array(purpose_keys),
+    )
+
+
+async def consumer_has_other_purpose(conn: Connection, component_key: int, dataset_key: int) -> bool:
+    """Whether the consumer is linked to the dataset at all, for whatever purpose."""
+    return await conn.fetchval(
+        """
+        select exists (select from registry.link_standing
+                        where consumer_component_key = $1 and dataset_key = $2 and link_state = 'registered')
+        """,
+        component_key,
+        dataset_key,
+    )
+
+
+async def standing_of_provider(
+    conn: Connection, client_key: int, component_key: int, subject: str, dataset_key: int
+) -> Record | None:
+    """What decides whether a component may keep items of a dataset for a person: its own standing and the tie."""
+    return await conn.fetchrow(
+        """
+        select clock_timestamp() as at, c.client_state, c.organization_state, c.organization_key,
+               s.resident_key, s.resident_state, s.ial, s.ends_at <= clock_timestamp() as tie_ended,
+               exists (select from registry.link_standing l
+                        where l.provider_component_key = $2 and l.dataset_key = $4
+                          and l.link_state = 'registered') as provides
+          from registry.client_standing c
+          left join identity.subject_standing s on s.component_key = $2 and s.subject = $3::text::uuid
+         where c.client_key = $1 and c.component_key = $2
+        """,
+        client_key,
+        component_key,
+        subject,
+        dataset_key,
+    )
+
+
+async def standing_of_resident_links(conn: Connection, resident_key: int, link_keys: Sequence[int]) -> list[Record]:
+    """The same facts as `standing_of_links`, asked for a resident and given links (sharing, scope of a service)."""
+    return await conn.fetch(
+        """
+        select clock_timestamp() as at, 'active' as client_state, 'certified' as organization_state,
+               r.resident_key, r.resident_state, r.ial, false as tie_ended,
+               l.link_key, l.link_id, l.link_state, l.service_state, l.provider_state, l.consumer_state,
+               r.municipality_code = any(l.municipality_codes) as in_scope,
+               l.required_ial, l.required_aal,
+               l.dataset_key, l.dataset_id,
+               l.provider_component_key, l.provider_component_id,
+               l.provider_organization_key, l.provider_organization_id,
+               k.state as consent_state, k.aal as consent_aal,
+               k.expires_at <= clock_timestamp() as consent_expired,
+               r.subject::text as provider_subject
+          from registry.link_standing l
+          join identity.subject_standing r
+            on r.component_key = l.provider_component_key and r.resident_key = $1 and r.ends_at is null
+          left join consent.state k on k.resident_key = $1 and k.link_key = l.link_key
+         where l.link_key = any($2::int[])
+        """,
+        resident_key,
+        list(link_keys),
+    )

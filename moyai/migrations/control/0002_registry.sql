@@ -12,11 +12,24 @@ create table registry.organization (
     municipality_codes text[] not null default '{}',
     contact            text not null default '',
     state              text not null default 'registered' check (state in ('registered', 'certified', 'suspended')),
+    -- who certified it against which published criteria; never somebody of the organisation itself (R-088)
     criteria_version   text,
+    reviewer           text,
+    reviewer_organization_id text,
     certified_at       timestamptz,
     suspended_at       timestamptz,
     suspension_reason  text,
     registered_at      timestamptz not null default clock_timestamp()
+);
+create unique index organization_operating on registry.organization (kind) where kind = 'operating_organization';
+
+-- 認定審査基準 (guidebook 5-1) and the audit schedule that terms may refer to (R-038). Published versions stay.
+create table registry.criteria_version (
+    criteria_version text primary key,
+    -- {"title": {"ja","en"}, "requirements": [{"ja","en"}], "audit_schedule": {"ja","en"}}
+    content          jsonb not null,
+    sha256           bytea not null,
+    published_at     timestamptz not null default clock_timestamp()
 );
 
 create table registry.component (
@@ -26,6 +39,7 @@ create table registry.component (
     name_ja          text not null,
     name_en          text not null,
     description_ja   text not null default '',
+    description_en   text not null default '',
     -- 'outsourced': run by a contractor of the municipality, who is not a provider (guidebook 1.2.1, 3-1)
     engagement       text not null default 'direct' check (engagement in ('direct', 'outsourced')),
     contractor       text,
@@ -44,7 +58,8 @@ create table registry.service (
     kind             text not null,
     -- サービス利用者の範囲 (guidebook 1.2.1): the municipalities whose residents may use it
     user_scope       text not null check (user_scope in ('municipality', 'prefecture')),
-    municipality_codes text[] not null,
+    -- 6-digit codes of municipalities; with scope 'prefecture' the 2-digit code of the prefecture
+    municipality_codes text[] not null check (cardinality(municipality_codes) > 0),
     required_ial     smallint not null check (required_ial between 1 and 3),
     required_aal     smallint not null check (required_aal between 1 and 3),
     level_reason     text,
@@ -71,6 +86,13 @@ create table registry.dataset (
     required_ial     smallint not null default 1,
     required_aal     smallint not null default 1,
     registered_at    timestamptz not null default clock_timestamp()
+);
+
+-- Which datasets a component generates: only these can be stored by it or linked from it.
+create table registry.component_dataset (
+    component_key int not null references registry.component,
+    dataset_key   int not null references registry.dataset,
+    primary key (component_key, dataset_key)
 );
 
 create table registry.purpose (

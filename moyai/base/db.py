@@ -46,6 +46,10 @@ class Connection:
         async with self.raw.transaction():
             yield
 
+    async def close(self) -> None:
+        """End the session. For dedicated connections only: a pool keeps its own."""
+        await self.raw.close()
+
 
 class Database(Protocol):
     """Where a room gets its connections from: a pool in production, one rolled-back session in tests."""

@@ -1,0 +1,255 @@
+"""The embedded PostgreSQL of a platform: made once, started and stopped by us, every login with SCRAM.
+
+The server's log may hold neither statements nor values: an error message of PostgreSQL quotes what it could not
+take, so only the server's own messages (LOG and above) are written, tersely.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from moyai.base import engine_place
+from moyai.base.config import Home
+from moyai.base.engine_place import EngineError
+from moyai.base.processes import die_with_parent, is_alive, processes_working_in
+
+ADMIN = "moyai_admin"
+"""The bootstrap superuser. Only `up` and `migrate` log in as it."""
+
+_HBA = """\
+# Every login proves its password (SCRAM), over the socket too. There is no other way in.
+local all all scram-sha-256
+host  all all 127.0.0.1/32 scram-sha-256
+host  all all ::1/128 scram-sha-256
+"""
+
+_ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
+
+_SETTINGS = {
+    "listen_addresses": "",
+    "unix_socket_permissions": "0700",
+    "password_encryption": "scram-sha-256",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    # Reads are mostly from memory, of few rows: plans should prefer indexes and skip compiling.
+    "random_page_cost": "1.1",
+    "jit": "off",
+    "join_collapse_limit": "12",
+    "max_wal_size": "2GB",
+    "checkpoint_timeout": "15min",
+    "wal_level": "replica",
+    "fsync": "on",
+    "synchronous_commit": "on",
+    # No statement, parameter, key value or context reaches the log.
+    "logging_collector": "off",
+    "log_min_messages": "log",
+    "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse",
+    "log_statement": "none",
+    "log_min_duration_statement": "-1",
+    "log_parameter_max_length": "0",
+    "log_parameter_max_length_on_error": "0",
+    "log_line_prefix": "%m [%p] ",
+}
+
+_FOR_TESTS = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "shared_buffers": "64MB",
+}
+
+
+def _memory_bytes() -> int:
+    installed = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    try:
+        return min(installed, int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    except (OSError, ValueError):
+        return installed
+
+
+class Engine:
+    """One PostgreSQL server for one platform. `durable=False` is for throw-away data in tests only."""
+
+    def __init__(self, home: Home, *, durable: bool = True) -> None:
+        self._home = home
+        self._database = home.config().database
+        self._durable = durable
+        engine_place.place(home)
+        self.data = home.engine.resolve() / "data"
+        self.socket = Path(self._database.host)
+        self.log_file = home.logs / "postgres.log"
+        self._account = engine_place.account(self.data)
+        self._binaries = engine_place.binaries(self._account)
+        self._server: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        return None if self._server is None else self._server.pid
+
+    def prepare(self) -> None:
+        """Make the data directory if there is none, and what a restart of the machine may have taken away."""
+        self._home.logs.mkdir(parents=True, exist_ok=True)
+        self._make_socket_directory()
+        if not (self.data / "PG_VERSION").exists():
+            self._initialise()
+        self._check_logins()
+
+    def _make_socket_directory(self) -> None:
+        if self.socket.exists() and self.socket.stat().st_uid not in (self._account.uid, os.geteuid()):
+            raise EngineError(f"{self.socket} belongs to somebody else; remove it or change database.host")
+        self._account.own(self.socket)
+
+    def _initialise(self) -> None:
+        # An interrupted first start leaves a directory that initdb would refuse; nothing of ours is in it yet.
+        partial = self.data.with_name("data.new")
+        shutil.rmtree(partial, ignore_errors=True)
+        self._account.own(partial)
+        password_file = partial.with_name("password")
+        self._write_password(password_file)
+        try:
+            self._run_initdb(partial, password_file)
+        finally:
+            password_file.unlink()
+        (partial / "pg_hba.conf").write_text(_HBA)
+        partial.rename(self.data)
+
+    def _write_password(self, path: Path) -> None:
+        path.unlink(missing_ok=True)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w") as file:
+            file.write(self._home.secrets().get_or_create(f"role:{ADMIN}"))
+        os.chown(path, self._account.uid, self._account.gid)
+
+    def _run_initdb(self, data: Path, password_file: Path) -> None:
+        # The built-in locale sorts by code point and does not change with the machine's C library.
+        command = [
+            *(str(self._binaries / "initdb"), "-D", str(data), "--username", ADMIN),
+            *("--auth=scram-sha-256", f"--pwfile={password_file}", "--data-checksums", "--encoding=UTF8"),
+            *("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
+            *(() if self._durable else ("--no-sync",)),
+        ]
+        done = subprocess.run(  # noqa: S603
+            command, capture_output=True, text=True, cwd="/", env=_ENVIRONMENT, **self._account.options()
+        )
+        if done.returncode != 0:
+            raise EngineError(f"PostgreSQL's data directory could not be made: {done.stderr.strip()}")
+
+    def _check_logins(self) -> None:
+        lines = (self.data / "pg_hba.conf").read_text().splitlines()
+        rules = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
+        if not all(re.search(r"\s(scram-sha-256|reject)\s*$", rule) for rule in rules):
+            raise EngineError(
+                f"{self.data}/pg_hba.conf lets somebody in without SCRAM; the engine does not start"
+            )
+
+    def command(self) -> list[str]:
+        settings = _SETTINGS | {
+            "unix_socket_directories": str(self.socket),
+            "port": str(self._database.port),
+            "max_connections": str(self._database.max_connections),
+            "shared_buffers": f"{min(512, _memory_bytes() // 8 // 1_048_576)}MB",
+        }
+        if not self._durable:
+            settings |= _FOR_TESTS
+        arguments = [argument for name, value in settings.items() for argument in ("-c", f"{name}={value}")]
+        return [str(self._binaries / "postgres"), "-D", str(self.data), *arguments]
+
+    def spawn(self) -> subprocess.Popen[bytes]:
+        """Start the server without waiting for it. It shuts down fast and cleanly if this process dies."""
+        self.clear_leftovers()
+        with self.log_file.open("ab") as log:
+            self._server = subprocess.Popen(  # noqa: S603
+                self.command(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd="/",
+                env=_ENVIRONMENT,
+                process_group=0,
+                preexec_fn=die_with_parent(signal.SIGINT),
+                **self._account.options(),
+            )
+        return self._server
+
+    def is_ready(self) -> bool:
+        """Whether the server that we started takes connections (it says so in its lock file, as for pg_ctl)."""
+        try:
+            lines = (self.data / "postmaster.pid").read_text().splitlines()
+        except OSError:
+            return False
+        return len(lines) > 7 and lines[7].strip() == "ready" and lines[0] == str(self.pid)
+
+    def start(self, timeout: float = 120) -> None:
+        """Make what is missing, start, and return once the server takes connections."""
+        self.prepare()
+        server = self.spawn()
+        until = time.monotonic() + timeout
+        while not self.is_ready():
+            if server.poll() is not None or time.monotonic() > until:
+                self.stop()
+                raise EngineError(f"PostgreSQL did not start; its log is {self.log_file}")
+            time.sleep(0.02)
+
+    def stop(self, timeout: float = 30) -> None:
+        """Shut down fast: sessions are ended, everything is written. After `timeout` seconds, at once."""
+        server = self._server
+        if server is None:
+            return
+        for stop_signal in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
+            if server.poll() is None:
+                server.send_signal(stop_signal)
+            try:
+                server.wait(timeout)
+                break
+            except subprocess.TimeoutExpired:
+                timeout = 5
+        self._server = None
+
+    def clear_leftovers(self) -> None:
+        """End what an earlier server of this data directory left behind, by its process ids.
+
+        A server that was killed leaves a lock file, and sessions that keep its memory until they notice; one
+        whose supervisor was killed may still be shutting down. Whoever calls this holds the platform's lock.
+        """
+        lock_file = self.data / "postmaster.pid"
+        for stop_signal, seconds in ((signal.SIGINT, 10), (signal.SIGQUIT, 3), (signal.SIGKILL, 3)):
+            if self._ended(stop_signal, seconds):
+                # A lock file names a process id that may by now be anybody's.
+                lock_file.unlink(missing_ok=True)
+                return
+        raise EngineError(f"another PostgreSQL works in {self.data} and does not end")
+
+    def _ended(self, stop_signal: signal.Signals, seconds: float) -> bool:
+        for pid in processes_working_in(self.data):
+            # SIGINT to a session only cancels its statement; without its server it has to be told to go.
+            told = (
+                signal.SIGTERM if stop_signal is signal.SIGINT and pid != self._lock_holder() else stop_signal
+            )
+            _send(pid, told)
+        until = time.monotonic() + seconds
+        while processes_working_in(self.data):
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.02)
+        return True
+
+    def _lock_holder(self) -> int | None:
+        try:
+            pid = int((self.data / "postmaster.pid").read_text().splitlines()[0])
+        except (OSError, ValueError, IndexError):
+            return None
+        return pid if is_alive(pid) else None
+
+
+def _send(pid: int, stop_signal: signal.Signals) -> None:
+    try:
+        os.kill(pid, stop_signal)
+    except ProcessLookupError:
+        return

@@ -1,0 +1,81 @@
+"""Roles and databases: who may log in to PostgreSQL, and what each may open.
+
+| role | may |
+|---|---|
+| `moyai_admin` | everything; used only to set up |
+| `moyai_owner` | own control database and city data, and change their schema |
+| `moyai_provision` | make an organisation's role and database, own the latter |
+| `moyai_serve`, `moyai_worker` | what `grants.sql` says, nothing else |
+| `store_ORGANISATION` | rows of its own organisation's store |
+
+No role is a member of another, and nobody connects to a database without a grant for it. Statements that name
+roles and databases cannot take parameters: PostgreSQL itself quotes the names (`format('%I')`).
+"""
+
+from __future__ import annotations
+
+from typing import LiteralString
+
+from moyai.base.config import Home
+from moyai.base.db import Connection, connect
+from moyai.base.engine import ADMIN
+from moyai.base.scram import verifier
+
+OWNER = "moyai_owner"
+PROVISION = "moyai_provision"
+SERVE = "moyai_serve"
+WORKER = "moyai_worker"
+PROCESS_ROLES = (OWNER, PROVISION, SERVE, WORKER)
+
+MAINTENANCE = "postgres"
+"""The database one connects to in order to make others."""
+
+
+def context_database(home: Home) -> str:
+    """The name of the database of city data that belongs to a platform's control database."""
+    return home.config().database.name.removesuffix("_control") + "_context"
+
+
+async def run(conn: Connection, template: LiteralString, *names: str) -> None:
+    """Run a statement whose `%1$I`, `%2$L` … PostgreSQL has filled in."""
+    await conn.raw.execute(
+        await conn.fetchval("select format($1, variadic $2::text[])", template, list(names))
+    )
+
+
+async def bootstrap(home: Home) -> None:
+    """Make or correct the process roles and the two shared databases, as the bootstrap superuser."""
+    conn = await connect(home.dsn(ADMIN, MAINTENANCE))
+    try:
+        for role in PROCESS_ROLES:
+            password = home.secrets().get_or_create(f"role:{role}")
+            await make_role(conn, role, password, creates=role == PROVISION)
+        for database in (home.config().database.name, context_database(home)):
+            await make_database(conn, database, OWNER)
+            for role in (SERVE, WORKER):
+                await run(conn, "grant connect on database %1$I to %2$I", database, role)
+        await _close_to_public(conn)
+    finally:
+        await conn.close()
+
+
+async def make_role(conn: Connection, role: str, password: str, *, creates: bool = False) -> None:
+    """Make a role, or set it to what it shall be: a login with this password, and no rights of its own."""
+    known = await conn.fetchval("select exists (select from pg_roles where rolname = $1)", role)
+    if not known:
+        await run(conn, "create role %1$I", role)
+    rights = "createdb createrole" if creates else "nocreatedb nocreaterole"
+    await run(conn, f"alter role %1$I login {rights} noinherit password %2$L", role, verifier(password))
+
+
+async def make_database(conn: Connection, database: str, owner: str) -> None:
+    """Make a database where it is missing, and close it to everybody who has no grant."""
+    if not await conn.fetchval("select exists (select from pg_database where datname = $1)", database):
+        await run(conn, "create database %1$I owner %2$I", database, owner)
+    await run(conn, "revoke all on database %1$I from public", database)
+
+
+async def _close_to_public(conn: Connection) -> None:
+    for database in (MAINTENANCE, "template1"):
+        await run(conn, "revoke all on database %1$I from public", database)
+    await run(conn, "grant connect on database %1$I to %2$I", MAINTENANCE, PROVISION)

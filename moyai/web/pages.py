@@ -1,0 +1,205 @@
+"""Pages: templates in two languages, forms that carry a session-bound token, security headers.
+
+Japanese is what everybody sees first; English is one click away and remembered in a cookie. (The browser's own
+Accept-Language is not asked: a borrowed or foreign browser must not turn a resident's page into English.)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, Literal, cast
+from urllib.parse import parse_qsl, urlsplit
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from starlette.datastructures import ImmutableMultiDict
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from moyai.base.errors import CODES, Problem
+from moyai.identity.model import Anonymous, Caller, ResidentCaller, StaffCaller
+from moyai.web import formats
+from moyai.web.operation import read_body
+from moyai.web.platform import Platform
+from moyai.web.static_files import static_url
+
+Language = Literal["ja", "en"]
+Form = ImmutableMultiDict[str, str]
+
+_YEAR_SECONDS = 365 * 24 * 3600
+
+
+@lru_cache
+def environment(language: Language) -> Environment:
+    """The templates of one language. `t("日本語", "English")` picks the language in place."""
+    made = Environment(
+        loader=PackageLoader("moyai.web"),
+        autoescape=select_autoescape(default_for_string=True, default=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+    def pick(ja: str, en: str) -> str:
+        return ja if language == "ja" else en
+
+    def text_of(thing: Any, field: str) -> str:
+        return str(getattr(thing, f"{field}_{language}"))
+
+    globals_: dict[str, Any] = {
+        "t": pick,
+        "lang": language,
+        "text_of": text_of,
+        "static": static_url,
+        "code_text": _code_texts(language),
+    }
+    cast("dict[str, Any]", made.globals).update(globals_)
+    made.filters.update(formats.filters(language))
+    return made
+
+
+def _code_texts(language: Language) -> Callable[[str], dict[str, str]]:
+    def texts(code: str) -> dict[str, str]:
+        known = CODES[code]
+        if language == "ja":
+            return {"text": known.ja, "next": known.next_ja}
+        return {"text": known.en, "next": known.next_en}
+
+    return texts
+
+
+def language_of(request: Request) -> Language:
+    """What `?lang=` asks, else what the cookie remembers, else Japanese."""
+    asked = request.query_params.get("lang") or request.cookies.get(_cookie(request, "lang"))
+    return "en" if asked == "en" else "ja"
+
+
+def _platform(request: Request) -> Platform:
+    return request.app.state.platform
+
+
+def _cookie(request: Request, purpose: str) -> str:
+    return _platform(request).cookie_name.removesuffix("session") + purpose
+
+
+def _form_secret(request: Request) -> str | None:
+    """What the token of a form is bound to: the session's cookie, or a cookie of its own before the login."""
+    return request.cookies.get(_platform(request).cookie_name) or request.cookies.get(
+        _cookie(request, "form")
+    )
+
+
+def _form_token(secret: str) -> str:
+    return hmac.new(secret.encode(), b"moyai-form-v1", hashlib.sha256).hexdigest()
+
+
+async def read_form(request: Request, caller: Caller) -> Form:  # noqa: ARG001 (the token is bound to the cookie)
+    """The fields of a form that this platform rendered for this browser.
+
+    Raises Problem: malformed_request (not a form), body_too_large, form_not_ours (token absent or of another
+    session).
+    """
+    kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    if kind != "application/x-www-form-urlencoded":
+        raise Problem("unsupported_media_type", "send application/x-www-form-urlencoded")
+    body = await read_body(request)
+    try:
+        fields = parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=500)
+    except ValueError as error:
+        raise Problem("malformed_request", "the body is not a form") from error
+    if any("\x00" in name or "\x00" in value for name, value in fields):
+        raise Problem("malformed_request", "a field holds a NUL character")
+    form = Form(fields)
+    secret = _form_secret(request)
+    if secret is None or not hmac.compare_digest(_form_token(secret).encode(), form.get("csrf", "").encode()):
+        raise Problem("form_not_ours")
+    return form
+
+
+def security_headers(form_targets: tuple[str, ...] = ()) -> dict[str, str]:
+    """Everything from this origin; `form_targets` are origins a submitted form may be redirected to."""
+    targets = " ".join(("'self'", *(_origin(url) for url in form_targets)))
+    return {
+        "Content-Security-Policy": (
+            "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self' data:; "
+            f"connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action {targets}"
+        ),
+        "Cache-Control": "no-store",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Referrer-Policy": "same-origin",
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+    }
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def render(
+    request: Request,
+    name: str,
+    caller: Caller,
+    *,
+    status: int = 200,
+    form_targets: tuple[str, ...] = (),
+    **context: Any,
+) -> HTMLResponse:
+    """A page. Templates find `caller`, `resident`, `staff`, `csrf`, `path`, `language_link`, `platform_name`.
+
+    `form_targets`: absolute URLs that a form of this page may lead to by redirection (the login page names the
+    service's redirect URI here; browsers apply `form-action` to redirects, too).
+    """
+    language = language_of(request)
+    secret = _form_secret(request)
+    fresh = secrets.token_urlsafe(24) if secret is None else None
+    platform = _platform(request).config.platform
+    text = (
+        environment(language)
+        .get_template(name)
+        .render(
+            caller=caller,
+            resident=caller if isinstance(caller, ResidentCaller) else None,
+            staff=caller if isinstance(caller, StaffCaller) else None,
+            csrf=_form_token(secret or fresh or ""),
+            path=request.url.path,
+            language_link=_language_link(request, language),
+            platform_name=platform.name_ja if language == "ja" else platform.name_en,
+            **context,
+        )
+    )
+    page = HTMLResponse(
+        text, status_code=status, headers={**security_headers(form_targets), "Content-Language": language}
+    )
+    if fresh is not None:
+        page.set_cookie(_cookie(request, "form"), fresh, httponly=True, samesite="lax", path="/")
+    if request.query_params.get("lang") in ("ja", "en"):
+        page.set_cookie(
+            _cookie(request, "lang"), language, max_age=_YEAR_SECONDS, httponly=True, samesite="lax", path="/"
+        )
+    return page
+
+
+def _language_link(request: Request, language: Language) -> str:
+    """This page in the other language. A page that answered a form has no address of its own: go home."""
+    if request.method != "GET":
+        return "/?lang=" + ("en" if language == "ja" else "ja")
+    url = request.url.include_query_params(lang="en" if language == "ja" else "ja")
+    return f"{url.path}?{url.query}"
+
+
+def problem_page(request: Request, problem: Problem, caller: Caller | None, correlation_id: str) -> Response:
+    """An error as a page: what is the case, what to do next, and the number to tell the operating organisation."""
+    return render(
+        request,
+        "problem.html",
+        caller or Anonymous(),
+        status=problem.status,
+        code=problem.code,
+        correlation_id=correlation_id,
+        extra=problem.extra,
+    )

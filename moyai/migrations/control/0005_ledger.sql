@@ -9,7 +9,7 @@ create table ledger.entry (
     -- the writing transaction: the integrator takes what no running transaction can still add to
     xact     xid8 not null default pg_current_xact_id()
 );
-create index entry_xact on ledger.entry (xact);
+create index entry_order on ledger.entry (xact, entry_id);
 
 create table ledger.content (
     -- 0: no resident (an act of the registry, a refusal whose subject is unknown)
@@ -20,14 +20,24 @@ create table ledger.content (
     salt         bytea not null,
     -- the exact bytes that were committed to: canonical JSON
     body         text not null,
-    primary key (resident_key, entry_id)
+    -- a resident's history is read newest first by OUR time: the time in an exchange's entry_id is the caller's
+    primary key (resident_key, at, entry_id)
 );
 
--- The order that the integrator gave: index, contiguous from 0.
+-- The log's identity. A platform restored from a backup that is shorter than what a witness has seen closes
+-- its log for good.
+create table ledger.log (
+    origin        text primary key,
+    opened_at     timestamptz not null default clock_timestamp(),
+    closed_at     timestamptz,
+    closed_reason text
+);
+create unique index log_open on ledger.log ((true)) where closed_at is null;
+
+-- The order that the integrator gave: index, contiguous from 0. The leaf hashes are in the tiles of level 0.
 create table ledger.sequence (
     index     bigint primary key,
-    entry_id  uuid not null unique,
-    leaf_hash bytea not null
+    entry_id  uuid not null unique
 );
 
 -- Full 256-wide tiles of tree hashes and the current partial ones (C2SP tlog-tiles).
@@ -38,6 +48,8 @@ create table ledger.tile (
     hashes bytea not null,
     primary key (level, number)
 );
+-- Hashes do not compress.
+alter table ledger.tile alter column hashes set storage external;
 
 create table ledger.checkpoint (
     size      bigint primary key,

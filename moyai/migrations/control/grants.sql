@@ -30,6 +30,7 @@ grant delete on ledger.idempotency to moyai_serve, moyai_worker;
 -- The integrator (worker) gives the order, and keeps the tiles, counts and checkpoints.
 grant insert on ledger.sequence, ledger.checkpoint, ledger.cosignature to moyai_worker;
 grant insert, update, delete on ledger.tile, ledger.daily to moyai_worker;
+grant insert, update on ledger.log to moyai_worker;
 
 -- Missing rights do not bind the owner, so what is appended also defends itself.
 create or replace function ledger.refuse_change() returns trigger language plpgsql as $$

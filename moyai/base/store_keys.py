@@ -1,0 +1,64 @@
+"""SQL of `platform.signing_key`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from moyai.base.db import Connection, Record
+
+
+async def current(conn: Connection, purpose: str) -> Record | None:
+    return await conn.fetchrow(
+        """
+        select key_id, algorithm, sealed,
+               -- false within the transaction that makes the key: it may still be rolled back
+               created_at < now() as settled
+          from platform.signing_key
+         where purpose = $1 and retired_at is null
+        """,
+        purpose,
+    )
+
+
+async def add(
+    conn: Connection, key_id: str, purpose: str, algorithm: str, public_jwk: dict[str, Any], sealed: bytes
+) -> None:
+    """Add the current key of a purpose, unless another process has just done so."""
+    await conn.execute(
+        """
+        insert into platform.signing_key (key_id, purpose, algorithm, public_jwk, sealed)
+        values ($1, $2, $3, $4, $5)
+        on conflict do nothing
+        """,
+        key_id,
+        purpose,
+        algorithm,
+        public_jwk,
+        sealed,
+    )
+
+
+async def retire(conn: Connection, purpose: str, overlap_seconds: float | None) -> None:
+    """End signing with the current key; it verifies for `overlap_seconds` more, or always if None."""
+    await conn.execute(
+        """
+        update platform.signing_key
+           set retired_at = clock_timestamp(),
+               forgotten_at = clock_timestamp() + make_interval(secs => $2::float8)
+         where purpose = $1 and retired_at is null
+        """,
+        purpose,
+        overlap_seconds,
+    )
+
+
+async def public(conn: Connection, purpose: str) -> list[dict[str, Any]]:
+    rows = await conn.fetch(
+        """
+        select public_jwk from platform.signing_key
+         where purpose = $1 and (forgotten_at is null or forgotten_at > clock_timestamp())
+         order by created_at desc
+        """,
+        purpose,
+    )
+    return [row["public_jwk"] for row in rows]

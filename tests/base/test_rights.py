@@ -1,0 +1,140 @@
+"""Who may log in where, and do what: decided by PostgreSQL, whatever our programs do."""
+
+from __future__ import annotations
+
+import asyncpg
+import pytest
+
+from moyai.base.config import make_dsn
+from moyai.base.db import connect
+from moyai.base.provision import provision_store
+from moyai.base.roles import OWNER, PROCESS_ROLES, PROVISION, SERVE, WORKER
+
+APPENDED = {
+    "ledger.entry": "insert into ledger.entry (entry_id, leaf) values (gen_random_uuid(), '\\x00')",
+    "ledger.sequence": "insert into ledger.sequence (index, entry_id) values (0, gen_random_uuid())",
+    "ledger.checkpoint": "insert into ledger.checkpoint (size, root, note) values (1, '', '')",
+}
+CHANGES = {
+    "ledger.entry": "update ledger.entry set leaf = ''",
+    "ledger.sequence": "update ledger.sequence set index = index + 1",
+    "ledger.checkpoint": "update ledger.checkpoint set note = ''",
+}
+
+
+@pytest.fixture(scope="module")
+async def stores(platform):
+    """Two organisations' stores, and the box that their passwords are sealed with."""
+    return [await provision_store(platform.home, name) for name in ("right-a", "right-b")]
+
+
+async def refused(dsn: str, error: type[Exception]) -> bool:
+    with pytest.raises(error):
+        await connect(dsn)
+    return True
+
+
+def test_pg_hba_knows_scram_only(platform):
+    text = (platform.engine.data / "pg_hba.conf").read_text()
+    rules = [line.split() for line in text.splitlines() if line and not line.startswith("#")]
+    assert {rule[-1] for rule in rules} == {"scram-sha-256"}
+    assert "trust" not in text
+
+
+@pytest.mark.parametrize("role", [*PROCESS_ROLES, "moyai_admin", "store_right_a"])
+@pytest.mark.parametrize("password", ["", "wrong"])
+async def test_no_role_logs_in_without_its_password(platform, stores, role, password):
+    socket = platform.home.config().database.host
+    database = stores[0].database if role.startswith("store_") else "moyai_control"
+    await refused(make_dsn(socket, 5432, role, password, database), asyncpg.InvalidPasswordError)
+
+
+async def test_every_password_is_stored_as_scram(platform):
+    admin = await platform.connect("moyai_admin", "postgres")
+    stored = await admin.fetch(
+        "select rolname, left(rolpassword, 14) as form from pg_authid where rolcanlogin"
+    )
+    assert {row["form"] for row in stored} == {"SCRAM-SHA-256$"}
+
+
+async def test_one_organisations_role_does_not_open_anothers_database(stores, box):
+    a, b = stores
+    password = b.dsn(box).split(":")[2].split("@")[0]
+    await refused(make_dsn(b.host, b.port, b.role, password, a.database), asyncpg.InsufficientPrivilegeError)
+    opened = await connect(b.dsn(box))
+    assert await opened.fetchval("select current_user") == "store_right_b"
+    await opened.close()
+
+
+@pytest.mark.parametrize("database", ["moyai_control", "moyai_context", "postgres", "template1"])
+async def test_a_store_role_opens_nothing_but_its_store(stores, box, database):
+    a = stores[0]
+    password = a.dsn(box).split(":")[2].split("@")[0]
+    await refused(make_dsn(a.host, a.port, a.role, password, database), asyncpg.InsufficientPrivilegeError)
+
+
+@pytest.mark.parametrize("role", [SERVE, WORKER])
+async def test_the_process_roles_do_not_open_stores(platform, stores, role):
+    await refused(platform.dsn(role, stores[0].database), asyncpg.InsufficientPrivilegeError)
+
+
+async def test_process_and_store_roles_are_neither_superusers_nor_members(platform, stores):
+    admin = await platform.connect("moyai_admin", "postgres")
+    roles = await admin.fetch(
+        """
+        select r.rolname from pg_roles r
+         where r.rolname = any($1)
+           and (r.rolsuper or r.rolcreaterole or r.rolcreatedb or r.rolreplication or r.rolbypassrls
+                or exists (select from pg_auth_members m where m.member = r.oid))
+        """,
+        [SERVE, WORKER, *(store.role for store in stores)],
+    )
+    assert roles == []
+
+
+@pytest.mark.parametrize("role", [SERVE, WORKER])
+async def test_the_process_roles_own_nothing(platform, role):
+    conn = await platform.connect(role)
+    assert await conn.fetchval("select count(*) from pg_class where relowner = $1::regrole", role) == 0
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await conn.execute("create table public.own (id int)")
+
+
+@pytest.mark.parametrize("role", [OWNER, SERVE, WORKER, PROVISION, "moyai_admin"])
+@pytest.mark.parametrize("table", APPENDED)
+async def test_appended_rows_are_immutable_for_every_role(fresh_platform, role, table):
+    admin = await fresh_platform.connect("moyai_admin", "moyai_control")
+    await admin.execute(APPENDED[table])
+    if role == PROVISION:
+        await refused(fresh_platform.dsn(role), asyncpg.InsufficientPrivilegeError)
+        return
+    conn = await fresh_platform.connect(role, "moyai_control")
+    for statement in (CHANGES[table], f"delete from {table}", f"truncate {table} cascade"):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await conn.raw.execute(statement)
+    assert await admin.raw.fetchval(f"select count(*) from {table}") == 1
+
+
+async def test_only_serve_erases_contents(fresh_platform):
+    worker, serve = await fresh_platform.connect(WORKER), await fresh_platform.connect(SERVE)
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await worker.execute("delete from ledger.content")
+    await serve.execute("delete from ledger.content")
+
+
+async def test_a_store_role_changes_rows_but_not_tables(stores, box):
+    conn = await connect(stores[0].dsn(box))
+    try:
+        await conn.execute(
+            "insert into store.item (subject, dataset_id, item_id, content) values (gen_random_uuid(), 'd', 'i', '{}')"
+        )
+        await conn.execute("delete from store.item")
+        for statement in (
+            "drop table store.item",
+            "truncate store.item",
+            "create table store.other (id int)",
+        ):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await conn.raw.execute(statement)
+    finally:
+        await conn.close()

@@ -1,0 +1,43 @@
+"""The append-only record of acts, exchanges and refusals: a Merkle log whose leaves hide what they commit to.
+
+`record` joins the caller's transaction. The `integrator` gives entries their order and signs checkpoints;
+`public` answers what is under `/log/v1`; `verify` is the program that trusts nothing but keys.
+"""
+
+from moyai.ledger.actions import (
+    daily,
+    erase_contents,
+    history,
+    insert_entry,
+    mismatched_contents,
+    newest,
+    opening,
+    record,
+    record_many,
+    recorded_under,
+    remember_key,
+)
+from moyai.ledger.model import Act, Daily, Entry, Event, Kind, Recorded, Sealed, Status, entry
+
+__all__ = [
+    "Act",
+    "Daily",
+    "Entry",
+    "Event",
+    "Kind",
+    "Recorded",
+    "Sealed",
+    "Status",
+    "daily",
+    "entry",
+    "erase_contents",
+    "history",
+    "insert_entry",
+    "mismatched_contents",
+    "newest",
+    "opening",
+    "record",
+    "record_many",
+    "recorded_under",
+    "remember_key",
+]

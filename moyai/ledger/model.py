@@ -7,7 +7,7 @@ parties, which code) is what the commitment opens to, and is the only part that 
 from __future__ import annotations
 
 import secrets
-from datetime import datetime
+from datetime import UTC, date, datetime, timedelta
 from enum import IntEnum
 from hashlib import sha256
 from typing import Any
@@ -22,61 +22,62 @@ LEAF_VERSION = 1
 LEAF_BYTES = 58
 SALT_BYTES = 16
 COMMITMENT_PREFIX = b"moyai-commitment-v1\n"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Kind(IntEnum):
     """What was done. Numbers are in leaves and never change; names are in contents."""
 
-    exchange = 1, "データ連携", "Exchange"
-    refusal = 2, "データ連携の拒否", "Refusal"
-    items_stored = 3, "データの登録", "Items stored"
-    items_deleted = 4, "データの削除", "Items deleted"
-    shared_view = 5, "共有相手による閲覧", "Shared view"
-    imported = 6, "オープンデータの取込み", "Import of city data"
+    EXCHANGE = 1, "データ連携", "Exchange"
+    REFUSAL = 2, "データ連携の拒否", "Refusal"
+    ITEMS_STORED = 3, "データの登録", "Items stored"
+    ITEMS_DELETED = 4, "データの削除", "Items deleted"
+    SHARED_VIEW = 5, "共有相手による閲覧", "Shared view"
+    IMPORTED = 6, "オープンデータの取込み", "Import of city data"
 
-    consent_given = 10, "同意", "Consent given"
-    consent_refused = 11, "不同意", "Consent refused"
-    consent_withdrawn = 12, "同意の撤回", "Consent withdrawn"
-    consent_erased = 13, "同意記録の消去", "Consent records erased"
-    sharing_given = 14, "共有の開始", "Sharing offered"
-    sharing_accepted = 15, "共有の受諾", "Sharing accepted"
-    sharing_ended = 16, "共有の終了", "Sharing ended"
-    terms_accepted = 17, "規約への同意", "Terms accepted"
-    service_left = 18, "サービスの利用終了", "Service left"
+    CONSENT_GIVEN = 10, "同意", "Consent given"
+    CONSENT_REFUSED = 11, "不同意", "Consent refused"
+    CONSENT_WITHDRAWN = 12, "同意の撤回", "Consent withdrawn"
+    CONSENT_ERASED = 13, "同意記録の消去", "Consent records erased"
+    SHARING_GIVEN = 14, "共有の開始", "Sharing offered"
+    SHARING_ACCEPTED = 15, "共有の受諾", "Sharing accepted"
+    SHARING_ENDED = 16, "共有の終了", "Sharing ended"
+    TERMS_ACCEPTED = 17, "規約への同意", "Terms accepted"
+    SERVICE_LEFT = 18, "サービスの利用終了", "Service left"
 
-    resident_enrolled = 30, "住民の登録", "Resident enrolled"
-    resident_moved = 31, "転居", "Resident moved"
-    resident_closed = 32, "利用の終了", "Resident closed"
-    resident_erased = 33, "住民の情報の消去", "Resident erased"
-    subject_tied = 34, "サービスの利用者との結び付け", "Account tied"
-    subject_rotated = 35, "利用者識別子の切替え", "Subject rotated"
-    authenticator_issued = 36, "認証手段の発行", "Authenticator issued"
-    authenticator_recovered = 37, "認証手段の再発行", "Authenticator recovered"
-    staff_access = 38, "職員による閲覧", "Staff access"
-    staff_registered = 39, "職員の登録", "Staff registered"
-    identity_proofed = 40, "身元確認", "Identity proofed"
+    RESIDENT_ENROLLED = 30, "住民の登録", "Resident enrolled"
+    RESIDENT_MOVED = 31, "転居", "Resident moved"
+    RESIDENT_CLOSED = 32, "利用の終了", "Resident closed"
+    RESIDENT_ERASED = 33, "住民の情報の消去", "Resident erased"
+    SUBJECT_TIED = 34, "サービスの利用者との結び付け", "Account tied"
+    SUBJECT_ROTATED = 35, "利用者識別子の切替え", "Subject rotated"
+    AUTHENTICATOR_ISSUED = 36, "認証手段の発行", "Authenticator issued"
+    AUTHENTICATOR_RECOVERED = 37, "認証手段の再発行", "Authenticator recovered"
+    STAFF_ACCESS = 38, "職員による閲覧", "Staff access"
+    STAFF_REGISTERED = 39, "職員の登録", "Staff registered"
+    IDENTITY_PROOFED = 40, "身元確認", "Identity proofed"
 
-    organization_registered = 60, "組織の登録", "Organisation registered"
-    organization_certified = 61, "組織の認定", "Organisation certified"
-    organization_suspended = 62, "組織の停止", "Organisation suspended"
-    organization_reinstated = 63, "組織の停止解除", "Organisation reinstated"
-    component_registered = 64, "部品の登録", "Component registered"
-    service_registered = 65, "サービスの登録", "Service registered"
-    service_certified = 66, "サービスの認定", "Service certified"
-    service_suspended = 67, "サービスの停止", "Service suspended"
-    dataset_registered = 68, "連携対象データの登録", "Dataset registered"
-    link_registered = 69, "連携の登録", "Link registered"
-    link_ended = 70, "連携の終了", "Link ended"
-    terms_published = 71, "規約の公表", "Terms published"
-    client_registered = 72, "クライアントの登録", "Client registered"
-    client_disabled = 73, "クライアントの停止", "Client disabled"
-    purpose_registered = 74, "利用目的の登録", "Purpose registered"
-    witness_registered = 75, "証人の登録", "Witness registered"
-    store_registered = 76, "データ保管先の登録", "Store registered"
-    authentication_service_registered = 77, "個人認証サービスの登録", "Authentication service registered"
-    service_reinstated = 78, "サービスの停止解除", "Service reinstated"
-    registry_changed = 79, "登録内容の変更", "Registration changed"
-    key_rotated = 80, "署名鍵の更新", "Signing key rotated"
+    ORGANIZATION_REGISTERED = 60, "組織の登録", "Organisation registered"
+    ORGANIZATION_CERTIFIED = 61, "組織の認定", "Organisation certified"
+    ORGANIZATION_SUSPENDED = 62, "組織の停止", "Organisation suspended"
+    ORGANIZATION_REINSTATED = 63, "組織の停止解除", "Organisation reinstated"
+    COMPONENT_REGISTERED = 64, "部品の登録", "Component registered"
+    SERVICE_REGISTERED = 65, "サービスの登録", "Service registered"
+    SERVICE_CERTIFIED = 66, "サービスの認定", "Service certified"
+    SERVICE_SUSPENDED = 67, "サービスの停止", "Service suspended"
+    DATASET_REGISTERED = 68, "連携対象データの登録", "Dataset registered"
+    LINK_REGISTERED = 69, "連携の登録", "Link registered"
+    LINK_ENDED = 70, "連携の終了", "Link ended"
+    TERMS_PUBLISHED = 71, "規約の公表", "Terms published"
+    CLIENT_REGISTERED = 72, "クライアントの登録", "Client registered"
+    CLIENT_DISABLED = 73, "クライアントの停止", "Client disabled"
+    PURPOSE_REGISTERED = 74, "利用目的の登録", "Purpose registered"
+    WITNESS_REGISTERED = 75, "証人の登録", "Witness registered"
+    STORE_REGISTERED = 76, "データ保管先の登録", "Store registered"
+    AUTHENTICATION_SERVICE_REGISTERED = 77, "個人認証サービスの登録", "Authentication service registered"
+    SERVICE_REINSTATED = 78, "サービスの停止解除", "Service reinstated"
+    REGISTRY_CHANGED = 79, "登録内容の変更", "Registration changed"
+    KEY_ROTATED = 80, "署名鍵の更新", "Signing key rotated"
 
     ja: str
     en: str
@@ -86,6 +87,11 @@ class Kind(IntEnum):
         member._value_ = number
         member.ja, member.en = ja, en
         return member
+
+    @property
+    def code(self) -> str:
+        """The name in contents and over HTTP, e.g. `consent_given`."""
+        return self.name.lower()
 
 
 class Act(msgspec.Struct, frozen=True):
@@ -104,17 +110,24 @@ class Act(msgspec.Struct, frozen=True):
     at: datetime | None = None
 
 
-class Prepared(msgspec.Struct, frozen=True):
-    """An entry whose bytes are made: what `actions.record_many` writes."""
+class Entry(msgspec.Struct, frozen=True):
+    """An entry whose bytes are made, as `actions.record_many` writes it."""
 
+    entry_id: UUID
+    at: datetime
     leaf: bytes
     salt: bytes
     resident_key: int
     body: str
 
-    @property
-    def entry_id(self) -> UUID:
-        return UUID(bytes=self.leaf[10:26])
+
+class Recorded(msgspec.Struct, frozen=True):
+    """The entry that an earlier request under the same `Idempotency-Key` made."""
+
+    entry_id: UUID
+    at: datetime
+    request_hash: bytes
+    answer_digest: bytes
 
 
 class Leaf(msgspec.Struct, frozen=True):
@@ -148,10 +161,18 @@ class Event(msgspec.Struct, frozen=True):
         return self.leaf[26:] == commit(self.salt, self.body)
 
 
+class Sealed(msgspec.Struct, frozen=True):
+    """An entry whose content was erased: what is left is what was public all along."""
+
+    entry_id: UUID
+    leaf: bytes
+    index: int | None
+
+
 class Daily(msgspec.Struct, frozen=True):
     """Entries of one day (Asia/Tokyo). `provider` is '' in the rows that count every entry exactly once."""
 
-    day: str
+    day: date
     kind: Kind
     provider: str
     consumer: str
@@ -180,7 +201,7 @@ def canonical(value: Any) -> str:
 
 def body(kind: Kind, at: datetime, actor: str, resident_key: int, detail: dict[str, Any]) -> str:
     """The text that a commitment opens to; `resident` is left out where there is none."""
-    fields: dict[str, Any] = {"actor": actor, "at": rfc3339(at), "detail": detail, "kind": kind.name}
+    fields: dict[str, Any] = {"actor": actor, "at": rfc3339(at), "detail": detail, "kind": kind.code}
     if resident_key:
         fields["resident"] = resident_key
     return canonical(fields)
@@ -208,20 +229,29 @@ def milliseconds(at: datetime) -> int:
     return int(at.timestamp()) * 1000 + at.microsecond // 1000
 
 
-def prepare(
+def instant(at_ms: int) -> datetime:
+    return _EPOCH + timedelta(milliseconds=at_ms)
+
+
+def entry(
+    *,
     kind: Kind,
     at: datetime,
     actor: str,
     resident_key: int,
     detail: dict[str, Any],
-    id_: UUID | None = None,
-) -> Prepared:
+    salt: bytes | None = None,
+    at_ms: int | None = None,
+    fingerprint: bytes | None = None,
+) -> Entry:
     """The bytes of one entry, at a time of the database's clock.
 
-    An `id_` made from a proof (`moyai.base.ids.entry_id`) has the ledger's key refuse the proof's second use.
+    `at_ms` and `fingerprint` are time and fingerprint of a proof: the id made from them has the ledger's key
+    refuse the proof's second use.
     """
-    at_ms = milliseconds(at)
+    moment = milliseconds(at)
+    id_ = entry_id(moment if at_ms is None else at_ms, fingerprint)
+    salt = secrets.token_bytes(SALT_BYTES) if salt is None else salt
     text = body(kind, at, actor, resident_key, detail)
-    salt = secrets.token_bytes(SALT_BYTES)
-    leaf = leaf_bytes(kind, at_ms, (id_ or entry_id(at_ms)).bytes, commit(salt, text))
-    return Prepared(leaf, salt, resident_key, text)
+    leaf = leaf_bytes(kind, moment, id_.bytes, commit(salt, text))
+    return Entry(id_, at, leaf, salt, resident_key, text)

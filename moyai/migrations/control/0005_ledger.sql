@@ -23,6 +23,8 @@ create table ledger.content (
     -- a resident's history is read newest first by OUR time: the time in an exchange's entry_id is the caller's
     primary key (resident_key, at, entry_id)
 );
+-- For the integrator's counts and the console's lists.
+create index content_entry on ledger.content (entry_id);
 
 -- The log's identity. A platform restored from a backup that is shorter than what a witness has seen closes
 -- its log for good.

@@ -1,0 +1,230 @@
+"""SQL of entries and their contents. What orders and signs them is in `store_log`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from moyai.base.db import Connection, Record
+
+
+async def add(
+    conn: Connection,
+    entry_id: UUID,
+    kind: int,
+    actor_and_at: str,
+    rest: str,
+    resident_key: int,
+    salt: bytes,
+    at: datetime | None,
+) -> None:
+    """Write an entry at the database's time; body and leaf are put together here, because they name that time.
+
+    The body is `actor_and_at`, the time as RFC 3339 with milliseconds, and `rest`.
+    """
+    await conn.execute(
+        """
+        with moment as materialized (
+            select date_trunc('milliseconds', coalesce($7::timestamptz, clock_timestamp())) as at
+        ), made as materialized (
+            select at, (extract(epoch from at) * 1000)::bigint as ms,
+                   $3::text || to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') || $4::text as body
+              from moment
+        ), entry as (
+            insert into ledger.entry (entry_id, leaf)
+            select $1::uuid,
+                   set_byte('\\x0100'::bytea, 1, $2::int) || int8send(ms) || uuid_send($1::uuid)
+                       || sha256(convert_to(E'moyai-commitment-v1\\n', 'UTF8') || $6::bytea
+                                 || convert_to(body, 'UTF8'))
+              from made
+        )
+        insert into ledger.content (resident_key, entry_id, kind, at, salt, body)
+        select $5::bigint, $1::uuid, $2::int, at, $6::bytea, body from made
+        """,
+        entry_id,
+        kind,
+        actor_and_at,
+        rest,
+        resident_key,
+        salt,
+        at,
+    )
+
+
+async def add_many(
+    conn: Connection,
+    leaves: bytes,
+    salts: bytes,
+    resident_keys: Sequence[int],
+    bodies: Sequence[str],
+) -> list[bytes] | None:
+    """Write entries given as packed leaves (58 bytes each) and salts (16 each), which must have distinct ids.
+
+    An entry whose id is there already is left out, with its content. Returns None if all were written, else
+    the ids (16 bytes) of those that were.
+    """
+    return await conn.fetchval(
+        """
+        with incoming as materialized (
+            select substr($1::bytea, (n::int - 1) * 58 + 1, 58) as leaf,
+                   substr($2::bytea, (n::int - 1) * 16 + 1, 16) as salt,
+                   resident_key, body
+              from unnest($3::bigint[], $4::text[]) with ordinality as x (resident_key, body, n)
+        ), named as materialized (
+            select encode(substr(leaf, 11, 16), 'hex')::uuid as entry_id, * from incoming
+        ), written as (
+            insert into ledger.entry (entry_id, leaf)
+            select entry_id, leaf from named
+            on conflict (entry_id) do nothing
+            returning entry_id
+        ), contents as (
+            insert into ledger.content (resident_key, entry_id, kind, at, salt, body)
+            select resident_key, entry_id, get_byte(leaf, 1),
+                   'epoch'::timestamptz
+                       + ('x' || encode(substr(leaf, 3, 8), 'hex'))::bit(64)::bigint * interval '1 millisecond',
+                   salt, body
+              from named join written using (entry_id)
+        )
+        select case when count(*) < cardinality($3)
+                    then coalesce(array_agg(uuid_send(entry_id)), '{}') end
+          from written
+        """,
+        leaves,
+        salts,
+        resident_keys,
+        bodies,
+    )
+
+
+async def one(conn: Connection, entry_id: UUID) -> Record | None:
+    """The leaf of an entry, its index if it has one, its content if that was not erased."""
+    return await conn.fetchrow(
+        """
+        select e.entry_id, e.leaf, s.index, c.resident_key, c.kind, c.at, c.salt, c.body
+          from ledger.entry e
+          left join ledger.sequence s using (entry_id)
+          left join ledger.content c using (entry_id)
+         where e.entry_id = $1
+        """,
+        entry_id,
+    )
+
+
+async def of_resident(
+    conn: Connection,
+    resident_key: int,
+    kinds: Sequence[int] | None,
+    before_at: datetime | None,
+    before_id: UUID | None,
+    limit: int,
+) -> list[Record]:
+    """Contents that concern one resident, newest first, older than a given one."""
+    return await conn.fetch(
+        """
+        select c.entry_id, e.leaf, s.index, c.resident_key, c.kind, c.at, c.salt, c.body
+          from ledger.content c
+          join ledger.entry e using (entry_id)
+          left join ledger.sequence s using (entry_id)
+         where c.resident_key = $1
+           and ($2::int[] is null or c.kind = any ($2))
+           and ($3::timestamptz is null or (c.at, c.entry_id) < ($3, $4::uuid))
+         order by c.at desc, c.entry_id desc
+         limit $5
+        """,
+        resident_key,
+        kinds,
+        before_at,
+        before_id,
+        limit,
+    )
+
+
+async def newest(
+    conn: Connection, kinds: Sequence[int] | None, before: int | None, limit: int
+) -> list[Record]:
+    """Contents of integrated entries, whomever they concern, in the log's order, newest first."""
+    return await conn.fetch(
+        """
+        select e.entry_id, e.leaf, s.index, c.resident_key, c.kind, c.at, c.salt, c.body
+          from ledger.sequence s
+          join ledger.entry e using (entry_id)
+          join ledger.content c using (entry_id)
+         where ($1::int[] is null or c.kind = any ($1))
+           and ($2::bigint is null or s.index < $2)
+         order by s.index desc
+         limit $3
+        """,
+        kinds,
+        before,
+        limit,
+    )
+
+
+async def erase(conn: Connection, resident_key: int) -> int:
+    """Delete contents and salts; entries and their commitments stay."""
+    return await conn.fetchval(
+        """
+        with gone as (delete from ledger.content where resident_key = $1 returning entry_id)
+        select count(*) from gone
+        """,
+        resident_key,
+    )
+
+
+async def mismatched(conn: Connection, after: int, limit: int) -> list[Record]:
+    """Integrated entries from index `after` on whose content is not what was committed to."""
+    return await conn.fetch(
+        """
+        select s.index, s.entry_id
+          from ledger.sequence s
+          join ledger.entry e using (entry_id)
+          join ledger.content c using (entry_id)
+         where s.index >= $1 and s.index < $1 + $2
+           and substr(e.leaf, 27) <> sha256(convert_to(E'moyai-commitment-v1\\n', 'UTF8') || c.salt
+                                            || convert_to(c.body, 'UTF8'))
+         order by s.index
+        """,
+        after,
+        limit,
+    )
+
+
+async def daily(conn: Connection, since: date, until: date, kinds: Sequence[int] | None) -> list[Record]:
+    return await conn.fetch(
+        """
+        select day, kind, provider_component_id, consumer_component_id, code, entries, items
+          from ledger.daily
+         where day between $1 and $2 and ($3::int[] is null or kind = any ($3))
+         order by day desc, kind, provider_component_id, consumer_component_id, code
+        """,
+        since,
+        until,
+        kinds,
+    )
+
+
+async def remembered(conn: Connection, component_key: int, key_hash: bytes) -> Record | None:
+    return await conn.fetchrow(
+        """
+        select i.entry_id, i.request_hash, i.answer_digest, e.leaf
+          from ledger.idempotency i
+          join ledger.entry e using (entry_id)
+         where i.component_key = $1 and i.key_hash = $2
+        """,
+        component_key,
+        key_hash,
+    )
+
+
+async def remember(conn: Connection, *values: Any) -> None:
+    """component_key, key_hash, request_hash, entry_id, resident_key, answer_digest."""
+    await conn.execute(
+        """
+        insert into ledger.idempotency
+            (component_key, key_hash, request_hash, entry_id, resident_key, answer_digest)
+        values ($1, $2, $3, $4, $5, $6)
+        """,
+        *values,
+    )

@@ -1,8 +1,24 @@
-"""Who may be calling, and the levels of proofing and authentication (guidebook 1.2.4)."""
+"""Who calls, and how sure the platform is of it: callers, assurance levels, people, logins.
+
+Proofing (身元確認), authentication (当人認証) and federation (認証連携) stay three separate facts (guidebook 1.2.4).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import date, datetime
+from typing import Annotated, Final, Literal
+from uuid import UUID
+
 import msgspec
+
+MunicipalityCode = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{6}$")]
+"""全国地方公共団体コード, six digits with the check digit."""
+
+ProofingLevel = Literal[1, 2, 3]
+
+
+# --- callers: what `web` hands to the rooms ----------------------------------------------------------
 
 
 class Anonymous(msgspec.Struct, frozen=True):
@@ -49,3 +65,189 @@ class StaffCaller(msgspec.Struct, frozen=True):
 
 
 Caller = Anonymous | ClientCaller | ResidentCaller | StaffCaller
+
+PORTAL_CLIENT: Final = "portal"
+"""The `client_id` under which the platform's own pages act for a resident."""
+
+StaffRole = Literal["desk", "operator", "auditor", "provider_admin"]
+STAFF_ROLES: Final[frozenset[str]] = frozenset({"desk", "operator", "auditor", "provider_admin"})
+
+
+# --- levels -------------------------------------------------------------------------------------------
+
+FRAMEWORK: Final = "jp-ds500"
+"""行政手続におけるオンラインによる本人確認の手法に関するガイドライン (DS-500), whose levels the guidebook uses."""
+
+_FACTOR_KINDS: Final = {"pwd": "knowledge", "pin": "knowledge", "otp": "possession", "hwk": "possession"}
+
+
+def aal_of(amr: Iterable[str]) -> int:
+    """The authentication level of the factors really used (RFC 8176 names); 0 for none.
+
+    Two factors count as two only if they are of different kinds; level 3 asks for a hardware-bound key.
+    """
+    used = {name for name in amr if name in _FACTOR_KINDS}
+    kinds = {_FACTOR_KINDS[name] for name in used}
+    if len(kinds) < 2:
+        return len(kinds)
+    return 3 if "hwk" in used else 2
+
+
+def acr_of(ial: int, aal: int) -> str:
+    """The `acr` value, framework-qualified: `jp-ds500:ial2:aal2`."""
+    return f"{FRAMEWORK}:ial{ial}:aal{aal}"
+
+
+def levels_of(acr: str) -> tuple[int, int] | None:
+    """(ial, aal) of one of our `acr` values, or None for a value of somebody else's."""
+    parts = acr.split(":")
+    if len(parts) != 3 or parts[0] != FRAMEWORK or parts[1][:3] != "ial" or parts[2][:3] != "aal":
+        return None
+    levels = (parts[1][3:], parts[2][3:])
+    if not all(level in {"0", "1", "2", "3"} for level in levels):
+        return None
+    return int(levels[0]), int(levels[1])
+
+
+class ProofingMethod(msgspec.Struct, frozen=True):
+    """How identity may be proofed, the highest level it can give, and its name for the desk."""
+
+    level: int
+    in_person: bool
+    ja: str
+    en: str
+
+
+PROOFING_METHODS: Final[dict[str, ProofingMethod]] = {
+    "self_asserted": ProofingMethod(1, False, "自己申告", "Self-asserted"),
+    "postal": ProofingMethod(2, False, "郵送", "By post"),
+    "online_document": ProofingMethod(2, False, "オンライン(公的書類)", "Online, official document"),
+    "desk_document": ProofingMethod(2, True, "窓口(公的書類の確認)", "At the desk, official document"),
+    "in_person": ProofingMethod(
+        3, True, "対面(顔写真付き公的書類と照合)", "In person, checked against a photo"
+    ),
+}
+
+DOCUMENT_CLASSES: Final[dict[str, tuple[str, str]]] = {
+    "none": ("なし", "None"),
+    "my_number_card": ("マイナンバーカード", "My Number Card"),
+    "drivers_license": ("運転免許証", "Driving licence"),
+    "passport": ("パスポート", "Passport"),
+    "residence_card": ("在留カード", "Residence card"),
+    "health_insurance": ("資格確認書", "Health insurance eligibility certificate"),
+    "pension_book": ("年金手帳", "Pension book"),
+}
+"""Kinds of document that may be shown. Only the kind is kept: no number, no copy."""
+
+
+# --- people and logins -----------------------------------------------------------------------------------
+
+_Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f]+$")]
+_Kana = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[ぁ-ゖァ-ヺーｦ-ﾟ・･\s]+$")]
+_Line = Annotated[str, msgspec.Meta(max_length=300, pattern=r"^[^\x00-\x1f]*$")]
+
+
+class Person(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A person as the desk enters them: GIF core parts 氏名 and 住所."""
+
+    family_name: _Name
+    given_name: _Name
+    family_kana: _Kana
+    given_kana: _Kana
+    birth_date: date
+    address: Annotated[_Line, msgspec.Meta(min_length=1)]
+    municipality_code: MunicipalityCode
+    postal_code: Annotated[str, msgspec.Meta(pattern=r"^([0-9]{3}-?[0-9]{4})?$")] = ""
+    sex: Literal["", "female", "male", "other"] = ""
+
+
+class Evidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the proofing rests on. `level` may not exceed what `method` can give."""
+
+    level: ProofingLevel
+    method: Annotated[str, msgspec.Meta(max_length=40)]
+    document_class: Annotated[str, msgspec.Meta(max_length=40)]
+
+
+class Proofing(msgspec.Struct, frozen=True):
+    """One recorded proofing."""
+
+    level: int
+    method: str
+    document_class: str
+    verifier: str
+    verified_at: datetime
+
+
+class Resident(msgspec.Struct, frozen=True):
+    """A resident as other rooms see one: no name."""
+
+    resident_key: int
+    resident_id: str
+    municipality_code: str
+    ial: int
+    state: str
+    enrolled_at: datetime
+    desk_key: int | None
+
+
+class Enrolled(msgspec.Struct, frozen=True):
+    """What the desk sees of one resident."""
+
+    resident: Resident
+    person: Person
+    login: str | None
+    proofings: tuple[Proofing, ...] = ()
+
+
+class Desk(msgspec.Struct, frozen=True):
+    """Whose desk acts, and for which municipalities. `everywhere` is the operating organisation."""
+
+    actor: str
+    organization_id: str
+    organization_key: int
+    municipality_codes: frozenset[str]
+    everywhere: bool = False
+
+
+class IssuedLogin(msgspec.Struct, frozen=True):
+    """Shown once, to be handed over: the secrets are not readable afterwards."""
+
+    login: str
+    password: str
+    totp_secret: str
+    totp_uri: str
+
+
+class Session(msgspec.Struct, frozen=True):
+    """A browser session. `session_id` names it in records and opens nothing; the cookie is never stored."""
+
+    session_hash: bytes
+    login: str
+    resident_key: int | None
+    staff_key: int | None
+    amr: tuple[str, ...]
+    aal: int
+    authenticated_at: datetime | None
+
+    @property
+    def session_id(self) -> str:
+        return self.session_hash.hex()[:32]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every factor that this login has was shown."""
+        return self.authenticated_at is not None
+
+
+class Grant(msgspec.Struct, frozen=True):
+    """A finished authorisation of one client for one resident; access and refresh tokens hang on it."""
+
+    grant_id: UUID
+    client_id: str
+    resident_key: int
+    scope: str
+    jkt: str
+    aal: int
+    amr: tuple[str, ...]
+    authenticated_at: datetime

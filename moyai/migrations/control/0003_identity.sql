@@ -8,7 +8,9 @@ create table identity.resident (
     municipality_code text not null,
     ial               smallint not null check (ial between 1 and 3),
     state             text not null default 'active' check (state in ('active', 'closed', 'erased')),
-    enrolled_at       timestamptz not null default clock_timestamp()
+    enrolled_at       timestamptz not null default clock_timestamp(),
+    -- the organisation whose desk looks after somebody who lives outside every participating municipality
+    desk_key          int
 );
 
 -- The person behind a resident ID. Deleted at erasure.
@@ -22,10 +24,15 @@ create table identity.person (
     sex          text not null default '',
     postal_code  text not null default '',
     address      text not null,
-    -- normalised kana and variants, so that somebody enrolled before is found (R-001)
-    match_name   text not null
+    -- folded kana and folded kanji, so that somebody enrolled before is found (R-001)
+    match_name   text collate "C" not null,
+    match_kanji  text collate "C" not null default '',
+    -- why this is somebody else than an enrolled person of the same name and birth date
+    distinct_reason text not null default ''
 );
-create index person_match on identity.person (match_name, birth_date);
+create index person_match on identity.person (birth_date, match_name);
+create index person_name on identity.person (match_name);
+create index person_kanji on identity.person (match_kanji);
 
 create table identity.proofing (
     proofing_id    uuid primary key,
@@ -55,10 +62,15 @@ create table identity.credential (
     sealed_totp     bytea,
     -- the last TOTP time step that was accepted: a code is good once
     totp_step       bigint not null default 0,
-    failures        int not null default 0,
-    locked_until    timestamptz,
     changed_at      timestamptz not null default clock_timestamp(),
     check ((resident_key is null) <> (staff_key is null))
+);
+
+-- Failed attempts per login name, also of names that do not exist: a lock tells nobody whether there is such a login.
+create table identity.login_attempt (
+    login_hash bytea primary key,
+    failures   int not null,
+    last_at    timestamptz not null
 );
 
 -- What one component knows one resident as: random, stored, never derived (design, section 4).
@@ -71,6 +83,7 @@ create table identity.pairwise (
     ends_at       timestamptz,
     primary key (resident_key, component_key, subject)
 );
+create unique index pairwise_current on identity.pairwise (resident_key, component_key) where ends_at is null;
 create unique index pairwise_subject on identity.pairwise (component_key, subject) include (resident_key, ends_at);
 
 create table identity.session (
@@ -81,37 +94,53 @@ create table identity.session (
     authenticated_at timestamptz,
     amr          text[] not null default '{}',
     aal          smallint not null default 0,
-    expires_at   timestamptz not null,
-    csrf         text not null
+    expires_at   timestamptz not null
 );
+create index session_login on identity.session (login);
+create index session_expiry on identity.session (expires_at);
 
--- An OAuth authorisation on its way: pushed or sent by the browser, then a code, then tokens.
+-- An OAuth authorisation on its way: pushed or sent by the browser, then a code.
 create table identity.authorization_request (
     request_hash   bytea primary key,
     client_id      text not null,
     parameters     jsonb not null,
-    session_hash   bytea,
-    resident_key   bigint,
     code_hash      bytea unique,
     code_used_at   timestamptz,
+    -- what the code gives, once
+    grant_id       uuid,
     created_at     timestamptz not null default clock_timestamp(),
     expires_at     timestamptz not null
 );
+create index authorization_request_expiry on identity.authorization_request (expires_at);
 
--- Refresh tokens of touch points, bound to the key that obtained them; rotated at each use.
-create table identity.refresh_token (
-    token_hash   bytea primary key,
-    family       uuid not null,
-    client_id    text not null,
-    resident_key bigint not null,
-    jkt          text not null,
-    scope        text not null,
-    aal          smallint not null,
+-- A finished authorisation of one client for one resident. Tokens name it (`sid`) and end with it.
+create table identity.authorization_grant (
+    grant_id         uuid primary key,
+    client_id        text not null,
+    resident_key     bigint not null references identity.resident,
+    scope            text not null,
+    -- the key that the client's tokens are bound to, from the first token request on
+    jkt              text not null default '',
+    aal              smallint not null,
+    amr              text[] not null,
     authenticated_at timestamptz not null,
-    session_id   text not null,
-    used_at      timestamptz,
-    expires_at   timestamptz not null
+    session_hash     bytea not null,
+    created_at       timestamptz not null default clock_timestamp(),
+    expires_at       timestamptz not null,
+    revoked_at       timestamptz
 );
+create index authorization_grant_resident on identity.authorization_grant (resident_key);
+create index authorization_grant_session on identity.authorization_grant (session_hash);
+create index authorization_grant_expiry on identity.authorization_grant (expires_at);
+
+-- Refresh tokens of touch points; each is good once, and a second use ends the grant.
+create table identity.refresh_token (
+    token_hash bytea primary key,
+    grant_id   uuid not null references identity.authorization_grant on delete cascade,
+    used_at    timestamptz,
+    expires_at timestamptz not null
+);
+create index refresh_token_grant on identity.refresh_token (grant_id);
 
 -- Single use of client assertions and of proofs outside the exchange road.
 create table identity.seen_token (

@@ -1,0 +1,219 @@
+"""Logins: issued at the desk, checked factor by factor, replaced when an authenticator is lost.
+
+The platform's own authentication service: a password, and a time-based code (RFC 6238) that is good once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+import time
+import unicodedata
+from typing import Final
+
+import msgspec
+import pyotp
+
+from moyai import ledger
+from moyai.base.db import Connection, Database
+from moyai.base.errors import Problem
+from moyai.base.secrets import SecretBox
+from moyai.identity import passwords, store_logins
+from moyai.identity.model import Desk, IssuedLogin, Resident
+from moyai.ledger import Act, Kind
+
+FAILURES_BEFORE_LOCK: Final = 10
+LOCK_MINUTES: Final = 15
+TOTP_SECONDS: Final = 30
+TOTP_STEPS_AROUND: Final = 1
+"""How many time steps a code may be early or late."""
+
+_LOGIN = re.compile(r"[a-z0-9][a-z0-9._@-]{2,63}")
+
+
+class Credential(msgspec.Struct, frozen=True):
+    """A login that showed its password. `has_code` says whether a second factor is due."""
+
+    login: str
+    resident_key: int | None
+    staff_key: int | None
+    has_code: bool
+
+
+def normal_login(login: str) -> str:
+    """A login as it is stored: half width, lower case, without spaces around."""
+    return unicodedata.normalize("NFKC", login).strip().lower()
+
+
+def _sealed_name(login: str) -> str:
+    return f"totp:{login}"
+
+
+def _attempt_key(login: str) -> bytes:
+    return hashlib.sha256(b"moyai-login\n" + login.encode()).digest()
+
+
+# --- issued ---------------------------------------------------------------------------------------------------
+
+
+async def issue(
+    conn: Connection,
+    box: SecretBox,
+    desk: Desk,
+    resident: Resident,
+    issuer: str,
+    login: str | None = None,
+    password: str | None = None,
+) -> IssuedLogin:
+    """A first login for a resident, shown once. Raises Problem login_exists, login_taken, invalid_request,
+    password_too_weak."""
+    if await store_logins.login_of_resident(conn, resident.resident_key) is not None:
+        raise Problem("login_exists")
+    issued = await _insert(conn, box, issuer, login, password, resident_key=resident.resident_key)
+    await _record(conn, Kind.authenticator_issued, desk, resident)
+    return issued
+
+
+async def issue_for_staff(
+    conn: Connection, box: SecretBox, issuer: str, login: str, password: str | None, staff_key: int
+) -> IssuedLogin:
+    """As `issue`, for a staff account whose login is given."""
+    return await _insert(conn, box, issuer, login, password, staff_key=staff_key)
+
+
+async def _insert(
+    conn: Connection,
+    box: SecretBox,
+    issuer: str,
+    login: str | None,
+    password: str | None,
+    *,
+    resident_key: int | None = None,
+    staff_key: int | None = None,
+) -> IssuedLogin:
+    login = passwords.generate_login() if login is None else normal_login(login)
+    if not _LOGIN.fullmatch(login):
+        raise Problem("invalid_request", "login: 3 to 64 characters of a-z, 0-9 and . _ @ -")
+    password = passwords.generate() if password is None else password
+    passwords.check_new(password)
+    if await store_logins.credential(conn, login) is not None:
+        raise Problem("login_taken")
+    secret = pyotp.random_base32()
+    sealed = box.seal(_sealed_name(login), secret.encode())
+    await store_logins.insert_credential(
+        conn, login, resident_key, staff_key, await passwords.make_hash(password), sealed
+    )
+    return _issued(login, password, secret, issuer)
+
+
+def _issued(login: str, password: str, secret: str, issuer: str) -> IssuedLogin:
+    uri = pyotp.TOTP(secret, interval=TOTP_SECONDS).provisioning_uri(name=login, issuer_name=issuer)
+    return IssuedLogin(login, password, secret, uri)
+
+
+async def recover(
+    conn: Connection, box: SecretBox, desk: Desk, resident: Resident, issuer: str
+) -> IssuedLogin:
+    """New password and code secret for a resident whose authenticator is lost; the old ones and every session
+    end. Raises Problem login_missing."""
+    login = await store_logins.login_of_resident(conn, resident.resident_key)
+    if login is None:
+        raise Problem("login_missing")
+    password, secret = passwords.generate(), pyotp.random_base32()
+    sealed = box.seal(_sealed_name(login), secret.encode())
+    await store_logins.replace_secrets(conn, login, await passwords.make_hash(password), sealed)
+    await store_logins.delete_sessions_of(conn, login)
+    await store_logins.forget_attempts(conn, _attempt_key(login))
+    await _record(conn, Kind.authenticator_recovered, desk, resident)
+    return _issued(login, password, secret, issuer)
+
+
+async def _record(conn: Connection, kind: Kind, desk: Desk, resident: Resident) -> None:
+    await ledger.record(
+        conn,
+        Act(
+            kind=kind,
+            actor=desk.actor,
+            resident_key=resident.resident_key,
+            detail={"organization_id": desk.organization_id, "factors": ["pwd", "otp"]},
+        ),
+    )
+
+
+# --- checked --------------------------------------------------------------------------------------------------
+
+
+async def check_password(database: Database, login: str, password: str) -> Credential:
+    """The first factor. Takes the database itself: a failure must be counted although the request fails.
+
+    Raises Problem login_failed or login_locked; an unknown login takes as long and is counted and locked alike.
+    """
+    login = normal_login(login)[:64]
+    async with database.transaction() as conn:
+        if not await store_logins.begin_attempt(
+            conn, _attempt_key(login), FAILURES_BEFORE_LOCK, LOCK_MINUTES
+        ):
+            raise Problem("login_locked", retry_after=LOCK_MINUTES * 60)
+        row = await store_logins.credential(conn, login)
+    if not await passwords.verify(None if row is None else row["password_hash"], password) or row is None:
+        raise Problem("login_failed")
+    async with database.transaction() as conn:
+        if row["sealed_totp"] is None:
+            await store_logins.forget_attempts(conn, _attempt_key(login))
+        else:
+            await store_logins.refund_attempt(conn, _attempt_key(login))
+    return Credential(login, row["resident_key"], row["staff_key"], row["sealed_totp"] is not None)
+
+
+async def check_code(database: Database, box: SecretBox, login: str, code: str) -> None:
+    """The second factor: one of the codes of now and one step around, each good once.
+
+    Raises Problem login_failed, login_locked, code_used.
+    """
+    async with database.transaction() as conn:
+        if not await store_logins.begin_attempt(
+            conn, _attempt_key(login), FAILURES_BEFORE_LOCK, LOCK_MINUTES
+        ):
+            raise Problem("login_locked", retry_after=LOCK_MINUTES * 60)
+        row = await store_logins.credential(conn, login)
+    if row is None or row["sealed_totp"] is None:
+        raise Problem("login_failed")
+    step = _matching_step(box.open(_sealed_name(login), row["sealed_totp"]).decode(), code, time.time())
+    if step is None:
+        raise Problem("login_failed")
+    async with database.transaction() as conn:
+        if not await store_logins.take_totp_step(conn, login, step):
+            raise Problem("code_used")
+        await store_logins.forget_attempts(conn, _attempt_key(login))
+
+
+def _matching_step(secret: str, code: str, at: float) -> int | None:
+    typed = re.sub(r"\s", "", unicodedata.normalize("NFKC", code)).encode("ascii", "replace")
+    totp = pyotp.TOTP(secret, interval=TOTP_SECONDS)
+    now = int(at) // TOTP_SECONDS
+    steps = range(now - TOTP_STEPS_AROUND, now + TOTP_STEPS_AROUND + 1)
+    # Every step is compared, so that the time taken tells nothing.
+    fits = [step for step in steps if secrets.compare_digest(totp.generate_otp(step).encode(), typed)]
+    return fits[-1] if fits else None
+
+
+async def change_password(database: Database, login: str, old: str, new: str) -> None:
+    """Raises Problem login_failed, login_locked, password_too_weak. Other sessions of this login are not ended."""
+    passwords.check_new(new)
+    await check_password(database, login, old)
+    hashed = await passwords.make_hash(new)
+    async with database.transaction() as conn:
+        await store_logins.set_password(conn, login, hashed)
+
+
+async def current_code(conn: Connection, box: SecretBox, login: str) -> str:
+    """The code that an authenticator would show now: for the command line of a trial, never over HTTP.
+
+    Raises Problem does_not_exist.
+    """
+    row = await store_logins.credential(conn, normal_login(login))
+    if row is None or row["sealed_totp"] is None:
+        raise Problem("does_not_exist", "no such login")
+    secret = box.open(_sealed_name(row["login"]), row["sealed_totp"]).decode()
+    return pyotp.TOTP(secret, interval=TOTP_SECONDS).now()

@@ -1,0 +1,125 @@
+"""Pairwise subjects: what one component knows one resident as (guidebook 1.1.1; design, section 4).
+
+Random and stored, one per resident and component, never derived: two components cannot find out by comparing that
+they serve the same person, and erasure leaves nothing to compute it from.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from moyai import ledger
+from moyai.base import ids
+from moyai.base.db import Connection
+from moyai.base.errors import Problem
+from moyai.identity import store_pairwise
+from moyai.identity.residents import find
+from moyai.ledger import Act, Kind
+from moyai.registry import store_parties
+from moyai.registry.store_parties import RegisteredClient, ServedScope
+
+ROTATION_OVERLAP_SECONDS: Final = 24 * 3600
+"""How long an old subject still resolves after a rotation."""
+
+
+class Subject(msgspec.Struct, frozen=True):
+    """A resident as one component knows them, resolved."""
+
+    resident_key: int
+    municipality_code: str
+    ial: int
+
+
+async def tie(conn: Connection, client: RegisteredClient, resident_key: int) -> UUID:
+    """The subject of this resident at the client's component; made at the first authorisation, on record.
+
+    Raises Problem: organization_not_certified, organization_suspended, service_not_certified, outside_user_scope,
+    resident_inactive. They hold for an existing tie, too: a resident who moved away is not authorised any more.
+    """
+    if client.component_key is None:
+        raise Problem("invalid_request", "the client belongs to no component", oauth="unauthorized_client")
+    await _check_may_tie(conn, client, resident_key)
+    known = await store_pairwise.current(conn, resident_key, client.component_key)
+    if known is not None:
+        return known
+    subject = ids.random_uuid()
+    if await store_pairwise.insert(conn, resident_key, client.component_key, subject):
+        await ledger.record(
+            conn,
+            Act(
+                kind=Kind.subject_tied,
+                actor=f"client:{client.client_id}",
+                resident_key=resident_key,
+                detail={"component_id": client.component_id, "client_id": client.client_id},
+            ),
+        )
+        return subject
+    known = await store_pairwise.current(conn, resident_key, client.component_key)
+    if known is None:
+        raise Problem("unavailable")
+    return known
+
+
+async def _check_may_tie(conn: Connection, client: RegisteredClient, resident_key: int) -> None:
+    resident = await find(conn, resident_key)
+    if resident is None or resident.state != "active":
+        raise Problem("resident_inactive")
+    if client.organization_state == "suspended":
+        raise Problem("organization_suspended")
+    if client.kind == "touch_point":
+        return  # a touch point serves every resident of the platform; it is no service of its own
+    if client.organization_state != "certified":
+        raise Problem("organization_not_certified")
+    services = await store_parties.services_of_component(conn, client.component_key or 0)
+    check_scope(services, resident.municipality_code)
+
+
+def check_scope(services: list[ServedScope], municipality_code: str) -> None:
+    """Whether one of a component's certified services is for residents of this municipality.
+
+    Raises Problem service_not_certified if none is certified, outside_user_scope if none of those is for them.
+    """
+    certified = [s for s in services if s.state == "certified" and s.organization_state == "certified"]
+    if not certified:
+        raise Problem("service_not_certified")
+    if not any(municipality_code in service.municipality_codes for service in certified):
+        raise Problem("outside_user_scope")
+
+
+async def resolve(conn: Connection, component_key: int, subject: UUID) -> Subject:
+    """Who this is. Raises Problem subject_unknown (also for another component's subject), resident_inactive."""
+    row = await store_pairwise.resolve(conn, component_key, subject)
+    if row is None:
+        raise Problem("subject_unknown")
+    if row["resident_state"] != "active":
+        raise Problem("resident_inactive")
+    return Subject(row["resident_key"], row["municipality_code"], row["ial"])
+
+
+async def subject_of(conn: Connection, resident_key: int, component_key: int) -> UUID | None:
+    return await store_pairwise.current(conn, resident_key, component_key)
+
+
+async def rotate(conn: Connection, resident_key: int, component_key: int, actor: str) -> UUID:
+    """Give the component a new subject; the old one still resolves for a day, so that nothing is lost on the way.
+
+    Raises Problem subject_unknown if there is no tie.
+    """
+    if await store_pairwise.current(conn, resident_key, component_key) is None:
+        raise Problem("subject_unknown")
+    await store_pairwise.end(conn, resident_key, component_key, ROTATION_OVERLAP_SECONDS)
+    subject = ids.random_uuid()
+    await store_pairwise.insert(conn, resident_key, component_key, subject)
+    await ledger.record(
+        conn,
+        Act(
+            kind=Kind.subject_rotated,
+            actor=actor,
+            resident_key=resident_key,
+            detail={"component_key": component_key, "overlap_seconds": ROTATION_OVERLAP_SECONDS},
+        ),
+    )
+    return subject

@@ -1,0 +1,256 @@
+"""Residents: enrolled once, found if enrolled before, moved, and at the end erased.
+
+Every act takes the `Desk` that does it, and goes on record.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import msgspec
+
+from moyai import ledger
+from moyai.base import ids
+from moyai.base.clock import tokyo, utc_now
+from moyai.base.db import Connection
+from moyai.base.errors import Problem
+from moyai.identity import names, store_residents
+from moyai.identity.model import (
+    DOCUMENT_CLASSES,
+    PROOFING_METHODS,
+    Desk,
+    Evidence,
+    Person,
+    Resident,
+)
+from moyai.ledger import Act, Kind
+from moyai.registry import store_parties
+
+_SEARCH_LIMIT = 50
+
+
+async def enrol(
+    conn: Connection, desk: Desk, person: Person, evidence: Evidence, distinct_reason: str = ""
+) -> Resident:
+    """Enrol a person, proofed by `evidence`, and give them a resident ID (guidebook 1.1.1).
+
+    Raises Problem: resident_already_enrolled (with `resident_id`) if somebody with the same birth date and the
+    same folded reading or writing of the name is enrolled, unless `distinct_reason` says why this is somebody
+    else; other_municipality; proofing_insufficient; invalid_request.
+    """
+    _check_person(person)
+    check_evidence(evidence)
+    desk_key = await _desk_for(conn, desk, person.municipality_code)
+    await store_residents.lock_birth_date(conn, person.birth_date)
+    known = await same_people(conn, person)
+    if known and not distinct_reason.strip():
+        raise Problem("resident_already_enrolled", resident_id=known[0].resident_id)
+    resident = await _insert(conn, person, evidence.level, desk_key, distinct_reason.strip())
+    await _record_proofing(conn, desk, resident.resident_key, evidence)
+    await ledger.record(
+        conn,
+        Act(
+            kind=Kind.resident_enrolled,
+            actor=desk.actor,
+            resident_key=resident.resident_key,
+            detail={
+                "organization_id": desk.organization_id,
+                "ial": evidence.level,
+                "method": evidence.method,
+                **({"distinct_from": len(known)} if known else {}),
+            },
+        ),
+    )
+    return resident
+
+
+async def same_people(conn: Connection, person: Person) -> list[Resident]:
+    """Active residents who may be this person, wherever they live."""
+    rows = await store_residents.same_person(
+        conn,
+        person.birth_date,
+        names.fold_kana(person.family_kana + person.given_kana),
+        names.fold_kanji(person.family_name + person.given_name),
+    )
+    found = [await find(conn, row["resident_key"]) for row in rows]
+    return [resident for resident in found if resident is not None]
+
+
+async def _insert(
+    conn: Connection, person: Person, ial: int, desk_key: int, distinct_reason: str
+) -> Resident:
+    row = await store_residents.insert_resident(
+        conn, ids.resident_id(), person.municipality_code, ial, desk_key
+    )
+    if row is None:
+        raise RuntimeError("the database did not return the new resident")
+    resident = resident_of(row)
+    await store_residents.insert_person(
+        conn,
+        resident.resident_key,
+        (person.family_name, person.given_name, person.family_kana, person.given_kana),
+        person.birth_date,
+        person.sex,
+        person.postal_code,
+        person.address,
+        names.fold_kana(person.family_kana + person.given_kana),
+        names.fold_kanji(person.family_name + person.given_name),
+        distinct_reason,
+    )
+    return resident
+
+
+async def _desk_for(conn: Connection, desk: Desk, municipality_code: str) -> int:
+    """Whose desk looks after a resident of this municipality; raises other_municipality if not this one."""
+    if municipality_code in desk.municipality_codes:
+        return desk.organization_key
+    own = await store_parties.municipality(conn, municipality_code)
+    if own is None:
+        return desk.organization_key
+    if desk.everywhere:
+        return own.organization_key
+    raise Problem("other_municipality", f"the desk of {own.organization_id} looks after {municipality_code}")
+
+
+async def _record_proofing(conn: Connection, desk: Desk, resident_key: int, evidence: Evidence) -> None:
+    await store_residents.insert_proofing(
+        conn,
+        ids.random_uuid(),
+        resident_key,
+        evidence.level,
+        evidence.method,
+        evidence.document_class,
+        f"{desk.organization_id}/{desk.actor}",
+    )
+
+
+async def proof_again(conn: Connection, desk: Desk, resident: Resident, evidence: Evidence) -> None:
+    """A later proofing (身元確認レベルの引き上げ); the level follows the latest evidence, up or down."""
+    check_evidence(evidence)
+    await _record_proofing(conn, desk, resident.resident_key, evidence)
+    await store_residents.set_ial(conn, resident.resident_key, evidence.level)
+    await ledger.record(
+        conn,
+        Act(
+            kind=Kind.identity_proofed,
+            actor=desk.actor,
+            resident_key=resident.resident_key,
+            detail={"ial": evidence.level, "method": evidence.method},
+        ),
+    )
+
+
+def check_evidence(evidence: Evidence) -> None:
+    """Raises Problem proofing_insufficient if the method or document cannot carry the level (guidebook 1.2.4)."""
+    method = PROOFING_METHODS.get(evidence.method)
+    if method is None:
+        raise Problem("invalid_request", f"method must be one of {', '.join(PROOFING_METHODS)}")
+    if evidence.document_class not in DOCUMENT_CLASSES:
+        raise Problem("invalid_request", f"document_class must be one of {', '.join(DOCUMENT_CLASSES)}")
+    if evidence.level > method.level:
+        raise Problem("proofing_insufficient", f"{evidence.method} gives level {method.level} at most")
+    if evidence.level > 1 and evidence.document_class == "none":
+        raise Problem("proofing_insufficient", "levels 2 and 3 need an official document")
+
+
+def _check_person(person: Person) -> None:
+    if not is_municipality_code(person.municipality_code):
+        raise Problem("invalid_request", "municipality_code: the check digit does not fit")
+    if not date(1880, 1, 1) <= person.birth_date <= tokyo(utc_now()).date():
+        raise Problem("invalid_request", "birth_date is not a plausible date")
+    if not names.fold_kana(person.family_kana + person.given_kana):
+        raise Problem("invalid_request", "family_kana and given_kana hold no reading")
+
+
+def is_municipality_code(code: str) -> bool:
+    """Whether a 全国地方公共団体コード is six digits with a fitting check digit."""
+    if len(code) != 6 or not code.isascii() or not code.isdigit():
+        return False
+    total = sum(int(digit) * weight for digit, weight in zip(code, (6, 5, 4, 3, 2), strict=False))
+    return int(code[5]) == (11 - total % 11) % 10
+
+
+async def move(
+    conn: Connection, desk: Desk, resident: Resident, municipality_code: str, postal_code: str, address: str
+) -> None:
+    """A new address. Scope is judged by it from the next request on; the resident ID stays."""
+    if not is_municipality_code(municipality_code):
+        raise Problem("invalid_request", "municipality_code: the check digit does not fit")
+    own = await store_parties.municipality(conn, municipality_code)
+    await store_residents.set_residence(
+        conn,
+        resident.resident_key,
+        municipality_code,
+        resident.desk_key if own is None else own.organization_key,
+        postal_code,
+        address,
+    )
+    await ledger.record(
+        conn,
+        Act(
+            kind=Kind.resident_moved,
+            actor=desk.actor,
+            resident_key=resident.resident_key,
+            detail={"from": resident.municipality_code, "to": municipality_code},
+        ),
+    )
+
+
+async def move_in(conn: Connection, desk: Desk, person: Person, evidence: Evidence) -> Resident:
+    """転入: somebody enrolled elsewhere, proofed at this desk as a resident of its own municipality.
+
+    Raises Problem: does_not_exist if nobody matches, several_candidates if more than one does, other_municipality.
+    """
+    check_evidence(evidence)
+    if person.municipality_code not in desk.municipality_codes and not desk.everywhere:
+        raise Problem("other_municipality", "the new address is not in this desk's municipalities")
+    await store_residents.lock_birth_date(conn, person.birth_date)
+    known = await same_people(conn, person)
+    if not known:
+        raise Problem("does_not_exist", "nobody with this name and birth date is enrolled")
+    if len(known) > 1:
+        raise Problem("several_candidates")
+    await move(conn, desk, known[0], person.municipality_code, person.postal_code, person.address)
+    await _record_proofing(conn, desk, known[0].resident_key, evidence)
+    return msgspec.structs.replace(known[0], municipality_code=person.municipality_code)
+
+
+async def erase(conn: Connection, resident_key: int, actor: str, ground: str) -> None:
+    """Delete who this was and what services knew them as; the bare ID stays, erased, and so do the commitments.
+
+    The identity room's part of an erasure: the caller erases items (`personal`), consents (`consent`) and then
+    the ledger's contents in the same transaction. `ground` is the reason that audits will read.
+    """
+    await store_residents.lock_resident(conn, resident_key)
+    resident = await find(conn, resident_key)
+    if resident is None or resident.state == "erased":
+        raise Problem("resident_inactive")
+    await store_residents.erase(conn, resident_key)
+    # Recorded under nobody: this entry has to outlive the contents that are about to go.
+    await ledger.record(
+        conn,
+        Act(
+            kind=Kind.resident_erased,
+            actor=actor,
+            detail={"resident_id": resident.resident_id, "ground": ground},
+        ),
+    )
+
+
+async def find(conn: Connection, resident_key: int) -> Resident | None:
+    row = await store_residents.resident_by_key(conn, resident_key)
+    return None if row is None else resident_of(row)
+
+
+def resident_of(row: Any) -> Resident:
+    """A row of `identity.resident`."""
+    return Resident(
+        row["resident_key"],
+        row["resident_id"],
+        row["municipality_code"],
+        row["ial"],
+        row["state"],
+        row["enrolled_at"],
+        row["desk_key"],
+    )

@@ -1,0 +1,213 @@
+"""SQL of logins: credentials, browser sessions, staff."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from moyai.base.db import Connection, Record
+
+
+async def credential(conn: Connection, login: str) -> Record | None:
+    return await conn.fetchrow(
+        """
+        select login, resident_key, staff_key, password_hash, sealed_totp
+          from identity.credential where login = $1
+        """,
+        login,
+    )
+
+
+async def login_of_resident(conn: Connection, resident_key: int) -> str | None:
+    return await conn.fetchval("select login from identity.credential where resident_key = $1", resident_key)
+
+
+async def insert_credential(
+    conn: Connection,
+    login: str,
+    resident_key: int | None,
+    staff_key: int | None,
+    password_hash: str,
+    sealed_totp: bytes | None,
+) -> None:
+    await conn.execute(
+        """
+        insert into identity.credential (login, resident_key, staff_key, password_hash, sealed_totp)
+        values ($1, $2, $3, $4, $5)
+        """,
+        login,
+        resident_key,
+        staff_key,
+        password_hash,
+        sealed_totp,
+    )
+
+
+async def replace_secrets(conn: Connection, login: str, password_hash: str, sealed_totp: bytes) -> None:
+    await conn.execute(
+        """
+        update identity.credential
+           set password_hash = $2, sealed_totp = $3, totp_step = 0, changed_at = clock_timestamp()
+         where login = $1
+        """,
+        login,
+        password_hash,
+        sealed_totp,
+    )
+
+
+async def set_password(conn: Connection, login: str, password_hash: str) -> None:
+    await conn.execute(
+        "update identity.credential set password_hash = $2, changed_at = clock_timestamp() where login = $1",
+        login,
+        password_hash,
+    )
+
+
+async def begin_attempt(conn: Connection, login_hash: bytes, limit: int, minutes: int) -> bool:
+    """Count an attempt as failed before it is judged; false if the name is locked.
+
+    Counted first, so that attempts side by side cannot slip past the limit together. Attempts while locked do
+    not prolong the lock.
+    """
+    failures: int = await conn.fetchval(
+        """
+        insert into identity.login_attempt as a (login_hash, failures, last_at)
+        values ($1, 1, clock_timestamp())
+        on conflict (login_hash) do update
+           set failures = case when a.last_at < clock_timestamp() - make_interval(mins => $3) then 1
+                               else least(a.failures + 1, $2 + 1) end,
+               last_at = case when a.last_at < clock_timestamp() - make_interval(mins => $3)
+                                or a.failures < $2 then clock_timestamp() else a.last_at end
+        returning failures
+        """,
+        login_hash,
+        limit,
+        minutes,
+    )
+    return failures <= limit
+
+
+async def refund_attempt(conn: Connection, login_hash: bytes) -> None:
+    """The attempt succeeded, but the login is not complete: earlier failures still count."""
+    await conn.execute(
+        "update identity.login_attempt set failures = greatest(failures - 1, 0) where login_hash = $1",
+        login_hash,
+    )
+
+
+async def forget_attempts(conn: Connection, login_hash: bytes) -> None:
+    await conn.execute("delete from identity.login_attempt where login_hash = $1", login_hash)
+
+
+async def take_totp_step(conn: Connection, login: str, step: int) -> bool:
+    """Whether this time step was still unused; it is used from now on, in whatever process."""
+    taken = await conn.fetchval(
+        "update identity.credential set totp_step = $2 where login = $1 and totp_step < $2 returning true",
+        login,
+        step,
+    )
+    return taken is not None
+
+
+async def insert_session(
+    conn: Connection,
+    session_hash: bytes,
+    login: str,
+    amr: list[str],
+    aal: int,
+    complete: bool,
+    seconds: int,
+) -> None:
+    await conn.execute(
+        """
+        insert into identity.session (session_hash, login, amr, aal, authenticated_at, expires_at)
+        values ($1, $2, $3, $4, case when $5 then clock_timestamp() end,
+                clock_timestamp() + make_interval(secs => $6))
+        """,
+        session_hash,
+        login,
+        amr,
+        aal,
+        complete,
+        float(seconds),
+    )
+
+
+async def session(conn: Connection, session_hash: bytes) -> Record | None:
+    """The live session with what its caller is now; `slide` says that it is time to write its expiry anew."""
+    return await conn.fetchrow(
+        """
+        select s.session_hash, s.login, s.amr, s.aal, s.authenticated_at, s.created_at,
+               s.seen_at < clock_timestamp() - interval '1 minute' as slide,
+               c.resident_key, c.staff_key,
+               r.resident_id, r.ial, r.state as resident_state,
+               f.name, f.organization_key, f.roles
+          from identity.session s
+          join identity.credential c using (login)
+          left join identity.resident r on r.resident_key = c.resident_key
+          left join identity.staff f on f.staff_key = c.staff_key
+         where s.session_hash = $1 and s.expires_at > clock_timestamp()
+        """,
+        session_hash,
+    )
+
+
+async def slide_session(conn: Connection, session_hash: bytes, idle_seconds: int, total_seconds: int) -> None:
+    await conn.execute(
+        """
+        update identity.session
+           set seen_at = clock_timestamp(),
+               expires_at = least(clock_timestamp() + make_interval(secs => $2),
+                                  created_at + make_interval(secs => $3))
+         where session_hash = $1
+        """,
+        session_hash,
+        float(idle_seconds),
+        float(total_seconds),
+    )
+
+
+async def delete_session(conn: Connection, session_hash: bytes) -> None:
+    await conn.execute("delete from identity.session where session_hash = $1", session_hash)
+
+
+async def delete_sessions_of(conn: Connection, login: str) -> None:
+    await conn.execute("delete from identity.session where login = $1", login)
+
+
+async def upsert_staff(
+    conn: Connection, login: str, name: str, organization_key: int, roles: list[str]
+) -> int:
+    return await conn.fetchval(
+        """
+        insert into identity.staff (login, name, organization_key, roles) values ($1, $2, $3, $4)
+        on conflict (login) do update
+           set name = excluded.name, organization_key = excluded.organization_key, roles = excluded.roles
+        returning staff_key
+        """,
+        login,
+        name,
+        organization_key,
+        roles,
+    )
+
+
+async def staff(conn: Connection, login: str) -> Record | None:
+    return await conn.fetchrow(
+        "select staff_key, login, name, organization_key, roles from identity.staff where login = $1", login
+    )
+
+
+async def delete_expired(conn: Connection) -> None:
+    """What has run out and is of no use to anybody."""
+    await conn.execute("delete from identity.session where expires_at < clock_timestamp()")
+    await conn.execute("delete from identity.seen_token where expires_at < clock_timestamp()")
+    await conn.execute("delete from identity.authorization_request where expires_at < clock_timestamp()")
+    await conn.execute(
+        "delete from identity.login_attempt where last_at < clock_timestamp() - interval '1 hour'"
+    )
+    await conn.execute("delete from identity.authorization_grant where expires_at < clock_timestamp()")
+
+
+async def now(conn: Connection) -> datetime:
+    return await conn.fetchval("select clock_timestamp()")

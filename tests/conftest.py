@@ -9,8 +9,9 @@ second), for tests that need real commits, several sessions, or other roles.
 from __future__ import annotations
 
 import asyncio
-import itertools
+import os
 import shutil
+import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -117,19 +118,16 @@ def _copy_platform(source: Path, target: Path) -> Home:
     home = write_home(target)
     for name in ("secrets.sealed", "keys/kek"):
         shutil.copy(source / name, target / name)
-    data = template.engine.resolve() / "data"
-    copied = home.engine.resolve() / "data"
-    shutil.copytree(data, copied)
-    owner = data.stat()
-    for path in itertools.chain((copied,), copied.rglob("*")):
-        shutil.chown(path, owner.st_uid, owner.st_gid)
+    subprocess.run(["cp", "-a", template.engine.resolve() / "data", home.engine.resolve()], check=True)
     return home
 
 
 @pytest.fixture(scope="session")
 def scratch() -> Iterator[Path]:
-    """A directory that the engine's own account can reach (pytest's are closed to others)."""
-    directory = Path(tempfile.mkdtemp(prefix="moyai-test-"))
+    """A directory that the engine's own account can reach (pytest's are closed to others), in memory if there is room."""
+    memory = Path("/dev/shm")
+    roomy = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 4 << 30
+    directory = Path(tempfile.mkdtemp(prefix="moyai-test-", dir=memory if roomy else None))
     directory.chmod(0o755)
     yield directory
     shutil.rmtree(directory, ignore_errors=True)

@@ -84,6 +84,8 @@ async def check_version(conn: Connection, kind: Kind) -> int:
 
 async def apply(conn: Connection, kind: Kind) -> int:
     """Apply what is missing, each file in its own transaction, then the rights. Returns the version."""
+    # Neither the wait for another migration nor a large table may run into the sessions' ordinary limit.
+    await conn.execute("set statement_timeout = 0")
     await conn.execute("select pg_advisory_lock($1)", _LOCK)
     try:
         return await _apply(conn, kind)
@@ -92,7 +94,6 @@ async def apply(conn: Connection, kind: Kind) -> int:
 
 
 async def _apply(conn: Connection, kind: Kind) -> int:
-    await conn.execute("set statement_timeout = 0")
     found = await version(conn)
     if found > latest(kind):
         await check_version(conn, kind)

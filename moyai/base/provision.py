@@ -10,7 +10,7 @@ import msgspec
 from moyai.base.config import Home, make_dsn
 from moyai.base.db import connect
 from moyai.base.migrate import migrate_store
-from moyai.base.roles import MAINTENANCE, PROVISION, make_database, make_role, run
+from moyai.base.roles import PROVISION, maintenance, make_database, make_role, run
 from moyai.base.secrets import SecretBox
 
 
@@ -50,13 +50,10 @@ async def provision_store(home: Home, organization_id: str, sealed_password: byt
     database, role = store_names(organization_id)
     name = f"store:{database}"
     password = box.open(name, sealed_password).decode() if sealed_password else secrets.token_urlsafe(24)
-    conn = await connect(home.dsn(PROVISION, MAINTENANCE))
-    try:
+    async with maintenance(home, PROVISION) as conn:
         await make_role(conn, role, password)
         await make_database(conn, database, PROVISION)
         await run(conn, "grant connect on database %1$I to %2$I", database, role)
-    finally:
-        await conn.close()
     version = await migrate_store(home.dsn(PROVISION, database))
     await _grant_store(home.dsn(PROVISION, database), role)
     sealed = sealed_password or box.seal(name, password.encode())

@@ -14,6 +14,8 @@ roles and databases cannot take parameters: PostgreSQL itself quotes the names (
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from typing import LiteralString
 
 from moyai.base.config import Home
@@ -29,6 +31,7 @@ PROCESS_ROLES = (OWNER, PROVISION, SERVE, WORKER)
 
 MAINTENANCE = "postgres"
 """The database one connects to in order to make others."""
+_LOCK = 0x6D6F7961
 
 
 def context_database(home: Home) -> str:
@@ -43,10 +46,22 @@ async def run(conn: Connection, template: LiteralString, *names: str) -> None:
     )
 
 
+@asynccontextmanager
+async def maintenance(home: Home, role: str) -> AsyncGenerator[Connection]:
+    """A session for making roles and databases; whoever else does the same at this moment waits."""
+    conn = await connect(home.dsn(role, MAINTENANCE))
+    try:
+        # Making a database waits for a checkpoint, and its turn.
+        await conn.execute("set statement_timeout = 0")
+        await conn.execute("select pg_advisory_lock($1)", _LOCK)
+        yield conn
+    finally:
+        await conn.close()
+
+
 async def bootstrap(home: Home) -> None:
     """Make or correct the process roles and the two shared databases, as the bootstrap superuser."""
-    conn = await connect(home.dsn(ADMIN, MAINTENANCE))
-    try:
+    async with maintenance(home, ADMIN) as conn:
         for role in PROCESS_ROLES:
             password = home.secrets().get_or_create(f"role:{role}")
             await make_role(conn, role, password, creates=role == PROVISION)
@@ -55,8 +70,6 @@ async def bootstrap(home: Home) -> None:
             for role in (SERVE, WORKER):
                 await run(conn, "grant connect on database %1$I to %2$I", database, role)
         await _close_to_public(conn)
-    finally:
-        await conn.close()
 
 
 async def make_role(conn: Connection, role: str, password: str, *, creates: bool = False) -> None:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 from urllib.parse import quote
 
 import msgspec
+from msgspec import Meta
 
 from moyai.base.secrets import SecretBox, SecretFile
 
@@ -25,40 +26,48 @@ class ConfigError(Exception):
 class Platform(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Who this platform is. `id` is lower-case ASCII and names cookies, keys and the log's origin."""
 
-    id: str
-    name_ja: str
-    name_en: str
-    prefecture_code: str = "37"
+    id: Annotated[str, Meta(description="Lower-case ASCII; part of cookie names and of the log's origin.")]
+    name_ja: Annotated[str, Meta(description="The platform's name as residents read it.")]
+    name_en: Annotated[str, Meta(description="The same in English.")]
+    prefecture_code: Annotated[str, Meta(description="JIS X 0401 code of the prefecture, two digits.")] = "37"
 
 
 class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where HTTP is served. `processes` is the number of `serve` processes on the one listening port."""
 
-    base_url: str
-    host: str = "127.0.0.1"
-    port: int = 8400
-    processes: int = 1
-    max_body_bytes: int = 1_048_576
+    base_url: Annotated[
+        str, Meta(description="Public URL, without a slash at the end; also the OIDC issuer.")
+    ]
+    host: Annotated[str, Meta(description="Address to listen on.")] = "127.0.0.1"
+    port: Annotated[int, Meta(description="TCP port to listen on.")] = 8400
+    processes: Annotated[int, Meta(description="`serve` processes on the one port.")] = 1
+    max_body_bytes: Annotated[int, Meta(description="Largest request body; more is answered 413.")] = (
+        1_048_576
+    )
 
 
 class DatabaseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where PostgreSQL answers. `host` is a directory for a Unix socket. `embedded` has `up` start the engine."""
 
-    host: str
-    port: int = 5432
-    name: str = "moyai_control"
-    embedded: bool = True
-    max_connections: int = 200
-    pool_size: int = 8
-    store_pool_size: int = 2
-    store_pools: int = 32
+    host: Annotated[str, Meta(description="Host name, or the directory of a Unix socket.")]
+    port: Annotated[int, Meta(description="Port, also in the name of the Unix socket.")] = 5432
+    name: Annotated[str, Meta(description="The control database.")] = "moyai_control"
+    embedded: Annotated[bool, Meta(description="Whether Moyai starts and stops its own PostgreSQL.")] = True
+    max_connections: Annotated[
+        int, Meta(description="What the server allows; `moyai check` holds against it.")
+    ] = 200
+    pool_size: Annotated[int, Meta(description="Connections to the control database, per process.")] = 8
+    store_pool_size: Annotated[int, Meta(description="Connections to one store, per process.")] = 2
+    store_pools: Annotated[int, Meta(description="Stores held open at once, per process.")] = 32
 
 
 class Brokers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """データ管理方式 of the two brokers (guidebook 1.2.3)."""
 
-    personal: StorageMode = "internal_segregated"
-    non_personal: StorageMode = "internal_shared"
+    personal: Annotated[StorageMode, Meta(description="Where linkable personal data lies.")] = (
+        "internal_segregated"
+    )
+    non_personal: Annotated[StorageMode, Meta(description="Where city data lies.")] = "internal_shared"
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,0 +1,160 @@
+"""`make reference`: write `docs/reference/` anew from the code. A house test says when a page is stale."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from moyai.base.config import Config
+from moyai.base.errors import CODES
+
+ROOT = Path(__file__).resolve().parent.parent
+TARGET = ROOT / "docs" / "reference"
+HEAD = "<!-- Written by `make reference` from the code; change it there. -->\n\n"
+
+
+class NotDocumented(Exception):
+    """Something that an operator or engineer meets has no explanation in the code."""
+
+
+def exists(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None
+
+
+def table(heads: tuple[str, ...], rows: list[tuple[object, ...]]) -> str:
+    lines = ["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads)]
+    lines += ["| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+# --- settings -----------------------------------------------------------------------------------------
+
+
+def type_name(kind: Any) -> str:
+    choices = get_args(kind)
+    if choices and all(isinstance(choice, str) for choice in choices):
+        return " | ".join(f"`{choice}`" for choice in choices)
+    return getattr(kind, "__name__", str(kind))
+
+
+def default_text(default: object) -> str:
+    if default is msgspec.NODEFAULT:
+        return "required"
+    return f"`{str(default).lower() if isinstance(default, bool) else default}`"
+
+
+def settings(shape: type[msgspec.Struct], prefix: str = "") -> Iterator[tuple[str, str, str, str]]:
+    """(path, type, default, meaning) of every setting. Raises NotDocumented if one has no meaning."""
+    hints = get_type_hints(shape, include_extras=True)
+    for field in msgspec.structs.fields(shape):
+        hint = hints[field.name]
+        meta: list[Any] = [*get_args(hint)[1:]] if get_origin(hint) is Annotated else []
+        kind = get_args(hint)[0] if meta else hint
+        path = f"{prefix}{field.encode_name}"
+        if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+            yield from settings(kind, f"{path}.")
+            continue
+        meaning = next((each.description for each in meta if getattr(each, "description", None)), None)
+        if meaning is None:
+            raise NotDocumented(f"setting {path} has no description in moyai/base/config.py")
+        yield path, type_name(kind), default_text(field.default), meaning
+
+
+def settings_page() -> str:
+    rows = [(f"`{path}`", kind, default, meaning) for path, kind, default, meaning in settings(Config)]
+    return (
+        "# Settings\n\n`moyai.toml` in a platform's directory. Unknown settings are refused by name. Passwords and "
+        "keys are never in it: they lie sealed in `secrets.sealed`, under the key in `keys/kek`.\n\n"
+        + table(("setting", "type", "default", "meaning"), rows)
+    )
+
+
+# --- commands, codes, acts, routes ----------------------------------------------------------------------
+
+
+def commands_page() -> str:
+    app: Any = importlib.import_module("moyai.cli").app
+    text: str = app.generate_docs(output_format="markdown", recursive=True, heading_level=1)
+    return "\n".join(line.rstrip() for line in text.strip().splitlines()) + "\n"
+
+
+def codes_page() -> str:
+    rows = [
+        (f"`{name}`", code.status, f"{code.ja}<br>{code.en}", f"{code.next_ja}<br>{code.next_en}")
+        for name, code in CODES.items()
+    ]
+    return (
+        "# Error codes\n\nEvery problem document carries one of these as `code`; programs match on the code, "
+        "never on the text. A running platform explains each at `/errors/CODE`.\n\n"
+        + table(("code", "status", "what", "what to do next"), rows)
+    )
+
+
+def acts_page() -> str:
+    kinds: Any = importlib.import_module("moyai.ledger.model").Kind
+    rows = [(kind.value, f"`{kind.name.lower()}`", kind.ja, kind.en) for kind in kinds]
+    return (
+        "# Acts in the ledger\n\nEvery act that matters is one entry of one of these kinds. Numbers never change: "
+        "they are in the leaves of the log.\n\n" + table(("number", "kind", "日本語", "English"), rows)
+    )
+
+
+def demand_text(demand: Any) -> str:
+    """Who may call, in a few words, from the demand's own fields."""
+    if hasattr(demand, "demands"):
+        return " or ".join(demand_text(each) for each in demand.demands)
+    detail = getattr(demand, "scope", None) or ", ".join(getattr(demand, "roles", ()))
+    words = {"Public": "anybody", "PortalSession": "resident (portal)", "StaffSession": "staff"}
+    name = words.get(type(demand).__name__, type(demand).__name__.lower())
+    return f"{name} `{detail}`" if detail else name
+
+
+def routes_page() -> str:
+    routes: Any = importlib.import_module("moyai.web.routes").ROUTES
+    rows = [
+        (each.method, f"`{each.path}`", demand_text(each.auth), f"{each.ja}<br>{each.en}") for each in routes
+    ]
+    return (
+        "# Routes\n\nThe whole URL table and who may call each. A running platform shows requests, answers and "
+        "codes at `/docs` and `/openapi.json`.\n\n" + table(("method", "path", "who", "what"), rows)
+    )
+
+
+PAGES: dict[str, tuple[str, Callable[[], str]]] = {
+    "settings.md": ("moyai.base.config", settings_page),
+    "commands.md": ("moyai.cli", commands_page),
+    "codes.md": ("moyai.base.errors", codes_page),
+    "acts.md": ("moyai.ledger.model", acts_page),
+    "routes.md": ("moyai.web.routes", routes_page),
+}
+
+
+def pages() -> dict[str, str]:
+    """File name → text, of every page whose subject exists."""
+    return {name: HEAD + page() for name, (module, page) in PAGES.items() if exists(module)}
+
+
+def stale() -> list[str]:
+    """The pages that differ from what the code says now."""
+    return [
+        name
+        for name, text in pages().items()
+        if not (TARGET / name).exists() or (TARGET / name).read_text(encoding="utf-8") != text
+    ]
+
+
+def main() -> None:
+    TARGET.mkdir(parents=True, exist_ok=True)
+    for name in stale():
+        (TARGET / name).write_text(pages()[name], encoding="utf-8")
+        print(f"wrote docs/reference/{name}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

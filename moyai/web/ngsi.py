@@ -18,8 +18,8 @@ from moyai.web.ngsi_answers import json_answer, problem_answer
 from moyai.web.ngsi_handling import Handler, connection, ngsi_errors, paging, readable_tenant
 from moyai.web.operation import AnyOf, Client, Operation, Public
 
-SCOPE: Final = "context"
-"""The OAuth scope that clients need for city data."""
+SCOPE: Final = "context:write"
+"""The scope that clients need to write city data, and to read what is not in the common tenant."""
 
 _ANY: Final = AnyOf(Client(SCOPE), Public())
 _WRITER: Final = Client(SCOPE)

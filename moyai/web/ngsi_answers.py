@@ -65,7 +65,9 @@ def problem_answer(
     """A platform's problem in NGSI's form; the description begins with the stable code."""
     description = f"{problem.code}: {problem.detail}" if problem.detail else problem.code
     allow = problem.extra.get("allow")
-    given = {**({"Allow": ", ".join(allow)} if allow else {}), **(headers or {})}
+    given = {"Allow": ", ".join(allow)} if allow else {}
+    if problem.status == 401:
+        given["WWW-Authenticate"] = 'DPoP algs="ES256"'
     kind = _KINDS.get(problem.code) or _KINDS_OF_STATUS.get(problem.status, Kind.INTERNAL_SERVER_ERROR)
     return error_answer(request, NgsiError(kind, description), given)
 

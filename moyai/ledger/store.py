@@ -76,7 +76,8 @@ async def add_many(
             select encode(substr(leaf, 11, 16), 'hex')::uuid as entry_id, * from incoming
         ), written as (
             insert into ledger.entry (entry_id, leaf)
-            select entry_id, leaf from named
+            -- in one order everywhere: two processes given the same replayed proofs must not deadlock
+            select entry_id, leaf from named order by entry_id
             on conflict (entry_id) do nothing
             returning entry_id
         ), contents as (

@@ -67,6 +67,7 @@ create table ledger.cosignature (
     signed_at  timestamptz not null default clock_timestamp(),
     primary key (size, witness_id)
 );
+create index cosignature_witness on ledger.cosignature (witness_id, size);
 
 -- One exchange however often it is retried: the answer's digest, under the caller's Idempotency-Key.
 create table ledger.idempotency (

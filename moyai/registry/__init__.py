@@ -1,0 +1,180 @@
+"""Who and what is connected: organisations, services, components, datasets, purposes, links, terms, clients.
+
+Every act checks, writes and records in the caller's transaction, and says what it changed; doing it twice changes
+nothing. The gate reads this room's views `registry.link_standing` and `registry.client_standing`, never a cache.
+
+- acts: `register_*`, `publish_*`, `certify_*`, `suspend_*`, `reinstate_organization`, `end_link`
+- finding: `organization`, `component`, `service`, `dataset`, `purpose`, `link`, `client` (by id, or Problem)
+- for those who decide: `offered_services`, `offered_service`, `links_of_service`, `responsibility`, `terms_in_force`
+- for those who store: `check_content`
+"""
+
+from moyai.registry.catalogue import Catalogue, Registered, catalogue, registered
+from moyai.registry.clients import register_client
+from moyai.registry.datasets import check_content, register_dataset, register_purpose
+from moyai.registry.links import (
+    Responsibility,
+    Responsible,
+    end_link,
+    links_of_service,
+    register_link,
+    responsibility,
+)
+from moyai.registry.lookups import (
+    client,
+    component,
+    dataset,
+    link,
+    operating_organization,
+    organization,
+    purpose,
+    service,
+)
+from moyai.registry.model import (
+    AuthenticationServiceDeclaration,
+    CertificationRequest,
+    Change,
+    ClientDeclaration,
+    Component,
+    ComponentDeclaration,
+    CriteriaDeclaration,
+    Dataset,
+    DatasetDeclaration,
+    Link,
+    LinkDeclaration,
+    Organization,
+    OrganizationDeclaration,
+    Party,
+    PlatformTermsDeclaration,
+    Purpose,
+    PurposeDeclaration,
+    RegisteredClient,
+    Service,
+    ServiceDeclaration,
+    ServiceTermsDeclaration,
+    Store,
+    TermsVersion,
+    Witness,
+    WitnessDeclaration,
+)
+from moyai.registry.organizations import (
+    certify_organization,
+    publish_criteria,
+    register_organization,
+    reinstate_organization,
+    suspend_organization,
+)
+from moyai.registry.places import codes_of_prefecture, in_scope, municipality_name, prefecture_name
+from moyai.registry.service_kinds import ServiceKind, service_kinds
+from moyai.registry.services import (
+    certify_service,
+    is_offered,
+    offered_service,
+    offered_services,
+    register_component,
+    register_service,
+    suspend_service,
+)
+from moyai.registry.store_links import dataset_by_key, links
+from moyai.registry.store_organizations import (
+    authentication_services,
+    organization_by_key,
+    organizations,
+    store_of,
+    stores,
+    witnesses,
+)
+from moyai.registry.store_services import component_by_key, components, service_by_key, services_of_component
+from moyai.registry.store_terms import terms_by_key
+from moyai.registry.surroundings import register_authentication_service, register_store, register_witness
+from moyai.registry.terms import publish_platform_terms, publish_service_terms, terms_in_force, terms_version
+from moyai.registry.terms_text import scope_names
+
+__all__ = [
+    "AuthenticationServiceDeclaration",
+    "Catalogue",
+    "CertificationRequest",
+    "Change",
+    "ClientDeclaration",
+    "Component",
+    "ComponentDeclaration",
+    "CriteriaDeclaration",
+    "Dataset",
+    "DatasetDeclaration",
+    "Link",
+    "LinkDeclaration",
+    "Organization",
+    "OrganizationDeclaration",
+    "Party",
+    "PlatformTermsDeclaration",
+    "Purpose",
+    "PurposeDeclaration",
+    "Registered",
+    "RegisteredClient",
+    "Responsibility",
+    "Responsible",
+    "Service",
+    "ServiceDeclaration",
+    "ServiceKind",
+    "ServiceTermsDeclaration",
+    "Store",
+    "TermsVersion",
+    "Witness",
+    "WitnessDeclaration",
+    "authentication_services",
+    "catalogue",
+    "certify_organization",
+    "certify_service",
+    "check_content",
+    "client",
+    "codes_of_prefecture",
+    "component",
+    "component_by_key",
+    "components",
+    "dataset",
+    "dataset_by_key",
+    "end_link",
+    "in_scope",
+    "is_offered",
+    "link",
+    "links",
+    "links_of_service",
+    "municipality_name",
+    "offered_service",
+    "offered_services",
+    "operating_organization",
+    "organization",
+    "organization_by_key",
+    "organizations",
+    "prefecture_name",
+    "publish_criteria",
+    "publish_platform_terms",
+    "publish_service_terms",
+    "purpose",
+    "register_authentication_service",
+    "register_client",
+    "register_component",
+    "register_dataset",
+    "register_link",
+    "register_organization",
+    "register_purpose",
+    "register_service",
+    "register_store",
+    "register_witness",
+    "registered",
+    "reinstate_organization",
+    "responsibility",
+    "scope_names",
+    "service",
+    "service_by_key",
+    "service_kinds",
+    "services_of_component",
+    "store_of",
+    "stores",
+    "suspend_organization",
+    "suspend_service",
+    "terms_by_key",
+    "terms_in_force",
+    "terms_version",
+    "witnesses",
+]

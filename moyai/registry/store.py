@@ -1,0 +1,24 @@
+"""SQL of the registry, common part: turning rows into shapes, and the one lock of writers."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import msgspec
+
+from moyai.base.db import Connection, Record
+
+T = TypeVar("T")
+
+
+def one(record: Record | None, shape: type[T]) -> T | None:
+    return None if record is None else msgspec.convert(dict(record), shape)
+
+
+def many(records: list[Record], shape: type[T]) -> list[T]:
+    return msgspec.convert([dict(record) for record in records], list[shape])
+
+
+async def lock_for_writing(conn: Connection) -> None:
+    """Writers of the registry take turns until their transaction ends; readers and the gate never wait."""
+    await conn.execute("select pg_advisory_xact_lock(hashtext('moyai.registry'))")

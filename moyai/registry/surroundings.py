@@ -1,0 +1,78 @@
+"""What stands around the registry's core: authentication services, witnesses of the log, stores."""
+
+from __future__ import annotations
+
+from moyai.base.db import Connection
+from moyai.ledger import Act, Kind, record
+from moyai.registry import lookups
+from moyai.registry import store_organizations as store
+from moyai.registry.model import AuthenticationServiceDeclaration, Change, Store, WitnessDeclaration
+from moyai.registry.recording import builtins, require_clean, settle
+from moyai.registry.store import lock_for_writing
+
+
+async def register_authentication_service(
+    conn: Connection, declared: AuthenticationServiceDeclaration, actor: str
+) -> Change:
+    """個人認証サービス of the platform (guidebook 1.2.2, 1.2.4)."""
+    require_clean(declared)
+    await lock_for_writing(conn)
+    wanted, service_id = builtins(declared), declared.authentication_service_id
+    known = {one.authentication_service_id: one for one in await store.authentication_services(conn)}
+    stored = known.get(service_id)
+    return await settle(
+        conn,
+        "authentication_service",
+        service_id,
+        Kind.AUTHENTICATION_SERVICE_REGISTERED,
+        actor,
+        wanted,
+        builtins(stored) if stored else None,
+        lambda: store.put_authentication_service(conn, declared),
+    )
+
+
+async def register_witness(conn: Connection, declared: WitnessDeclaration, actor: str) -> Change:
+    """Who co-signs checkpoints. Raises Problem("does_not_exist") for an unknown organisation."""
+    require_clean(declared)
+    await lock_for_writing(conn)
+    organization = await lookups.organization(conn, declared.organization)
+    known = {one.witness_id: one for one in await store.witnesses(conn)}
+    stored = known.get(declared.witness_id)
+    return await settle(
+        conn,
+        "witness",
+        declared.witness_id,
+        Kind.WITNESS_REGISTERED,
+        actor,
+        builtins(declared),
+        builtins(stored) | {"organization": stored.organization_id} if stored else None,
+        lambda: store.put_witness(conn, declared, organization.organization_key),
+    )
+
+
+async def register_store(
+    conn: Connection,
+    organization_id: str,
+    place: tuple[str, int, str, str],
+    sealed_password: bytes,
+    schema_version: int,
+    actor: str,
+) -> Change:
+    """Note where an organisation's linkable personal data lies; `place` is (host, port, database, role)."""
+    await lock_for_writing(conn)
+    organization = await lookups.organization(conn, organization_id)
+    stored = await store.store_of(conn, "personal", organization.organization_key)
+    if stored and _place(stored) == (place, sealed_password, schema_version):
+        return Change("store", organization_id, "unchanged")
+    await store.put_store(
+        conn, "personal", organization.organization_key, place, sealed_password, schema_version
+    )
+    detail = {"noun": "store", "id": organization_id, "database": place[2], "role": place[3]}
+    await record(conn, Act(kind=Kind.STORE_REGISTERED, actor=actor, detail=detail))
+    return Change("store", organization_id, "changed" if stored else "created", ("place",) if stored else ())
+
+
+def _place(stored: Store) -> tuple[tuple[str, int, str, str], bytes, int]:
+    place = (stored.host, stored.port, stored.database, stored.role)
+    return place, stored.sealed_password, stored.schema_version

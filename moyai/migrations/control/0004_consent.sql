@@ -13,6 +13,7 @@ create table consent.presentation (
     expires_at      timestamptz not null
 );
 create index presentation_resident on consent.presentation (resident_key, service_key, served_at desc);
+create index presentation_expiry on consent.presentation (expires_at);
 
 -- Starting to use a service: five steps, in order (guidebook 3.2.3). Leaving or declining deletes the row.
 create table consent.enrolment (
@@ -26,7 +27,8 @@ create table consent.enrolment (
     started_at   timestamptz not null default clock_timestamp(),
     expires_at   timestamptz not null
 );
-create index enrolment_resident on consent.enrolment (resident_key, service_key);
+-- one walk through the steps per session: a second touch point begins its own
+create unique index enrolment_walk on consent.enrolment (resident_key, service_key, session_id);
 
 -- A resident's use of a service, with the terms versions they accepted.
 create table consent.membership (
@@ -54,6 +56,7 @@ create table consent.act (
     acted_at        timestamptz not null,
     primary key (resident_key, act_id)
 );
+create index act_service on consent.act (resident_key, service_key, acted_at desc);
 
 -- The state in force, one row per link a resident was asked about; never asked is no row.
 create table consent.state (
@@ -81,9 +84,10 @@ create table consent.history (
     resident_key bigint not null,
     link_key     int not null,
     since        timestamptz not null,
-    state        smallint not null,
+    state        smallint not null check (state between 1 and 3),
     act_id       uuid not null,
     expires_at   timestamptz,
+    aal          smallint not null default 0,
     primary key (resident_key, link_key, since)
 );
 
@@ -92,7 +96,8 @@ create table consent.sharing (
     sharing_id     uuid primary key,
     resident_key   bigint not null,
     service_key    int not null,
-    link_keys      int[] not null,
+    link_keys      int[] not null check (cardinality(link_keys) > 0),
+    -- in the resident's own words: who they are to each other
     relation       text not null,
     -- the invitation: its hash until somebody takes it, then null
     code_hash      bytea unique,
@@ -102,7 +107,15 @@ create table consent.sharing (
     created_at     timestamptz not null default clock_timestamp(),
     accepted_at    timestamptz,
     expires_at     timestamptz not null,
-    ended_at       timestamptz
+    ended_at       timestamptz,
+    check (viewer_key is null or viewer_key <> resident_key)
 );
 create index sharing_resident on consent.sharing (resident_key);
 create index sharing_viewer on consent.sharing (viewer_key) where viewer_key is not null;
+
+-- Codes tried that no invitation has, so that guessing is stopped. Swept with the sharing's own expiry.
+create table consent.code_attempt (
+    viewer_key   bigint not null,
+    attempted_at timestamptz not null default clock_timestamp(),
+    primary key (viewer_key, attempted_at)
+);

@@ -1,0 +1,195 @@
+"""The fifth step: the resident decides, link by link, on the text that was served to this session.
+
+Nothing is accepted without the hash of that text. One decision is one act: one ledger leaf, one receipt; states and
+history are written per link. The gate reads the states on the very next request.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+
+from moyai.base.clock import rfc3339
+from moyai.base.db import Connection
+from moyai.base.errors import Problem
+from moyai.base.ids import random_uuid
+from moyai.base.secrets import SecretBox
+from moyai.consent import presentation, receipts, store, store_enrolment
+from moyai.consent.catalogue import ServiceFacts, facts_of
+from moyai.consent.eligibility import require_eligible
+from moyai.consent.enrolment import require_ready_to_decide
+from moyai.consent.model import Act, Choice, Membership, Presentation, State, ThisPlatform
+from moyai.identity.model import ResidentCaller
+from moyai.ledger import Act as LedgerAct
+from moyai.ledger import Kind, record
+from moyai.registry.model import Link
+
+Choices = dict[str, Choice] | Literal["given", "refused"]
+"""What is decided per link_id, or one word for all links of the text."""
+
+
+class Decided(msgspec.Struct, frozen=True):
+    """A decision that is in force. `repeated` says that the same decision had been recorded before."""
+
+    act_id: UUID
+    receipt: str
+    links: dict[str, str]
+    decided_at: str
+    repeated: bool = False
+
+
+async def decide(
+    conn: Connection,
+    caller: ResidentCaller,
+    platform: ThisPlatform,
+    box: SecretBox,
+    service_id: str,
+    sha256: str,
+    choices: Choices,
+) -> Decided:
+    """Record a decision on every link of the served text, and start the use of the service if it is the first.
+
+    Raises Problem: does_not_exist, service_not_offered, step_skipped (`expected_step`), text_not_served,
+    invalid_request (not exactly the links of the text), outside_user_scope, assurance_insufficient
+    (`required`, `actual`), resident_inactive.
+    """
+    at = await store.lock_resident(conn, caller.resident_key)
+    facts = await facts_of(conn, service_id)
+    await require_eligible(conn, caller, facts)
+    member = await require_ready_to_decide(conn, caller, facts)
+    text = await presentation.served(conn, caller, platform, facts, sha256)
+    if text is None:
+        raise Problem(
+            "text_not_served", "no such text, or it has changed or run out since", service=service_id
+        )
+    links = _complete(choices, text)
+    repeated = await _same_as_last(conn, caller, facts, text, links)
+    if repeated is not None:
+        return repeated
+    given = [facts.link(link_id) for link_id, choice in links.items() if choice == "given"]
+    await require_eligible(conn, caller, facts, given)
+    act = await _write(conn, caller, box, facts, member, text, links, at)
+    return Decided(act.act_id, act.receipt or "", act.links, rfc3339(act.acted_at))
+
+
+def _complete(choices: Choices, text: Presentation) -> dict[str, str]:
+    """The decision on each link, in the order of the text. Silence is not consent, and no consent is assumed."""
+    shown = [link.link_id for link in text.text.links]
+    if isinstance(choices, str):
+        return dict.fromkeys(shown, choices)
+    if set(choices) != set(shown):
+        raise Problem("invalid_request", "decide on every link of the text, and on no other", links=shown)
+    return {link_id: choices[link_id] for link_id in shown}
+
+
+async def _same_as_last(
+    conn: Connection,
+    caller: ResidentCaller,
+    facts: ServiceFacts,
+    text: Presentation,
+    links: dict[str, str],
+) -> Decided | None:
+    """The earlier act, if this is the same decision sent twice and nothing was decided in between."""
+    last = await store.last_act(conn, caller.resident_key, facts.service.service_key)
+    if last is None or last.kind != "decide" or last.presentation_id != text.presentation_id:
+        return None
+    if last.links != links:
+        return None
+    return Decided(last.act_id, last.receipt or "", last.links, rfc3339(last.acted_at), repeated=True)
+
+
+async def _write(
+    conn: Connection,
+    caller: ResidentCaller,
+    box: SecretBox,
+    facts: ServiceFacts,
+    member: Membership | None,
+    text: Presentation,
+    links: dict[str, str],
+    at: datetime,
+) -> Act:
+    act_id, service_key = random_uuid(), facts.service.service_key
+    accepted_at = member.accepted_at if member else at
+    payload = receipts.compose(caller, text.text, act_id, text.sha256, links, at, accepted_at)
+    act = Act(
+        act_id=act_id,
+        service_key=service_key,
+        kind="decide",
+        presentation_id=text.presentation_id,
+        sha256=text.sha256,
+        content={"links": links, "terms": list(facts.terms_keys)},
+        receipt=await receipts.sign(conn, box, payload),
+        client_id=caller.client_id,
+        acted_at=at,
+    )
+    await store.insert_act(conn, caller.resident_key, act)
+    await _put_in_force(conn, caller, facts, text, act)
+    if member is None:
+        await store.join_service(conn, caller.resident_key, service_key, facts.terms_keys, at)
+        await store_enrolment.delete_enrolment(conn, caller.resident_key, service_key, caller.session_id)
+    await store_enrolment.delete_undecided_presentations(
+        conn, caller.resident_key, service_key, caller.session_id
+    )
+    await _record(conn, caller, facts, act, joined=member is None)
+    return act
+
+
+async def _put_in_force(
+    conn: Connection, caller: ResidentCaller, facts: ServiceFacts, text: Presentation, act: Act
+) -> None:
+    """`expires_at` is what the text said, to the moment."""
+    ends = {link.link_id: msgspec.convert(link.until, type=datetime) for link in text.text.links}
+    decided: list[tuple[Link, str]] = [(facts.link(link_id), choice) for link_id, choice in act.links.items()]
+    await store.set_states(
+        conn,
+        caller.resident_key,
+        [link.link_key for link, _ in decided],
+        [State.GIVEN if choice == "given" else State.REFUSED for _, choice in decided],
+        [ends[link.link_id] if choice == "given" else None for link, choice in decided],
+        act_id=act.act_id,
+        since=act.acted_at,
+        aal=caller.aal,
+    )
+
+
+async def _record(
+    conn: Connection, caller: ResidentCaller, facts: ServiceFacts, act: Act, *, joined: bool
+) -> None:
+    """One leaf for the decision with all links; before it, on joining, one for the terms that were accepted."""
+    actor, service_id = f"resident:{caller.resident_id}", facts.service.service_id
+    terms = {"service_terms": facts.terms.version, "platform_terms": facts.platform_terms.version}
+    if joined:
+        accepted = {"service": service_id, **terms, "client": caller.client_id}
+        await record(
+            conn,
+            LedgerAct(
+                kind=Kind.TERMS_ACCEPTED,
+                actor=actor,
+                resident_key=caller.resident_key,
+                detail=accepted,
+                at=act.acted_at,
+            ),
+        )
+    given = "given" in act.links.values()
+    await record(
+        conn,
+        LedgerAct(
+            kind=Kind.CONSENT_GIVEN if given else Kind.CONSENT_REFUSED,
+            actor=actor,
+            resident_key=caller.resident_key,
+            detail={
+                "act_id": str(act.act_id),
+                "service": service_id,
+                "links": act.links,
+                "text_sha256": act.sha256,
+                "client": caller.client_id,
+                "ial": caller.ial,
+                "aal": caller.aal,
+                **terms,
+            },
+            at=act.acted_at,
+        ),
+    )

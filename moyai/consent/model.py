@@ -1,0 +1,232 @@
+"""Values of consent: the text a resident is shown, what they decide, and what is in force."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+from enum import IntEnum
+from typing import Any, Literal
+from uuid import UUID
+
+import msgspec
+
+Choice = Literal["given", "refused"]
+Granularity = Literal["service", "component"]
+"""同意の粒度 (guidebook 5-5, 5-6)."""
+
+PRESENTATION_MINUTES = 60
+"""How long a decision is accepted after its text was served."""
+
+ENROLMENT_MINUTES = 120
+"""How long a walk through the five steps may take before it is forgotten."""
+
+
+class State(IntEnum):
+    """`consent.state.state`: one row per link that a resident was asked about."""
+
+    GIVEN = 1
+    REFUSED = 2
+    WITHDRAWN = 3
+
+    @property
+    def word(self) -> str:
+        return self.name.lower()
+
+
+class Item(msgspec.Struct, frozen=True):
+    """A data item in plain words; `name` is its name in the dataset's schema."""
+
+    name: str
+    text_ja: str
+    text_en: str
+
+
+class Party(msgspec.Struct, frozen=True):
+    """Who generates, uses or manages the data (guidebook 1.2.3). Without a component: an organisation as such."""
+
+    organization_id: str
+    organization_ja: str
+    organization_en: str
+    contact: str = ""
+    component_id: str = ""
+    component_ja: str = ""
+    component_en: str = ""
+
+
+class LinkText(msgspec.Struct, frozen=True):
+    """One link as a resident reads it before deciding. `until` is when the consent would end (RFC 3339, UTC)."""
+
+    link_id: str
+    purpose_id: str
+    purpose_name_ja: str
+    purpose_name_en: str
+    purpose_ja: str
+    purpose_en: str
+    benefit_ja: str
+    benefit_en: str
+    dataset_id: str
+    dataset_ja: str
+    dataset_en: str
+    items: tuple[Item, ...]
+    generates: Party
+    uses: Party
+    manages: Party
+    until: str
+    until_ja: str
+    until_en: str
+    stop_ja: str
+    stop_en: str
+
+
+class TermsReference(msgspec.Struct, frozen=True):
+    """Which version of terms a text or an acceptance means."""
+
+    version: int
+    sha256: str
+
+
+class ThisPlatform(msgspec.Struct, frozen=True):
+    """What the configuration says of this platform; `base_url` is also the issuer of receipts."""
+
+    platform_id: str
+    name_ja: str
+    name_en: str
+    base_url: str
+
+
+class PlatformText(msgspec.Struct, frozen=True):
+    """The platform that a service connects to, and who answers for it."""
+
+    platform_id: str
+    name_ja: str
+    name_en: str
+    base_url: str
+    operator: Party
+
+
+class ServiceText(msgspec.Struct, frozen=True):
+    """A service as residents see it."""
+
+    service_id: str
+    name_ja: str
+    name_en: str
+    summary_ja: str
+    summary_en: str
+    kind: str
+    municipality_codes: tuple[str, ...]
+    provider: Party
+
+
+class PresentationText(msgspec.Struct, frozen=True):
+    """All that is shown before a decision. Its canonical JSON is what the resident's decision is bound to."""
+
+    service: ServiceText
+    platform: PlatformText
+    granularity: Granularity
+    links: tuple[LinkText, ...]
+    service_terms: TermsReference
+    platform_terms: TermsReference
+
+    def canonical(self) -> bytes:
+        return canonical(self)
+
+    def sha256(self) -> bytes:
+        return hashlib.sha256(self.canonical()).digest()
+
+
+class Presentation(msgspec.Struct, frozen=True):
+    """A text that was served to one session."""
+
+    presentation_id: UUID
+    sha256: str
+    served_at: datetime
+    expires_at: datetime
+    text: PresentationText
+
+
+class LinkState(msgspec.Struct, frozen=True):
+    """What is in force for one link. `in_force` is consent given and not expired; the gate asks for more."""
+
+    link_key: int
+    state: State
+    act_id: UUID
+    since: datetime
+    expires_at: datetime | None
+    in_force: bool
+
+
+class Membership(msgspec.Struct, frozen=True):
+    """A resident's use of a service, with both terms versions and the time they were accepted."""
+
+    service_key: int
+    service_terms_key: int
+    platform_terms_key: int
+    accepted_at: datetime
+
+
+def canonical(value: Any) -> bytes:
+    """JSON with sorted keys, without spaces, in UTF-8: the bytes that hashes are taken of."""
+    return msgspec.json.encode(value, order="sorted")
+
+
+def granularity_of(provider_organizations: set[str]) -> Granularity:
+    """One organisation behind all components: the service as a whole; several: each component (5-5, 5-6)."""
+    return "service" if len(provider_organizations) <= 1 else "component"
+
+
+class Enrolment(msgspec.Struct, frozen=True):
+    """A walk through the five steps (guidebook 3.2.3). `step` is the last one done, 1 to 4."""
+
+    enrolment_id: UUID
+    service_key: int
+    step: int
+    service_terms_key: int | None
+    platform_terms_key: int | None
+    started_at: datetime
+    expires_at: datetime
+
+
+class Act(msgspec.Struct, frozen=True):
+    """One act of the resident. `links` says what it did to each link: given, refused or withdrawn."""
+
+    act_id: UUID
+    service_key: int
+    kind: str
+    presentation_id: UUID | None
+    sha256: str | None
+    content: dict[str, Any]
+    receipt: str | None
+    client_id: str
+    acted_at: datetime
+
+    @property
+    def links(self) -> dict[str, str]:
+        return self.content.get("links", {})
+
+
+class Sharing(msgspec.Struct, frozen=True):
+    """What a resident lets a related person view (R-004). `viewer_key` is None until the code is taken."""
+
+    sharing_id: UUID
+    resident_key: int
+    service_key: int
+    link_keys: tuple[int, ...]
+    relation: str
+    viewer_name: str
+    viewer_key: int | None
+    created_at: datetime
+    code_expires_at: datetime | None
+    accepted_at: datetime | None
+    expires_at: datetime
+    ended_at: datetime | None
+    now: datetime
+
+    @property
+    def state(self) -> Literal["offered", "lapsed", "in_force", "expired", "ended"]:
+        if self.ended_at is not None:
+            return "ended"
+        if self.expires_at <= self.now:
+            return "expired"
+        if self.viewer_key is not None:
+            return "in_force"
+        return "offered" if self.code_expires_at and self.code_expires_at > self.now else "lapsed"

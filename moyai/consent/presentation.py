@@ -1,0 +1,145 @@
+"""The text that a resident is shown before deciding (guidebook 3.2.5), the same in the portal and through the API.
+
+Per link: purpose and benefit, data items in plain words, who generates, who uses, who manages (1.2.3), until when,
+how to stop; and which versions of both terms apply. What is served is kept for the session it was served to, and
+a decision is accepted only with the hash of such a text.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, time, timedelta
+
+import msgspec
+
+from moyai.base.clock import TOKYO, rfc3339, tokyo
+from moyai.base.db import Connection
+from moyai.base.ids import random_uuid
+from moyai.consent import store, store_enrolment
+from moyai.consent.catalogue import ServiceFacts
+from moyai.consent.model import (
+    PRESENTATION_MINUTES,
+    Item,
+    LinkText,
+    Party,
+    PlatformText,
+    Presentation,
+    PresentationText,
+    ServiceText,
+    TermsReference,
+    ThisPlatform,
+    granularity_of,
+)
+from moyai.identity.model import ResidentCaller
+from moyai.registry.model import Link
+
+STOP_JA = "「同意の確認と変更」から、いつでもやめられます。やめると、その次からデータは渡りません。"
+STOP_EN = "You can stop at any time under “My consents”. From the next request on, no data is passed."
+
+
+def end_of_consent(served_at: datetime, days: int) -> datetime:
+    """The last moment of the day (Asia/Tokyo) that lies `days` after the day of serving: what residents read as
+    「…日まで」."""
+    last_day = tokyo(served_at).date() + timedelta(days=days)
+    return datetime.combine(last_day + timedelta(days=1), time.min, TOKYO)
+
+
+def _until(served_at: datetime, days: int) -> tuple[str, str, str]:
+    end = end_of_consent(served_at, days)
+    day = end - timedelta(days=1)
+    return rfc3339(end), f"{day.year}年{day.month}月{day.day}日まで", f"until {day.day} {day:%B %Y}"
+
+
+def _link_text(link: Link, manages: Party, generates: Party, uses: Party, served_at: datetime) -> LinkText:
+    until, until_ja, until_en = _until(served_at, link.consent_days)
+    return LinkText(
+        link_id=link.link_id,
+        purpose_id=link.purpose_id,
+        purpose_name_ja=link.purpose_name_ja,
+        purpose_name_en=link.purpose_name_en,
+        purpose_ja=link.purpose_ja,
+        purpose_en=link.purpose_en,
+        benefit_ja=link.benefit_ja,
+        benefit_en=link.benefit_en,
+        dataset_id=link.dataset_id,
+        dataset_ja=link.dataset_name_ja,
+        dataset_en=link.dataset_name_en,
+        items=tuple(Item(item.name, item.ja, item.en) for item in link.items),
+        generates=generates,
+        uses=uses,
+        manages=manages,
+        until=until,
+        until_ja=until_ja,
+        until_en=until_en,
+        stop_ja=STOP_JA,
+        stop_en=STOP_EN,
+    )
+
+
+def compose(platform: ThisPlatform, facts: ServiceFacts, served_at: datetime) -> PresentationText:
+    """The text of a service as the registry describes it now, if it is (or was) served at `served_at`."""
+    service, terms, platform_terms = facts.service, facts.terms, facts.platform_terms
+    return PresentationText(
+        service=ServiceText(
+            service_id=service.service_id,
+            name_ja=service.name_ja,
+            name_en=service.name_en,
+            summary_ja=service.summary_ja,
+            summary_en=service.summary_en,
+            kind=service.kind,
+            municipality_codes=tuple(service.municipality_codes),
+            provider=facts.provider,
+        ),
+        platform=PlatformText(
+            platform_id=platform.platform_id,
+            name_ja=platform.name_ja,
+            name_en=platform.name_en,
+            base_url=platform.base_url,
+            operator=facts.operator,
+        ),
+        granularity=granularity_of(facts.provider_organizations()),
+        links=tuple(
+            _link_text(link, facts.operator, facts.generates(link), facts.uses(link), served_at)
+            for link in facts.links_on_offer()
+        ),
+        service_terms=TermsReference(terms.version, terms.sha256),
+        platform_terms=TermsReference(platform_terms.version, platform_terms.sha256),
+    )
+
+
+async def serve(
+    conn: Connection, caller: ResidentCaller, platform: ThisPlatform, facts: ServiceFacts
+) -> Presentation:
+    """Compose the text, keep it for this session, and give it out."""
+    served_at = await store.now(conn)
+    text = compose(platform, facts, served_at)
+    sha256, presentation_id = text.sha256(), random_uuid()
+    expires_at = await store_enrolment.insert_presentation(
+        conn,
+        presentation_id,
+        caller.resident_key,
+        caller.session_id,
+        facts.service.service_key,
+        msgspec.to_builtins(text),
+        sha256,
+        served_at,
+        PRESENTATION_MINUTES,
+    )
+    return Presentation(presentation_id, sha256.hex(), served_at, expires_at, text)
+
+
+async def served(
+    conn: Connection, caller: ResidentCaller, platform: ThisPlatform, facts: ServiceFacts, sha256: str
+) -> Presentation | None:
+    """The text with this hash if this session was served it within the hour **and** it still says what is so.
+
+    A link whose purpose, items or parties have changed since makes another text, which must be read first.
+    """
+    row = await store_enrolment.served_presentation(
+        conn, caller.resident_key, caller.session_id, facts.service.service_key, bytes.fromhex(sha256)
+    )
+    if row is None:
+        return None
+    text = compose(platform, facts, row["served_at"])
+    if text.sha256().hex() != sha256:
+        return None
+    return Presentation(row["presentation_id"], sha256, row["served_at"], row["expires_at"], text)

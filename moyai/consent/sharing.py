@@ -1,0 +1,217 @@
+"""Sharing with a related person (guidebook 1.1.2): view only, chosen data, while the grant lives.
+
+The resident chooses links of one service that they consent to, says who the other is and for how many days, and
+gets a code that is good once and not for long. The other person logs in with their own resident account (they may
+live anywhere) and takes the code. Either side can end it; both see it. What may be viewed is decided again at
+every look: `sharing_in_force`, then `gate.permit_shared`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+
+from moyai.base.db import Connection
+from moyai.base.errors import Problem
+from moyai.base.ids import random_uuid
+from moyai.base.journal import Journal
+from moyai.consent import store, store_sharing
+from moyai.consent.catalogue import ServiceFacts, facts_of
+from moyai.consent.model import Act, Sharing
+from moyai.identity.model import ResidentCaller
+from moyai.ledger import Act as LedgerAct
+from moyai.ledger import Kind, record
+
+CODE_LETTERS = 8
+CODE_MINUTES = 24 * 60
+"""Long enough to tell somebody over the telephone in the evening; 40 random bits, ten wrong guesses an hour."""
+
+LONGEST_DAYS = 365
+WRONG_CODES = 10
+WRONG_CODE_MINUTES = 60
+
+# Crockford's alphabet: a code is read out, so letters that sound or look alike are not in it.
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_ALIKE = str.maketrans({"O": "0", "I": "1", "L": "1", "-": None, " ": None, "　": None})
+
+
+class Offer(msgspec.Struct, frozen=True):
+    """A new sharing, and the code that is shown once."""
+
+    sharing: Sharing
+    code: str
+
+
+def new_code() -> str:
+    """Two groups of four characters, e.g. `7Q2M-9XKD`."""
+    letters = "".join(secrets.choice(_ALPHABET) for _ in range(CODE_LETTERS))
+    return f"{letters[:4]}-{letters[4:]}"
+
+
+def normal_form(typed: str) -> str:
+    """A code as people type it: small letters, full width, with or without the hyphen, O for 0."""
+    half_width = "".join(chr(ord(c) - 0xFEE0) if "！" <= c <= "～" else c for c in typed)
+    return half_width.strip().upper().translate(_ALIKE)
+
+
+def _code_hash(code: str) -> bytes:
+    return hashlib.sha256(b"moyai-sharing-code\n" + normal_form(code).encode()).digest()
+
+
+async def share(
+    conn: Connection,
+    caller: ResidentCaller,
+    service_id: str,
+    link_ids: Sequence[str],
+    *,
+    relation: str,
+    viewer_name: str,
+    days: int,
+) -> Offer:
+    """Offer chosen links of one service to somebody. The code is in the answer and nowhere else.
+
+    Raises Problem: does_not_exist (service or link), link_not_shared (a link without consent in force).
+    """
+    await store.lock_resident(conn, caller.resident_key)
+    facts = await facts_of(conn, service_id)
+    links = [facts.link(link_id) for link_id in dict.fromkeys(link_ids)]
+    states = await store.states_of(conn, caller.resident_key)
+    for link in links:
+        known = states.get(link.link_key)
+        if known is None or not known.in_force:
+            raise Problem("link_not_shared", f"link {link.link_id}")
+    code = new_code()
+    sharing = await store_sharing.insert_sharing(
+        conn,
+        random_uuid(),
+        caller.resident_key,
+        facts.service.service_key,
+        [link.link_key for link in links],
+        relation=relation,
+        viewer_name=viewer_name,
+        code_hash=_code_hash(code),
+        code_minutes=CODE_MINUTES,
+        days=days,
+    )
+    shared = {link.link_id: "shared" for link in links}
+    await _keep_act(conn, caller, sharing, "grant", shared)
+    await _record(conn, Kind.SHARING_GIVEN, caller, sharing, facts, days=days, links=list(shared))
+    return Offer(sharing, code)
+
+
+async def accept(conn: Connection, caller: ResidentCaller, code: str) -> Sharing | None:
+    """Take the code. None if no invitation has it (any more): the failed try is then on record, so commit it.
+
+    Raises Problem: too_many_requests after ten wrong codes within the hour; sharing_with_oneself.
+    """
+    if await store_sharing.wrong_codes(conn, caller.resident_key, WRONG_CODE_MINUTES) >= WRONG_CODES:
+        raise Problem("too_many_requests", "too many wrong codes", retry_after=WRONG_CODE_MINUTES * 60)
+    offered = await store_sharing.offered_under(conn, _code_hash(code))
+    if offered is None:
+        await store_sharing.note_wrong_code(conn, caller.resident_key)
+        return None
+    if offered.resident_key == caller.resident_key:
+        raise Problem("sharing_with_oneself")
+    await store_sharing.accept(conn, offered.sharing_id, caller.resident_key, offered.now)
+    taken = await _find(conn, offered.sharing_id)
+    await _record(conn, Kind.SHARING_ACCEPTED, caller, taken, None)
+    return taken
+
+
+async def end(conn: Connection, caller: ResidentCaller, journal: Journal, sharing_id: UUID) -> None:
+    """End a sharing, from either side; the next look is refused. Ending twice is no error.
+
+    Raises Problem does_not_exist for anybody who is neither side.
+    """
+    sharing = await store_sharing.sharing(conn, sharing_id)
+    if sharing is None or caller.resident_key not in (sharing.resident_key, sharing.viewer_key):
+        raise Problem("does_not_exist", f"sharing {sharing_id}")
+    at = await store.now(conn)
+    if not await store_sharing.end(conn, sharing_id, at):
+        return
+    await journal.append("sharing_ended", sharing_id=str(sharing_id))
+    by: Literal["sharer", "viewer"] = "sharer" if caller.resident_key == sharing.resident_key else "viewer"
+    if by == "sharer":
+        await _keep_act(conn, caller, sharing, "end_grant", {})
+    await _record(conn, Kind.SHARING_ENDED, caller, sharing, None, by=by)
+
+
+async def end_for_links(
+    conn: Connection,
+    caller: ResidentCaller,
+    facts: ServiceFacts,
+    link_keys: set[int],
+    journal: Journal,
+    *,
+    every: bool,
+) -> None:
+    """After a withdrawal: end the sharings that have nothing left to show (`every`: all of the service)."""
+    for sharing in await store_sharing.sharings_of(conn, caller.resident_key):
+        mine = sharing.resident_key == caller.resident_key and sharing.ended_at is None
+        if not mine or sharing.service_key != facts.service.service_key:
+            continue
+        if every or not set(sharing.link_keys) - link_keys:
+            await end(conn, caller, journal, sharing.sharing_id)
+
+
+async def sharings(conn: Connection, caller: ResidentCaller) -> list[Sharing]:
+    """Both what the resident shares and what is shared with them, newest first."""
+    return await store_sharing.sharings_of(conn, caller.resident_key)
+
+
+async def sharing_in_force(conn: Connection, sharing_id: UUID, viewer_key: int) -> Sharing | None:
+    """What a viewer may look through at this moment, or None: the gate answers then `grant_not_in_force`.
+
+    Consent, scope and suspension of the links in it are judged by the gate, on the resident who shares.
+    """
+    return await store_sharing.in_force(conn, sharing_id, viewer_key)
+
+
+async def _find(conn: Connection, sharing_id: UUID) -> Sharing:
+    found = await store_sharing.sharing(conn, sharing_id)
+    assert found is not None  # the caller holds its row
+    return found
+
+
+async def _keep_act(
+    conn: Connection,
+    caller: ResidentCaller,
+    sharing: Sharing,
+    kind: Literal["grant", "end_grant"],
+    links: dict[str, str],
+) -> None:
+    act = Act(
+        act_id=random_uuid(),
+        service_key=sharing.service_key,
+        kind=kind,
+        presentation_id=None,
+        sha256=None,
+        content={"sharing_id": str(sharing.sharing_id), "links": links},
+        receipt=None,
+        client_id=caller.client_id,
+        acted_at=await store.now(conn),
+    )
+    await store.insert_act(conn, caller.resident_key, act)
+
+
+async def _record(
+    conn: Connection,
+    kind: Kind,
+    caller: ResidentCaller,
+    sharing: Sharing,
+    facts: ServiceFacts | None,
+    **detail: object,
+) -> None:
+    """On the record of the resident who shares: what is shown there is theirs, also what the viewer does."""
+    named: dict[str, object] = {"sharing_id": str(sharing.sharing_id), "client": caller.client_id, **detail}
+    if facts is not None:
+        named["service"] = facts.service.service_id
+    act = LedgerAct(
+        kind=kind, actor=f"resident:{caller.resident_id}", resident_key=sharing.resident_key, detail=named
+    )
+    await record(conn, act)

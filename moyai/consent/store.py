@@ -1,0 +1,241 @@
+"""SQL of what residents decided: memberships, states and their history, acts. One statement per function."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from moyai.base.db import Connection, Record
+from moyai.consent.model import Act, LinkState, Membership, State
+
+
+async def lock_resident(conn: Connection, resident_key: int) -> datetime:
+    """Let one act of a resident wait for the other, and give the time it may say it was done at.
+
+    Without the lock, the later of two acts could carry the earlier time, and history would contradict the state.
+    """
+    await conn.execute("select pg_advisory_xact_lock(hashtextextended('consent', $1))", resident_key)
+    return await conn.fetchval("select clock_timestamp()")
+
+
+async def now(conn: Connection) -> datetime:
+    return await conn.fetchval("select clock_timestamp()")
+
+
+async def set_states(
+    conn: Connection,
+    resident_key: int,
+    link_keys: Sequence[int],
+    states: Sequence[State],
+    expires: Sequence[datetime | None],
+    *,
+    act_id: UUID,
+    since: datetime,
+    aal: int,
+) -> None:
+    """Put the decided links in force, and append each to the history."""
+    await conn.execute(
+        """
+        with decided as (
+            select link_key, state, expires_at
+              from unnest($2::int[], $3::smallint[], $4::timestamptz[]) as d(link_key, state, expires_at)
+        ), past as (
+            insert into consent.history (resident_key, link_key, since, state, act_id, expires_at, aal)
+            select $1, link_key, $6, state, $5, expires_at, $7 from decided
+        )
+        insert into consent.state (resident_key, link_key, state, act_id, since, expires_at, aal)
+        select $1, link_key, state, $5, $6, expires_at, $7 from decided
+        on conflict (resident_key, link_key) do update
+           set state = excluded.state, act_id = excluded.act_id, since = excluded.since,
+               expires_at = excluded.expires_at, aal = excluded.aal
+        """,
+        resident_key,
+        list(link_keys),
+        [int(state) for state in states],
+        list(expires),
+        act_id,
+        since,
+        aal,
+    )
+
+
+def _link_state(row: Record) -> LinkState:
+    return LinkState(
+        link_key=row["link_key"],
+        state=State(row["state"]),
+        act_id=row["act_id"],
+        since=row["since"],
+        expires_at=row["expires_at"],
+        in_force=row["in_force"],
+    )
+
+
+async def states_of(conn: Connection, resident_key: int) -> dict[int, LinkState]:
+    """All links that the resident was ever asked about, by link_key, as they stand now."""
+    rows = await conn.fetch(
+        """
+        select link_key, state, act_id, since, expires_at,
+               state = 1 and (expires_at is null or expires_at > clock_timestamp()) as in_force
+          from consent.state
+         where resident_key = $1
+        """,
+        resident_key,
+    )
+    return {row["link_key"]: _link_state(row) for row in rows}
+
+
+async def state_as_of(conn: Connection, resident_key: int, link_key: int, at: datetime) -> LinkState | None:
+    row = await conn.fetchrow(
+        """
+        select link_key, state, act_id, since, expires_at,
+               state = 1 and (expires_at is null or expires_at > $3) as in_force
+          from consent.history
+         where resident_key = $1 and link_key = $2 and since <= $3
+         order by since desc
+         limit 1
+        """,
+        resident_key,
+        link_key,
+        at,
+    )
+    return _link_state(row) if row else None
+
+
+async def insert_act(
+    conn: Connection,
+    resident_key: int,
+    act: Act,
+) -> None:
+    await conn.execute(
+        """
+        insert into consent.act (act_id, resident_key, service_key, kind, presentation_id, sha256, content, receipt,
+                                 client_id, acted_at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+        """,
+        act.act_id,
+        resident_key,
+        act.service_key,
+        act.kind,
+        act.presentation_id,
+        bytes.fromhex(act.sha256) if act.sha256 else None,
+        act.content,
+        act.receipt,
+        act.client_id,
+        act.acted_at,
+    )
+
+
+def _act(row: Record) -> Act:
+    return Act(
+        act_id=row["act_id"],
+        service_key=row["service_key"],
+        kind=row["kind"],
+        presentation_id=row["presentation_id"],
+        sha256=row["sha256"].hex() if row["sha256"] else None,
+        content=row["content"],
+        receipt=row["receipt"],
+        client_id=row["client_id"],
+        acted_at=row["acted_at"],
+    )
+
+
+async def act(conn: Connection, resident_key: int, act_id: UUID) -> Act | None:
+    row = await conn.fetchrow(
+        """
+        select act_id, service_key, kind, presentation_id, sha256, content, receipt, client_id, acted_at
+          from consent.act
+         where resident_key = $1 and act_id = $2
+        """,
+        resident_key,
+        act_id,
+    )
+    return _act(row) if row else None
+
+
+async def last_act(conn: Connection, resident_key: int, service_key: int) -> Act | None:
+    """The resident's latest decision or withdrawal about a service."""
+    row = await conn.fetchrow(
+        """
+        select act_id, service_key, kind, presentation_id, sha256, content, receipt, client_id, acted_at
+          from consent.act
+         where resident_key = $1 and service_key = $2 and kind in ('decide', 'withdraw')
+         order by acted_at desc
+         limit 1
+        """,
+        resident_key,
+        service_key,
+    )
+    return _act(row) if row else None
+
+
+async def memberships(conn: Connection, resident_key: int) -> dict[int, Membership]:
+    """The services that the resident uses now, by service_key."""
+    rows = await conn.fetch(
+        """
+        select service_key, service_terms_key, platform_terms_key, accepted_at
+          from consent.membership
+         where resident_key = $1 and ended_at is null
+        """,
+        resident_key,
+    )
+    return {row["service_key"]: msgspec.convert(dict(row), Membership) for row in rows}
+
+
+async def join_service(
+    conn: Connection, resident_key: int, service_key: int, terms: tuple[int, int], at: datetime
+) -> None:
+    """`terms` are the keys of the accepted service terms and platform terms."""
+    await conn.execute(
+        """
+        insert into consent.membership (resident_key, service_key, service_terms_key, platform_terms_key, accepted_at)
+        values ($1, $2, $3, $4, $5)
+        on conflict (resident_key, service_key) do update
+           set service_terms_key = excluded.service_terms_key, platform_terms_key = excluded.platform_terms_key,
+               accepted_at = excluded.accepted_at, ended_at = null
+        """,
+        resident_key,
+        service_key,
+        *terms,
+        at,
+    )
+
+
+async def leave_service(conn: Connection, resident_key: int, service_key: int, at: datetime) -> bool:
+    """False if the resident did not use it."""
+    status = await conn.execute(
+        """
+        update consent.membership set ended_at = $3
+         where resident_key = $1 and service_key = $2 and ended_at is null
+        """,
+        resident_key,
+        service_key,
+        at,
+    )
+    return status != "UPDATE 0"
+
+
+async def erase_resident(conn: Connection, resident_key: int) -> dict[str, int]:
+    """Delete every row about a resident; gives the number of rows per table."""
+    row = await conn.fetchrow(
+        """
+        with a as (delete from consent.presentation where resident_key = $1 returning 1),
+             b as (delete from consent.enrolment where resident_key = $1 returning 1),
+             c as (delete from consent.membership where resident_key = $1 returning 1),
+             d as (delete from consent.act where resident_key = $1 returning 1),
+             e as (delete from consent.state where resident_key = $1 returning 1),
+             f as (delete from consent.history where resident_key = $1 returning 1),
+             g as (delete from consent.sharing where resident_key = $1 returning 1),
+             h as (delete from consent.code_attempt where viewer_key = $1 returning 1)
+        select (select count(*) from a) as presentation, (select count(*) from b) as enrolment,
+               (select count(*) from c) as membership, (select count(*) from d) as act,
+               (select count(*) from e) as state, (select count(*) from f) as history,
+               (select count(*) from g) as sharing, (select count(*) from h) as code_attempt
+        """,
+        resident_key,
+    )
+    counts: dict[str, Any] = dict(row) if row else {}
+    return {table: int(n) for table, n in counts.items()}

@@ -1,0 +1,145 @@
+"""Withdrawing (撤回): all links of a service, which ends its use, or some of them.
+
+Always possible, whatever became of the service, its organisations or its scope, and at any level of
+authentication. The gate reads the new state on the very next request. The withdrawal is in the journal outside
+PostgreSQL before it is committed, so that a restored backup cannot bring the consent back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from moyai.base.clock import rfc3339
+from moyai.base.db import Connection
+from moyai.base.errors import Problem
+from moyai.base.ids import random_uuid
+from moyai.base.journal import Journal
+from moyai.base.secrets import SecretBox
+from moyai.consent import receipts, sharing, store
+from moyai.consent.catalogue import ServiceFacts, facts_of
+from moyai.consent.model import Act, State, ThisPlatform
+from moyai.identity.model import ResidentCaller
+from moyai.ledger import Act as LedgerAct
+from moyai.ledger import Kind, record
+
+
+class Withdrawn(msgspec.Struct, frozen=True):
+    """A withdrawal that is in force. `links` are those that this act stopped; `left` says the use has ended."""
+
+    act_id: UUID
+    receipt: str
+    links: dict[str, str]
+    withdrawn_at: str
+    left: bool
+    repeated: bool = False
+
+
+async def withdraw(
+    conn: Connection,
+    caller: ResidentCaller,
+    platform: ThisPlatform,
+    box: SecretBox,
+    journal: Journal,
+    service_id: str,
+    link_ids: Sequence[str] | None = None,
+) -> Withdrawn:
+    """Stop the named links, or (None) all of them together with the use of the service.
+
+    Sent twice, it answers with the act that is already in force. Raises Problem: does_not_exist (service or link),
+    service_not_in_use (nothing was ever decided about it).
+    """
+    at = await store.lock_resident(conn, caller.resident_key)
+    facts = await facts_of(conn, service_id, on_offer=False)
+    wanted = [facts.link(link_id) for link_id in link_ids] if link_ids is not None else list(facts.links)
+    states = await store.states_of(conn, caller.resident_key)
+    stopping = {
+        link.link_id: link.link_key
+        for link in wanted
+        if (known := states.get(link.link_key)) is not None and known.state is State.GIVEN
+    }
+    left = link_ids is None and await store.leave_service(
+        conn, caller.resident_key, facts.service.service_key, at
+    )
+    if not stopping and not left:
+        return await _already(conn, caller, facts)
+    await journal.append(
+        "consent_withdrawn",
+        resident_key=caller.resident_key,
+        service_id=service_id,
+        links=list(stopping),
+        left=left,
+    )
+    act = await _write(conn, caller, platform, box, facts, stopping, at, left=left)
+    await sharing.end_for_links(conn, caller, facts, set(stopping.values()), journal, every=left)
+    return Withdrawn(act.act_id, act.receipt or "", act.links, rfc3339(at), left)
+
+
+async def _already(conn: Connection, caller: ResidentCaller, facts: ServiceFacts) -> Withdrawn:
+    """Nothing is left to stop: answer with the last act, or say that there never was anything."""
+    last = await store.last_act(conn, caller.resident_key, facts.service.service_key)
+    if last is None:
+        raise Problem("service_not_in_use", f"service {facts.service.service_id}")
+    left = bool(last.content.get("left", False))
+    links = last.links if last.kind == "withdraw" else {}
+    return Withdrawn(last.act_id, last.receipt or "", links, rfc3339(last.acted_at), left, repeated=True)
+
+
+async def _write(
+    conn: Connection,
+    caller: ResidentCaller,
+    platform: ThisPlatform,
+    box: SecretBox,
+    facts: ServiceFacts,
+    stopping: dict[str, int],
+    at: datetime,
+    *,
+    left: bool,
+) -> Act:
+    act_id, service_id = random_uuid(), facts.service.service_id
+    links = dict.fromkeys(stopping, State.WITHDRAWN.word)
+    payload = receipts.compose_withdrawal(caller, platform.base_url, service_id, act_id, links, at)
+    act = Act(
+        act_id=act_id,
+        service_key=facts.service.service_key,
+        kind="withdraw",
+        presentation_id=None,
+        sha256=None,
+        content={"links": links, "left": left},
+        receipt=await receipts.sign(conn, box, payload),
+        client_id=caller.client_id,
+        acted_at=at,
+    )
+    await store.insert_act(conn, caller.resident_key, act)
+    await store.set_states(
+        conn,
+        caller.resident_key,
+        list(stopping.values()),
+        [State.WITHDRAWN] * len(stopping),
+        [None] * len(stopping),
+        act_id=act_id,
+        since=at,
+        aal=caller.aal,
+    )
+    detail = {
+        "act_id": str(act_id),
+        "service": service_id,
+        "links": links,
+        "left": left,
+        "client": caller.client_id,
+    }
+    kind = Kind.CONSENT_WITHDRAWN if stopping else Kind.SERVICE_LEFT
+    await record(
+        conn,
+        LedgerAct(
+            kind=kind,
+            actor=f"resident:{caller.resident_id}",
+            resident_key=caller.resident_key,
+            detail=detail,
+            at=at,
+        ),
+    )
+    return act

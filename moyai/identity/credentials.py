@@ -14,6 +14,7 @@ from typing import Final
 
 import msgspec
 import pyotp
+from pyotp.totp import TOTP
 
 from moyai import ledger
 from moyai.base.db import Connection, Database
@@ -71,7 +72,7 @@ async def issue(
     if await store_logins.login_of_resident(conn, resident.resident_key) is not None:
         raise Problem("login_exists")
     issued = await _insert(conn, box, issuer, login, password, resident_key=resident.resident_key)
-    await _record(conn, Kind.authenticator_issued, desk, resident)
+    await _record(conn, Kind.AUTHENTICATOR_ISSUED, desk, resident)
     return issued
 
 
@@ -108,7 +109,7 @@ async def _insert(
 
 
 def _issued(login: str, password: str, secret: str, issuer: str) -> IssuedLogin:
-    uri = pyotp.TOTP(secret, interval=TOTP_SECONDS).provisioning_uri(name=login, issuer_name=issuer)
+    uri = TOTP(secret, interval=TOTP_SECONDS).provisioning_uri(name=login, issuer_name=issuer)
     return IssuedLogin(login, password, secret, uri)
 
 
@@ -125,7 +126,7 @@ async def recover(
     await store_logins.replace_secrets(conn, login, await passwords.make_hash(password), sealed)
     await store_logins.delete_sessions_of(conn, login)
     await store_logins.forget_attempts(conn, _attempt_key(login))
-    await _record(conn, Kind.authenticator_recovered, desk, resident)
+    await _record(conn, Kind.AUTHENTICATOR_RECOVERED, desk, resident)
     return _issued(login, password, secret, issuer)
 
 
@@ -190,7 +191,7 @@ async def check_code(database: Database, box: SecretBox, login: str, code: str) 
 
 def _matching_step(secret: str, code: str, at: float) -> int | None:
     typed = re.sub(r"\s", "", unicodedata.normalize("NFKC", code)).encode("ascii", "replace")
-    totp = pyotp.TOTP(secret, interval=TOTP_SECONDS)
+    totp = TOTP(secret, interval=TOTP_SECONDS)
     now = int(at) // TOTP_SECONDS
     steps = range(now - TOTP_STEPS_AROUND, now + TOTP_STEPS_AROUND + 1)
     # Every step is compared, so that the time taken tells nothing.
@@ -216,4 +217,4 @@ async def current_code(conn: Connection, box: SecretBox, login: str) -> str:
     if row is None or row["sealed_totp"] is None:
         raise Problem("does_not_exist", "no such login")
     secret = box.open(_sealed_name(row["login"]), row["sealed_totp"]).decode()
-    return pyotp.TOTP(secret, interval=TOTP_SECONDS).now()
+    return TOTP(secret, interval=TOTP_SECONDS).now()

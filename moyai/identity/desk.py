@@ -64,7 +64,7 @@ async def open_record(conn: Connection, desk: Desk, resident_id: str) -> Enrolle
     await ledger.record(
         conn,
         Act(
-            kind=Kind.staff_access,
+            kind=Kind.STAFF_ACCESS,
             actor=desk.actor,
             resident_key=resident.resident_key,
             detail={"organization_id": desk.organization_id, "what": "resident_record"},
@@ -95,7 +95,7 @@ async def search(conn: Connection, desk: Desk, text: str) -> list[Enrolled]:
     await ledger.record(
         conn,
         Act(
-            kind=Kind.staff_access,
+            kind=Kind.STAFF_ACCESS,
             actor=desk.actor,
             detail={"organization_id": desk.organization_id, "what": "resident_search", "found": len(rows)},
         ),

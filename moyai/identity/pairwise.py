@@ -19,7 +19,7 @@ from moyai.identity import store_pairwise
 from moyai.identity.residents import find
 from moyai.ledger import Act, Kind
 from moyai.registry import store_parties
-from moyai.registry.store_parties import RegisteredClient, ServedScope
+from moyai.registry.store_parties import ClientParty, ServedScope
 
 ROTATION_OVERLAP_SECONDS: Final = 24 * 3600
 """How long an old subject still resolves after a rotation."""
@@ -33,7 +33,7 @@ class Subject(msgspec.Struct, frozen=True):
     ial: int
 
 
-async def tie(conn: Connection, client: RegisteredClient, resident_key: int) -> UUID:
+async def tie(conn: Connection, client: ClientParty, resident_key: int) -> UUID:
     """The subject of this resident at the client's component; made at the first authorisation, on record.
 
     Raises Problem: organization_not_certified, organization_suspended, service_not_certified, outside_user_scope,
@@ -50,7 +50,7 @@ async def tie(conn: Connection, client: RegisteredClient, resident_key: int) -> 
         await ledger.record(
             conn,
             Act(
-                kind=Kind.subject_tied,
+                kind=Kind.SUBJECT_TIED,
                 actor=f"client:{client.client_id}",
                 resident_key=resident_key,
                 detail={"component_id": client.component_id, "client_id": client.client_id},
@@ -63,7 +63,7 @@ async def tie(conn: Connection, client: RegisteredClient, resident_key: int) -> 
     return known
 
 
-async def _check_may_tie(conn: Connection, client: RegisteredClient, resident_key: int) -> None:
+async def _check_may_tie(conn: Connection, client: ClientParty, resident_key: int) -> None:
     resident = await find(conn, resident_key)
     if resident is None or resident.state != "active":
         raise Problem("resident_inactive")
@@ -116,7 +116,7 @@ async def rotate(conn: Connection, resident_key: int, component_key: int, actor:
     await ledger.record(
         conn,
         Act(
-            kind=Kind.subject_rotated,
+            kind=Kind.SUBJECT_ROTATED,
             actor=actor,
             resident_key=resident_key,
             detail={"component_key": component_key, "overlap_seconds": ROTATION_OVERLAP_SECONDS},

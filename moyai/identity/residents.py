@@ -51,7 +51,7 @@ async def enrol(
     await ledger.record(
         conn,
         Act(
-            kind=Kind.resident_enrolled,
+            kind=Kind.RESIDENT_ENROLLED,
             actor=desk.actor,
             resident_key=resident.resident_key,
             detail={
@@ -133,7 +133,7 @@ async def proof_again(conn: Connection, desk: Desk, resident: Resident, evidence
     await ledger.record(
         conn,
         Act(
-            kind=Kind.identity_proofed,
+            kind=Kind.IDENTITY_PROOFED,
             actor=desk.actor,
             resident_key=resident.resident_key,
             detail={"ial": evidence.level, "method": evidence.method},
@@ -189,7 +189,7 @@ async def move(
     await ledger.record(
         conn,
         Act(
-            kind=Kind.resident_moved,
+            kind=Kind.RESIDENT_MOVED,
             actor=desk.actor,
             resident_key=resident.resident_key,
             detail={"from": resident.municipality_code, "to": municipality_code},
@@ -231,7 +231,7 @@ async def erase(conn: Connection, resident_key: int, actor: str, ground: str) ->
     await ledger.record(
         conn,
         Act(
-            kind=Kind.resident_erased,
+            kind=Kind.RESIDENT_ERASED,
             actor=actor,
             detail={"resident_id": resident.resident_id, "ground": ground},
         ),

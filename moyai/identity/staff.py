@@ -48,7 +48,7 @@ async def declare(
     await ledger.record(
         conn,
         Act(
-            kind=Kind.staff_registered,
+            kind=Kind.STAFF_REGISTERED,
             actor=actor,
             detail={
                 "login": declaration.login,

@@ -49,6 +49,17 @@ async def request(conn: Connection, request_hash: bytes) -> Record | None:
     )
 
 
+async def extend_request(conn: Connection, request_hash: bytes, seconds: float) -> None:
+    await conn.execute(
+        """
+        update identity.authorization_request set expires_at = created_at + make_interval(secs => $2)
+         where request_hash = $1 and code_hash is null
+        """,
+        request_hash,
+        seconds,
+    )
+
+
 async def set_code(
     conn: Connection, request_hash: bytes, code_hash: bytes, grant_id: UUID, seconds: float
 ) -> bool:

@@ -9,7 +9,7 @@ import msgspec
 from moyai.base.db import Connection, Record
 
 
-class RegisteredClient(msgspec.Struct, frozen=True):
+class ClientParty(msgspec.Struct, frozen=True):
     """An OAuth client with the component and organisation behind it. `kind` says how it authenticates."""
 
     client_id: str
@@ -41,7 +41,7 @@ class Party(msgspec.Struct, frozen=True):
     state: str
 
 
-async def registered_client(conn: Connection, client_id: str) -> RegisteredClient | None:
+async def client_party(conn: Connection, client_id: str) -> ClientParty | None:
     row = await conn.fetchrow(
         """
         select c.client_id, c.client_key, c.kind, c.component_key, p.component_id,
@@ -54,7 +54,7 @@ async def registered_client(conn: Connection, client_id: str) -> RegisteredClien
         """,
         client_id,
     )
-    return None if row is None else msgspec.convert(dict(row), RegisteredClient)
+    return None if row is None else msgspec.convert(dict(row), ClientParty)
 
 
 def _party(row: Record | None) -> Party | None:

@@ -1,0 +1,238 @@
+"""Tokens that the platform signs: access tokens (RFC 9068, bound to a key by RFC 9449) and ID tokens.
+
+A verified access token is remembered until it expires. What is remembered is who the token names, never what they
+may do: standing, consent and grants are read anew for every request.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Final, cast
+from uuid import UUID
+
+import msgspec
+from joserfc import jws, jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey
+
+from moyai.base import ids, keys
+from moyai.base.clock import TOKEN_LEEWAY_SECONDS
+from moyai.base.db import Connection
+from moyai.base.errors import Problem
+from moyai.identity import dpop, store_oauth
+from moyai.identity.model import ClientCaller, Grant, ResidentCaller, acr_of
+from moyai.identity.sessions import AAL2_SECONDS
+from moyai.registry import store_parties
+
+ACCESS_SECONDS: Final = 600
+ID_TOKEN_SECONDS: Final = 600
+_MAX_TOKEN_BYTES = 4096
+_KEYS_ASKED_EVERY_SECONDS = 5
+
+
+class AccessToken(msgspec.Struct, frozen=True):
+    """A verified access token. `grant_id` is set where a resident stands behind it; `token_hash` is its `ath`."""
+
+    client_id: str
+    subject: str
+    scopes: frozenset[str]
+    jkt: str
+    grant_id: UUID | None
+    expires_at: int
+    token_hash: str
+
+
+class _Confirmation(msgspec.Struct, frozen=True):
+    jkt: str
+
+
+class _Claims(msgspec.Struct, frozen=True):
+    iss: str
+    aud: str
+    sub: str
+    client_id: str
+    scope: str
+    exp: int
+    cnf: _Confirmation
+    sid: UUID | None = None
+
+
+def _sign(key: keys.SigningKey, kind: str, claims: dict[str, Any]) -> str:
+    header = {"alg": "ES256", "typ": kind, "kid": key.key_id}
+    return jws.serialize_compact(header, msgspec.json.encode(claims), key.jwk, algorithms=["ES256"])
+
+
+def issue_access_token(
+    key: keys.SigningKey,
+    issuer: str,
+    client_id: str,
+    subject: str,
+    scope: str,
+    jkt: str,
+    grant_id: UUID | None = None,
+) -> str:
+    now = int(time.time())
+    claims: dict[str, Any] = {
+        "iss": issuer,
+        "aud": issuer,
+        "sub": subject,
+        "client_id": client_id,
+        "scope": scope,
+        "iat": now,
+        "exp": now + ACCESS_SECONDS,
+        "jti": str(ids.random_uuid()),
+        "cnf": {"jkt": jkt},
+    }
+    if grant_id is not None:
+        claims["sid"] = str(grant_id)
+    return _sign(key, "at+jwt", claims)
+
+
+def issue_id_token(
+    key: keys.SigningKey, issuer: str, grant: Grant, subject: str, ial: int, nonce: str | None
+) -> str:
+    """Proofing and authentication level in `acr`, factors in `amr`, source in `iss`: three separate facts."""
+    now = int(time.time())
+    claims: dict[str, Any] = {
+        "iss": issuer,
+        "aud": grant.client_id,
+        "sub": subject,
+        "iat": now,
+        "exp": now + ID_TOKEN_SECONDS,
+        "auth_time": int(grant.authenticated_at.timestamp()),
+        "acr": acr_of(ial, grant.aal),
+        "amr": list(grant.amr),
+        "sid": str(grant.grant_id),
+    }
+    if nonce is not None:
+        claims["nonce"] = nonce
+    return _sign(key, "JWT", claims)
+
+
+class TokenVerifier:
+    """Checks access tokens for one process, and remembers the checked ones, at most `remember` of them."""
+
+    def __init__(self, issuer: str, remember: int = 20_000) -> None:
+        self._issuer = issuer
+        self._remember = remember
+        self._tokens: dict[str, AccessToken] = {}
+        self._callers: dict[str, ClientCaller] = {}
+        self._keys: dict[str, ECKey] = {}
+        self._keys_asked = 0.0
+
+    def remembered(self, token: str, now: float) -> AccessToken | None:
+        """A token checked before that still lives: no signature and no database."""
+        known = self._tokens.get(token)
+        if known is None:
+            return None
+        if known.expires_at + TOKEN_LEEWAY_SECONDS < now:
+            del self._tokens[token]
+            raise Problem("token_expired")
+        return known
+
+    async def verify(self, conn: Connection, token: str, now: float) -> AccessToken:
+        """Raises Problem token_invalid or token_expired."""
+        known = self.remembered(token, now)
+        if known is not None:
+            return known
+        claims = await self._read(conn, token)
+        if claims.iss != self._issuer or claims.aud != self._issuer:
+            raise Problem("token_invalid", "iss or aud is not this platform")
+        if claims.exp + TOKEN_LEEWAY_SECONDS < now:
+            raise Problem("token_expired")
+        checked = AccessToken(
+            claims.client_id,
+            claims.sub,
+            frozenset(claims.scope.split()),
+            claims.cnf.jkt,
+            claims.sid,
+            claims.exp,
+            dpop.token_hash(token),
+        )
+        _keep(self._tokens, token, checked, self._remember)
+        return checked
+
+    async def _read(self, conn: Connection, token: str) -> _Claims:
+        if len(token) > _MAX_TOKEN_BYTES:
+            raise Problem("token_invalid", "the token is too long")
+        try:
+            unverified = jws.extract_compact(token.encode("ascii", "replace"))
+            header = unverified.headers()
+            if header.get("typ") != "at+jwt":
+                raise Problem("token_invalid", "typ is not at+jwt")
+            key = await self._key(conn, str(header.get("kid")))
+            content = jws.deserialize_compact(token, key, algorithms=["ES256"])
+            return msgspec.json.decode(content.payload, type=_Claims)
+        except (JoseError, ValueError, msgspec.DecodeError) as error:
+            raise Problem("token_invalid", "the token is not one that this platform signed") from error
+
+    async def _key(self, conn: Connection, key_id: str) -> ECKey:
+        """A public key, asked for anew when an unknown one turns up, but not more often than every few seconds."""
+        if key_id not in self._keys and time.monotonic() - self._keys_asked > _KEYS_ASKED_EVERY_SECONDS:
+            known = await keys.public_set(conn, "oidc")
+            self._keys = {jwk["kid"]: ECKey.import_key(jwk) for jwk in known["keys"]}
+            self._keys_asked = time.monotonic()
+        if key_id not in self._keys:
+            raise Problem("token_invalid", "kid is not a key of this platform")
+        return self._keys[key_id]
+
+    async def client(self, conn: Connection, token: AccessToken) -> ClientCaller:
+        """The client that a token without a resident names; its keys never change, so they are remembered.
+
+        Raises Problem token_invalid. Whether the client is still active is not answered here.
+        """
+        known = self._callers.get(token.client_id)
+        if known is None:
+            party = await store_parties.client_party(conn, token.client_id)
+            if party is None:
+                raise Problem("token_invalid", "the client does not exist")
+            known = ClientCaller(
+                party.client_id,
+                party.client_key,
+                party.component_id,
+                party.component_key,
+                party.organization_id,
+                party.organization_key,
+                frozenset(),
+            )
+            _keep(self._callers, token.client_id, known, self._remember)
+        return msgspec.structs.replace(known, scopes=token.scopes)
+
+
+def _keep(kept: dict[str, Any], name: str, value: object, limit: int) -> None:
+    if len(kept) >= limit:
+        kept.pop(next(iter(kept)))
+    kept[name] = value
+
+
+async def resident(conn: Connection, token: AccessToken, now: float) -> ResidentCaller:
+    """The resident behind a touch point's token, as they stand now.
+
+    Raises Problem token_invalid once the grant was revoked (logout, second use of a code or refresh token) or the
+    resident erased. The authentication level falls to 1 when its validity time is over (guidebook 1.2.4).
+    """
+    row = None if token.grant_id is None else await store_oauth.grant(conn, token.grant_id)
+    if row is None or row["client_id"] != token.client_id:
+        raise Problem("token_invalid", "the authorisation behind this token has ended")
+    fresh = now - cast(float, row["authenticated_at"].timestamp()) <= AAL2_SECONDS
+    return ResidentCaller(
+        row["resident_key"],
+        row["resident_id"],
+        str(token.grant_id),
+        token.client_id,
+        row["ial"],
+        row["aal"] if fresh else min(row["aal"], 1),
+        token.scopes,
+    )
+
+
+async def read_id_token_hint(conn: Connection, issuer: str, token: str) -> dict[str, Any] | None:
+    """The claims of one of our own ID tokens, also of an expired one; None if it is not ours."""
+    known = await keys.public_set(conn, "oidc")
+    for jwk in known["keys"]:
+        try:
+            claims = jwt.decode(token, ECKey.import_key(jwk), algorithms=["ES256"]).claims
+        except (JoseError, ValueError):
+            continue
+        return claims if claims.get("iss") == issuer else None
+    return None

@@ -163,6 +163,14 @@ async def _running(stopped: Path, scratch: Path) -> AsyncIterator[Platform]:
         shutil.rmtree(directory, ignore_errors=True)
 
 
+@pytest.fixture
+def own_home(stopped_platform: Path, scratch: Path) -> Iterator[Home]:
+    """A migrated platform's directory of its own, whose engine is not running."""
+    home = _copy_platform(stopped_platform, Path(tempfile.mkdtemp(dir=scratch)))
+    yield home
+    shutil.rmtree(home.directory, ignore_errors=True)
+
+
 @pytest.fixture(scope="session")
 async def platform(stopped_platform: Path, scratch: Path) -> AsyncIterator[Platform]:
     """The session's engine. What a test commits here, all others see: use the rolled-back fixtures."""

@@ -1,0 +1,159 @@
+"""One process that the supervisor keeps alive."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from moyai.base.engine import Engine
+from moyai.base.processes import die_with_parent
+
+# The first restart is immediate; a process that keeps dying young is started ever less often.
+_DELAYS = (0.0, 0.25, 0.5, 1.0)
+_YOUNG_SECONDS = 5.0
+
+
+class Startable(Protocol):
+    """What can be started, again and again: a program, or the embedded engine."""
+
+    def spawn(self) -> subprocess.Popen[Any]: ...
+    def signal_end(self) -> signal.Signals: ...
+    def ready_url(self) -> str | None: ...
+
+
+class Program:
+    """A command line with its environment; output goes to `log`."""
+
+    def __init__(
+        self,
+        argv: Sequence[str],
+        env: Mapping[str, str],
+        log: Path,
+        ready: str | None,
+        listening: socket.socket | None,
+    ) -> None:
+        self._argv = list(argv)
+        self._env = {**os.environ, "PYTHONUNBUFFERED": "1", **env}
+        self._log = log
+        self._ready = ready
+        self._listening = listening
+
+    def spawn(self) -> subprocess.Popen[Any]:
+        handles = () if self._listening is None else (self._listening.fileno(),)
+        with self._log.open("ab") as log:
+            return subprocess.Popen(  # noqa: S603
+                self._argv,
+                env=self._env,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=handles,
+                # A group of its own: Ctrl-C in a terminal reaches the supervisor, which stops all in order.
+                process_group=0,
+                # Whoever lost the supervisor is ended at once; everything here is made to survive that.
+                preexec_fn=die_with_parent(signal.SIGKILL),
+            )
+
+    def signal_end(self) -> signal.Signals:
+        return signal.SIGTERM
+
+    def ready_url(self) -> str | None:
+        return self._ready
+
+
+class EngineProgram:
+    """The embedded engine as a child."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def spawn(self) -> subprocess.Popen[Any]:
+        self.engine.prepare()
+        return self.engine.spawn()
+
+    def signal_end(self) -> signal.Signals:
+        return signal.SIGINT
+
+    def ready_url(self) -> str | None:
+        return None
+
+
+class Child:
+    """A started program: its process now, and when it may be started again after it died."""
+
+    def __init__(self, name: str, program: Startable) -> None:
+        self.name = name
+        self.program = program
+        self.restarts = -1
+        self._process: subprocess.Popen[Any] | None = None
+        self._started_at = 0.0
+        self._young_deaths = 0
+        self._not_before = 0.0
+
+    @property
+    def pid(self) -> int | None:
+        return None if self._process is None else self._process.pid
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def exit_code(self) -> int | None:
+        return None if self._process is None else self._process.returncode
+
+    def start(self) -> None:
+        self._started_at = time.monotonic()
+        self._process = self.program.spawn()
+        self.restarts += 1
+
+    def bury(self) -> None:
+        """Note a death, and from when on the program may be started again."""
+        now = time.monotonic()
+        young = now - self._started_at < _YOUNG_SECONDS
+        self._young_deaths = self._young_deaths + 1 if young else 0
+        self._not_before = now + _DELAYS[min(self._young_deaths, len(_DELAYS) - 1)]
+        self._end_group()
+        self._process = None
+
+    def may_start(self) -> bool:
+        return self._process is None and time.monotonic() >= self._not_before
+
+    def tell_to_end(self) -> None:
+        if self.running and self._process is not None:
+            self._process.send_signal(self.program.signal_end())
+
+    def wait_for_end(self, seconds: float) -> bool:
+        """Block until the process has ended; false if it has not by then."""
+        try:
+            if self._process is not None:
+                self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def kill(self) -> None:
+        if self.running and self._process is not None:
+            self._process.kill()
+
+    def reap(self) -> None:
+        """After the end: take the process's remains, and what it may have started itself."""
+        if self._process is not None:
+            self._process.wait()
+            self._end_group()
+            self._process = None
+
+    def _end_group(self) -> None:
+        # The engine's own processes end, or are ended, under its own rules.
+        if self._process is None or isinstance(self.program, EngineProgram):
+            return
+        try:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            return

@@ -1,0 +1,208 @@
+"""Starting, watching and stopping the processes of one platform."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import time
+from collections.abc import Mapping, Sequence
+from typing import IO, Any
+
+import aiohttp
+import msgspec
+import structlog
+
+from moyai.base.config import Home
+from moyai.base.engine import Engine, EngineError
+from moyai.supervisor.attach import lock
+from moyai.supervisor.child import Child, EngineProgram, Program
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger("moyai.supervisor")
+
+ENGINE = "postgres"
+
+_LOOK_SECONDS = 0.05
+_START_SECONDS = 60.0
+_STOP_SECONDS = 15.0
+
+
+class StartError(Exception):
+    """A process did not become ready; the message names it and its log."""
+
+
+class Supervisor:
+    """The processes of one platform's directory.
+
+    `add` names a process, `start` starts (and awaits) whatever was added since, and the engine first; so a
+    caller may start the engine, migrate, add `serve` and start again. `wait` returns when the platform is told
+    to stop (SIGTERM, SIGINT, or `request_stop`), `stop` stops everything, the engine last.
+
+    Use it from the main thread: the kernel ties the children's lives to the thread that started them.
+    """
+
+    def __init__(self, home: Home, *, durable: bool = True) -> None:
+        self._home = home
+        self._durable = durable
+        self._children: dict[str, Child] = {}
+        self._facts: dict[str, Any] = {}
+        self._sockets: list[socket.socket] = []
+        self._lock: IO[str] | None = None
+        self._watch: asyncio.Task[None] | None = None
+        self._stopping = asyncio.Event()
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """Process ids by name, of those that run now."""
+        return {name: child.pid for name, child in self._children.items() if child.running and child.pid}
+
+    @property
+    def restarts(self) -> dict[str, int]:
+        """How often each process had to be started again."""
+        return {name: max(child.restarts, 0) for name, child in self._children.items()}
+
+    def add(
+        self,
+        name: str,
+        argv: Sequence[str],
+        env: Mapping[str, str] | None = None,
+        *,
+        ready: str | None = None,
+        listening: socket.socket | None = None,
+    ) -> None:
+        """Name a program to keep alive. `ready` is a URL that answers below 500 once it is ready.
+
+        `listening` is inherited under the same descriptor number (`listening.fileno()`), and closed by `stop`.
+        """
+        if name in self._children:
+            raise ValueError(f"there is a process {name} already")
+        if listening is not None:
+            self._sockets.append(listening)
+        self._home.logs.mkdir(parents=True, exist_ok=True)
+        program = Program(argv, env or {}, self._home.logs / f"{name}.log", ready, listening)
+        self._children[name] = Child(name, program)
+
+    async def start(self) -> None:
+        """Start what was added since the last time, in that order, each ready before the next.
+
+        Raises AlreadyRunning if the directory's platform runs already, StartError or EngineError if a process
+        does not become ready (whatever was started keeps running: call `stop`).
+        """
+        if self._lock is None:
+            self._take_directory()
+        for child in list(self._children.values()):
+            if child.restarts < 0:
+                child.start()
+                await self._ready(child)
+                self._write_run_file()
+        if self._watch is None:
+            self._watch = asyncio.create_task(self._keep_alive())
+
+    def _take_directory(self) -> None:
+        self._lock = lock(self._home)
+        self._home.run_file.unlink(missing_ok=True)
+        if self._home.config().database.embedded:
+            engine = Child(ENGINE, EngineProgram(Engine(self._home, durable=self._durable)))
+            self._children = {ENGINE: engine, **self._children}
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self.request_stop)
+
+    async def _ready(self, child: Child) -> None:
+        until = time.monotonic() + _START_SECONDS
+        while not await self._answers(child):
+            if not child.running or time.monotonic() > until:
+                log_file = self._home.logs / f"{child.name}.log"
+                raise StartError(f"{child.name} did not start; its log is {log_file}")
+            await asyncio.sleep(0.05)
+
+    async def _answers(self, child: Child) -> bool:
+        if isinstance(child.program, EngineProgram):
+            return child.program.engine.is_ready()
+        url = child.program.ready_url()
+        return url is None or await _answers(url)
+
+    async def _keep_alive(self) -> None:
+        """Start again what has died, as soon as it may."""
+        while True:
+            for child in self._children.values():
+                if child.restarts >= 0:
+                    self._look_after(child)
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    def _look_after(self, child: Child) -> None:
+        if child.pid is not None and not child.running:
+            log.warning("process died", process=child.name, exit_code=child.exit_code)
+            child.bury()
+        if child.may_start():
+            try:
+                child.start()
+            except (EngineError, OSError) as error:
+                log.error("process does not start", process=child.name, reason=str(error))
+                child.bury()
+                return
+            log.info("process started again", process=child.name, pid=child.pid)
+            self._write_run_file()
+
+    def describe(self, **facts: Any) -> None:
+        """Publish facts in `run.json`, beside the process ids that the supervisor keeps current there."""
+        self._facts |= facts
+        self._write_run_file()
+
+    def _write_run_file(self) -> None:
+        content = {"supervisor": os.getpid(), "processes": self.pids, **self._facts}
+        temporary = self._home.run_file.with_suffix(".new")
+        temporary.unlink(missing_ok=True)
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(msgspec.json.format(msgspec.json.encode(content)))
+        temporary.replace(self._home.run_file)
+
+    def request_stop(self) -> None:
+        self._stopping.set()
+
+    async def wait(self) -> None:
+        """Until the platform is told to stop."""
+        await self._stopping.wait()
+
+    async def stop(self) -> None:
+        """Stop everything: the programs first and together, then the engine; leave `run.json` to nobody."""
+        self._stopping.set()
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
+        programs = [child for child in self._children.values() if child.name != ENGINE]
+        engines = [child for child in self._children.values() if child.name == ENGINE]
+        for group in (programs, engines):
+            await self._end(group)
+        for listening in self._sockets:
+            listening.close()
+        if self._lock is not None:
+            self._home.run_file.unlink(missing_ok=True)
+            for number in (signal.SIGTERM, signal.SIGINT):
+                asyncio.get_running_loop().remove_signal_handler(number)
+            self._lock.close()
+            self._lock = None
+
+    async def _end(self, children: list[Child]) -> None:
+        for child in children:
+            child.tell_to_end()
+        ends = (asyncio.to_thread(child.wait_for_end, _STOP_SECONDS) for child in children)
+        for child, ended in zip(children, await asyncio.gather(*ends), strict=True):
+            if not ended:
+                log.warning("process had to be killed", process=child.name)
+                child.kill()
+            child.reap()
+
+
+async def _answers(url: str) -> bool:
+    """Whether a URL answers at all sensibly. No redirects: a ready service may send people to log in."""
+    timeout = aiohttp.ClientTimeout(total=2)
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=timeout) as session,
+            session.get(url, allow_redirects=False) as answer,
+        ):
+            return answer.status < 500
+    except (aiohttp.ClientError, TimeoutError, OSError):
+        return False

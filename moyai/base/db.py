@@ -19,6 +19,20 @@ ForeignKeyViolation = asyncpg.ForeignKeyViolationError
 CheckViolation = asyncpg.CheckViolationError
 
 
+LOST = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
+    ConnectionError,
+    OSError,
+    TimeoutError,
+)
+"""What tells that a server is away, going down, or has lost us; worth a new session, not a bug of ours."""
+
+
 class Connection:
     """One session. Every query is a literal; values travel as parameters."""
 

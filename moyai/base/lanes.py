@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Generic, TypeVar
 
-import asyncpg
-
-from moyai.base.db import Connection, connect
+from moyai.base.db import LOST, Connection, connect
 from moyai.base.errors import Problem
 
 Q = TypeVar("Q")
@@ -22,27 +20,22 @@ A = TypeVar("A")
 
 Run = Callable[[Connection, Sequence[Q]], Awaitable[Sequence[A]]]
 
-# What a server says when it is going down or has lost us: worth a new session and one more try.
-_LOST = (
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.CannotConnectNowError,
-    ConnectionError,
-    OSError,
-    TimeoutError,
-)
-
-
 class Lane(Generic[Q, A]):
     """Questions in, answers out, `width` statements at a time, at most `most` questions in one."""
 
-    def __init__(self, dsn: str, run: Run[Q, A], *, width: int = 1, most: int = 256, **settings: str) -> None:
+    def __init__(
+        self,
+        dsn: str,
+        run: Run[Q, A],
+        *,
+        width: int = 1,
+        most: int = 256,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
         self._dsn = dsn
         self._run = run
         self._most = most
-        self._settings = settings
+        self._settings = dict(settings or {})
         self._waiting: deque[tuple[Q, asyncio.Future[A]]] = deque()
         self._free: list[Connection | None] = [None] * width
         self._tasks: set[asyncio.Task[None]] = set()
@@ -83,7 +76,7 @@ class Lane(Generic[Q, A]):
             if connection is None or connection.raw.is_closed():
                 connection = await connect(self._dsn, **self._settings)
             answers = await self._run(connection, [question for question, _ in batch])
-        except _LOST as error:
+        except LOST as error:
             await _discard(connection)
             _fail(batch, Problem("unavailable", type(error).__name__))
             return None
@@ -131,5 +124,3 @@ def safe_array(values: Sequence[str]) -> str:
 
 def bytea_array(values: Sequence[bytes]) -> str:
     return "{" + ",".join('"\\\\x' + value.hex() + '"' for value in values) + "}"
-
-

@@ -7,6 +7,8 @@ the service and its scope, the resident, the consent. Nothing of it is cached. W
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -41,7 +43,7 @@ class Verdict(msgspec.Struct, frozen=True):
     """
 
     resident_key: int
-    at: object
+    at: datetime
     permits: list[Permit]
     refusals: list[Refusal]
 
@@ -54,10 +56,10 @@ class Refusal(msgspec.Struct, frozen=True):
     link_id: str | None = None
     component_id: str | None = None
     organization_id: str | None = None
-    extra: dict[str, object] | None = None
+    extra: dict[str, Any] | None = None
 
     def raised(self) -> Refused:
-        return Refused(self.code, **(self.extra or {}))
+        return Refused(self.code, None, **(self.extra or {}))
 
 
 async def ask(conn: Connection, questions: Sequence[Question]) -> list[Verdict]:
@@ -70,9 +72,10 @@ async def ask(conn: Connection, questions: Sequence[Question]) -> list[Verdict]:
         [q.dataset_key for q in questions],
         [q.purpose_key for q in questions],
     )
-    grouped: list[list[Record]] = [[] for _ in questions]
+    grouped = [list[Record]() for _ in questions]
     for row in rows:
-        grouped[row["n"] - 1].append(row)
+        n: int = row["n"]
+        grouped[n - 1].append(row)
     return [await _verdict(conn, q, found) for q, found in zip(questions, grouped, strict=True)]
 
 
@@ -135,7 +138,7 @@ async def _why_no_link(conn: Connection, question: Question) -> str:
 
 
 def _refusal(code: str, row: Record, dataset_key: int) -> Refusal:
-    extra = None
+    extra: dict[str, Any] | None = None
     if code == "assurance_insufficient":
         extra = {
             "required": {"ial": row["required_ial"], "aal": row["required_aal"]},

@@ -213,6 +213,7 @@ class Sharing(msgspec.Struct, frozen=True):
     link_keys: tuple[int, ...]
     relation: str
     viewer_name: str
+    shown_as: str
     viewer_key: int | None
     created_at: datetime
     code_expires_at: datetime | None

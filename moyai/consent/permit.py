@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final, final
 
+import msgspec
+
 _GATE_ONLY: Final = object()
 
 
@@ -56,6 +58,27 @@ class Permit:
         self.organization_id = organization_id
         self.provider_subject = provider_subject
         self.link_id = link_id
+
+
+class Tie(msgspec.Struct, frozen=True):
+    """What one component knows a resident as, and whose component it is."""
+
+    component_key: int
+    organization_key: int
+    subject: str
+
+
+@final
+class ErasurePermit:
+    """Leave to erase everything about one resident; only `moyai.consent.gate` can make one."""
+
+    __slots__ = ("resident_key", "ties")
+
+    def __init__(self, seal: object, resident_key: int, ties: list[Tie]) -> None:
+        if seal is not _GATE_ONLY:
+            raise TypeError("an ErasurePermit is made by moyai.consent.gate, and nowhere else")
+        self.resident_key = resident_key
+        self.ties = ties
 
 
 def gate_seal() -> object:

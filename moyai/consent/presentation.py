@@ -15,7 +15,9 @@ from moyai.base.clock import TOKYO, rfc3339, tokyo
 from moyai.base.db import Connection
 from moyai.base.ids import random_uuid
 from moyai.consent import store, store_enrolment
-from moyai.consent.catalogue import ServiceFacts
+from moyai.consent.catalogue import ServiceFacts, facts_of
+from moyai.consent.eligibility import require_eligible
+from moyai.consent.enrolment import require_ready_to_decide
 from moyai.consent.model import (
     PRESENTATION_MINUTES,
     Item,
@@ -125,6 +127,19 @@ async def serve(
         PRESENTATION_MINUTES,
     )
     return Presentation(presentation_id, sha256.hex(), served_at, expires_at, text)
+
+
+async def present(
+    conn: Connection, caller: ResidentCaller, platform: ThisPlatform, service_id: str
+) -> Presentation:
+    """Serve the text once the four steps are done, or to change one's mind while the service is in use.
+
+    Raises Problem: does_not_exist, service_not_offered, outside_user_scope, assurance_insufficient, step_skipped.
+    """
+    facts = await facts_of(conn, service_id)
+    await require_eligible(conn, caller, facts)
+    await require_ready_to_decide(conn, caller, facts)
+    return await serve(conn, caller, platform, facts)
 
 
 async def served(

@@ -71,6 +71,7 @@ async def share(
     *,
     relation: str,
     viewer_name: str,
+    shown_as: str = "",
     days: int,
 ) -> Offer:
     """Offer chosen links of one service to somebody. The code is in the answer and nowhere else.
@@ -94,6 +95,7 @@ async def share(
         [link.link_key for link in links],
         relation=relation,
         viewer_name=viewer_name,
+        shown_as=shown_as,
         code_hash=_code_hash(code),
         code_minutes=CODE_MINUTES,
         days=days,

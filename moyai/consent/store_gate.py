@@ -98,7 +98,9 @@ async def standing_of_provider(
     )
 
 
-async def standing_of_resident_links(conn: Connection, resident_key: int, link_keys: Sequence[int]) -> list[Record]:
+async def standing_of_resident_links(
+    conn: Connection, resident_key: int, link_keys: Sequence[int]
+) -> list[Record]:
     """The same facts as `standing_of_links`, asked for a resident and given links (sharing, scope of a service)."""
     return await conn.fetch(
         """

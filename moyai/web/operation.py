@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 from starlette.requests import Request
@@ -24,9 +24,14 @@ class Public:
 
 @dataclass(frozen=True)
 class Client:
-    """A component's client: DPoP-bound access token with this scope."""
+    """A component's client: DPoP-bound access token with this scope.
+
+    `single_use` says who refuses a proof that was used before: the general memory of proofs, or (on the exchange
+    road, which has no statement to spare) the ledger's own key.
+    """
 
     scope: str
+    single_use: Literal["memory", "ledger"] = "memory"
 
 
 @dataclass(frozen=True)

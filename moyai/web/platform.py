@@ -7,7 +7,12 @@ from typing import Any
 
 from moyai.base.config import Config, Home
 from moyai.base.db import Database
+from moyai.base.keys import KeyRing
 from moyai.base.secrets import SecretBox
+from moyai.identity.tokens import TokenVerifier
+from moyai.personal.exchange import Exchange
+from moyai.personal.names import Names
+from moyai.personal.stores import Stores
 
 
 @dataclass
@@ -19,8 +24,11 @@ class Platform:
     control: Database
     context: Database | None
     box: SecretBox
-    stores: Any = None
-    hot: Any = None
+    keys: KeyRing
+    tokens: TokenVerifier
+    stores: Stores
+    names: Names
+    hot: Exchange
     extras: dict[str, Any] = field(default_factory=dict[str, Any])
 
     @property

@@ -15,6 +15,8 @@ create table store.item (
     primary key (subject, dataset_id, item_id)
 );
 
+create index item_recent on store.item (subject, dataset_id, observed_at desc nulls last, item_id);
+
 -- One row per write that reached this store, so that the sweeper can ask whether an intent got here. The sweeper
 -- writes a cancelled row for one that did not, so that it can no longer get here late.
 create table store.event (

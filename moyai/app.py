@@ -1,0 +1,146 @@
+"""Composition: from a platform's directory to a running HTTP application."""
+
+from __future__ import annotations
+
+import gc
+import socket
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from moyai.base.config import Home
+from moyai.base.db import Pool
+from moyai.base.errors import Problem
+from moyai.base.keys import KeyRing
+from moyai.base.roles import SERVE, context_database
+from moyai.identity.tokens import TokenVerifier
+from moyai.personal.names import Names
+from moyai.personal.opening import exchange_road, stores_of
+from moyai.web.access import AccessLog
+from moyai.web.endpoint import endpoint, error_response
+from moyai.web.operation import Operation, Public
+from moyai.web.platform import Platform
+from moyai.web.routes import ROUTES
+
+
+@asynccontextmanager
+async def open_platform(home: Home) -> AsyncGenerator[Platform]:
+    """Everything a process needs to serve one platform, opened and closed again."""
+    config = home.config()
+    box = home.box()
+    control = await Pool.open(home.dsn(SERVE), min_size=1, max_size=config.database.pool_size)
+    context = await Pool.open(home.dsn(SERVE, context_database(home)), max_size=4)
+    stores = stores_of(control, box, config)
+    names = Names(control)
+    hot, lanes = exchange_road(home, control, stores, names)
+    try:
+        yield Platform(home, config, control, context, box, KeyRing(box), TokenVerifier(config.server.base_url), stores, names, hot)
+    finally:
+        for lane in lanes:
+            await lane.close()
+        await stores.close()
+        await context.close()
+        await control.close()
+
+
+def create(home: Home, process: str = "serve") -> Starlette:
+    """The ASGI application of one platform."""
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncGenerator[None]:
+        home.logs.mkdir(parents=True, exist_ok=True)
+        app.state.access = AccessLog(home.logs / f"{process}-access.jsonl")
+        async with open_platform(home) as platform:
+            app.state.platform = platform
+            # what lives from here on dies with the process: keep the collector off it
+            gc.collect()
+            gc.freeze()
+            yield
+        app.state.access.close()
+
+    return application(lifespan)
+
+
+def application(lifespan: object) -> Starlette:
+    """Routes and error handling around a given life span (tests bring their own)."""
+    routes = [
+        Route(operation.path, endpoint(operation), methods=[operation.method], name=_name(operation))
+        for operation in ROUTES
+    ]
+    return Starlette(
+        routes=_merge(routes),
+        lifespan=lifespan,  # type: ignore[arg-type]
+        exception_handlers={HTTPException: _http_exception},
+    )
+
+
+def _name(operation: Operation) -> str:
+    return f"{operation.method} {operation.path}"
+
+
+def _merge(routes: list[Route]) -> list[Route]:
+    """Specific paths first: `{parameter}` segments must not shadow the words beside them."""
+    return sorted(routes, key=lambda route: [("{" in part, part) for part in route.path.split("/")])
+
+
+_UNROUTED = Operation("GET", "(unrouted)", endpoint, Public(), "", "")  # type: ignore[arg-type]
+
+
+async def _http_exception(request: Request, error: Exception) -> Response:
+    """Unknown URLs and methods, in the form of the family that the path belongs to."""
+    assert isinstance(error, HTTPException)
+    path = request.url.path
+    allowed = sorted({o.method for o in ROUTES if _matches(o, path)})
+    problem = Problem("method_not_allowed", allow=allowed) if allowed else Problem("not_found")
+    family = "ngsi" if path.startswith("/v2") else "problem" if _is_api(path) else "page"
+    form = Operation("GET", "(unrouted)", _UNROUTED.handler, Public(), "", "", errors=family)
+    return error_response(request, form, problem, None)
+
+
+def _matches(operation: Operation, path: str) -> bool:
+    pattern, given = operation.path.split("/"), path.split("/")
+    if len(pattern) != len(given) and not operation.path.endswith(":path}"):
+        return False
+    return all(p.startswith("{") or p == g for p, g in zip(pattern, given, strict=False))
+
+
+_API = (
+    "/personal/",
+    "/consent/",
+    "/registry/",
+    "/identity/",
+    "/log/",
+    "/oauth2/",
+    "/.well-known/",
+    "/operations/",
+)
+
+
+def _is_api(path: str) -> bool:
+    return path.startswith(_API)
+
+
+def serve(home: Home, fd: int | None, process: str) -> None:
+    """Run one `serve` process until it is told to stop. `fd` is a listening socket that the supervisor bound."""
+    config = home.config()
+    server = uvicorn.Server(
+        uvicorn.Config(
+            create(home, process),
+            host=config.server.host,
+            port=config.server.port,
+            loop="uvloop",
+            http="httptools",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            timeout_graceful_shutdown=5,
+        )
+    )
+    sockets = None if fd is None else [socket.socket(fileno=fd)]
+    server.run(sockets)

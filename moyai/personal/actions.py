@@ -1,0 +1,139 @@
+"""What a component does with its own items: store, delete. And what the platform does with them: locate, erase.
+
+A write touches two databases (design, section 1): an intent in the control database, then item and event in one
+transaction of the store, then location and ledger in the control database, then the answer. A crash in between
+leaves an intent that the sweeper settles by asking that one store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from moyai.base.db import Connection, Database
+from moyai.base.errors import Problem
+from moyai.base.ids import random_uuid
+from moyai.consent.permit import ErasurePermit, Permit
+from moyai.ledger import Act, Kind, record
+from moyai.personal import store_control, store_items
+from moyai.personal.model import NewItem, Stored
+from moyai.personal.stores import Store, Stores
+
+
+async def put_items(
+    control: Database, stores: Stores, permit: Permit, items: Sequence[NewItem], actor: str
+) -> list[Stored]:
+    """Create or replace items, all or none. Contents are checked against the dataset's schema by the caller.
+
+    Raises Problem: store_missing (the organisation has no store here), source_unavailable.
+    """
+    store = await _store(stores, permit)
+    intent_id = await _begin(control, permit, store)
+    pool = await store.pool()
+    async with pool.transaction() as conn:
+        stored = [await _put(conn, permit, item) for item in items]
+        added = sum(done.created for done in stored)
+        await store_items.record_event(conn, intent_id, permit.provider_subject, permit.dataset_id, added)
+    await _settle(
+        control, permit, store, intent_id, added, _act(Kind.ITEMS_STORED, permit, len(items), actor)
+    )
+    return stored
+
+
+async def _put(conn: Connection, permit: Permit, item: NewItem) -> Stored:
+    content = bytes(item.content).decode()
+    row = await store_items.put(
+        conn, permit.provider_subject, permit.dataset_id, item.item_id, content, item.observed_at
+    )
+    return Stored(item.item_id, row["version"], row["created"])
+
+
+async def delete_item(control: Database, stores: Stores, permit: Permit, item_id: str, actor: str) -> None:
+    """Delete one item; it is no longer shareable, and its location goes with the last one (R-009).
+
+    Raises Problem: does_not_exist, store_missing, source_unavailable.
+    """
+    store = await _store(stores, permit)
+    intent_id = await _begin(control, permit, store)
+    pool = await store.pool()
+    async with pool.transaction() as conn:
+        gone = await store_items.delete(conn, permit.provider_subject, permit.dataset_id, item_id)
+        await store_items.record_event(conn, intent_id, permit.provider_subject, permit.dataset_id, -gone)
+    act = _act(Kind.ITEMS_DELETED, permit, gone, actor) if gone else None
+    await _settle(control, permit, store, intent_id, -gone, act)
+    if not gone:
+        raise Problem("does_not_exist", f"item {item_id}")
+
+
+async def _store(stores: Stores, permit: Permit) -> Store:
+    store = await stores.of(permit.organization_key)
+    if store is None:
+        raise Problem("store_missing", f"organisation {permit.organization_id}")
+    return store
+
+
+async def _begin(control: Database, permit: Permit, store: Store) -> str:
+    intent_id = str(random_uuid())
+    async with control.transaction() as conn:
+        await store_control.begin_intent(
+            conn,
+            intent_id,
+            permit.resident_key,
+            permit.dataset_key,
+            permit.component_key,
+            store.address.store_key,
+        )
+    return intent_id
+
+
+async def _settle(
+    control: Database, permit: Permit, store: Store, intent_id: str, added: int, act: Act | None
+) -> None:
+    async with control.transaction() as conn:
+        if await store_control.end_intent(conn, intent_id) is not None:
+            await apply_to_location(
+                conn,
+                permit.resident_key,
+                permit.dataset_key,
+                permit.component_key,
+                store.address.store_key,
+                added,
+            )
+        if act is not None:
+            await record(conn, act)
+
+
+async def apply_to_location(
+    conn: Connection, resident_key: int, dataset_key: int, component_key: int, store_key: int, added: int
+) -> None:
+    """Bring the location registry up to a settled write; the caller holds the intent's row."""
+    await store_control.add_to_location(conn, resident_key, dataset_key, component_key, store_key, added)
+    await store_control.drop_empty_location(conn, resident_key, dataset_key, component_key)
+
+
+def _act(kind: Kind, permit: Permit, items: int, actor: str) -> Act:
+    return Act(
+        kind=kind,
+        actor=actor,
+        resident_key=permit.resident_key,
+        detail={
+            "dataset": permit.dataset_id,
+            "provider": permit.component_id,
+            "provider_organization": permit.organization_id,
+            "items": items,
+        },
+    )
+
+
+async def erase(stores: Stores, permit: ErasurePermit) -> int:
+    """Delete what every component stored about one resident; how many items went. Safe to repeat.
+
+    Raises Problem("source_unavailable") if a store does not answer: an erasure is whole or it is asked again.
+    """
+    gone = 0
+    for tie in permit.ties:
+        store = await stores.of(tie.organization_key)
+        if store is not None:
+            pool = await store.pool()
+            async with pool.transaction() as conn:
+                gone += await store_items.delete_subject(conn, tie.subject)
+    return gone

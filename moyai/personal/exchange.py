@@ -1,0 +1,163 @@
+"""The main job: a consumer component asks for a resident's items (design, section 4).
+
+Gate, read, record, answer: nothing else, and in that order. The ledger has the exchange (or the refusal) durably
+before the answer leaves. Requests that wait at the same moment share statements (`moyai.base.lanes`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from moyai.base.clock import rfc3339
+from moyai.base.errors import Problem
+from moyai.base.lanes import Lane
+from moyai.consent.gate import Question, Refusal, Verdict
+from moyai.identity.model import ClientCaller
+from moyai.ledger import Entry, Kind, Recorded, entry
+from moyai.personal.model import ExchangeAnswer, ExchangeRequest, Result, Source
+from moyai.personal.names import Names
+from moyai.personal.reading import read_all, summary
+from moyai.personal.retries import Retries, Retry
+from moyai.personal.stores import Stores
+
+_encode = msgspec.json.Encoder().encode
+
+
+class ProofOfSender(msgspec.Struct, frozen=True):
+    """What names the sender's proof: its time and fingerprint become the entry's id, so that the ledger's own
+    key refuses a proof that was used before, at whatever process."""
+
+    at_ms: int
+    fingerprint: bytes
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What the gate and the stores said to one request."""
+
+    resident_key: int
+    at: datetime
+    results: list[Result]
+    refusals: list[Refusal]
+    released: bool
+
+
+class Exchange:
+    """The road, with its lanes. One per process."""
+
+    def __init__(
+        self,
+        gate: Lane[tuple[Question, ...], list[Verdict]],
+        ledger: Lane[Entry, bool],
+        stores: Stores,
+        names: Names,
+        retries: Retries,
+    ) -> None:
+        self._gate = gate
+        self._ledger = ledger
+        self._stores = stores
+        self._names = names
+        self._retries = retries
+
+    async def run(
+        self,
+        caller: ClientCaller,
+        request: ExchangeRequest,
+        proof: ProofOfSender,
+        retry_key: str | None = None,
+    ) -> ExchangeAnswer:
+        """Answer one request.
+
+        Raises Refused with the gate's reason when nothing may flow (recorded before it is raised);
+        Problem: dataset_unknown, proof_replayed, idempotency_key_reused, idempotency_item_changed, unavailable.
+        """
+        if caller.component_key is None:
+            raise Problem("forbidden", "this client belongs to no component")
+        questions = await self._questions(caller, request)
+        verdicts = await self._gate.ask(questions)
+        outcome = await self._read(request, verdicts)
+        digest = hashlib.sha256(_encode(outcome.results)).digest()
+        made = entry(
+            kind=Kind.EXCHANGE if outcome.released else Kind.REFUSAL,
+            at=outcome.at,
+            actor=f"component:{caller.component_id}",
+            resident_key=outcome.resident_key,
+            detail=_detail(caller, request, outcome, digest),
+            at_ms=proof.at_ms,
+            fingerprint=proof.fingerprint,
+        )
+        recorded = await self._record(made, caller, request, proof, retry_key, digest, outcome)
+        if not outcome.released:
+            raise outcome.refusals[0].raised()
+        return ExchangeAnswer(
+            str(recorded.entry_id), rfc3339(recorded.at), request.subject, request.purpose, outcome.results
+        )
+
+    async def _questions(self, caller: ClientCaller, request: ExchangeRequest) -> tuple[Question, ...]:
+        assert caller.component_key is not None
+        purpose_key = await self._names.purpose(request.purpose)
+        return tuple(
+            [
+                Question(
+                    caller.client_key,
+                    caller.component_key,
+                    request.subject,
+                    await self._names.dataset(dataset_id),
+                    purpose_key,
+                )
+                for dataset_id in dict.fromkeys(request.datasets)
+            ]
+        )
+
+    async def _read(self, request: ExchangeRequest, verdicts: Sequence[Verdict]) -> Outcome:
+        permits = [permit for verdict in verdicts for permit in verdict.permits]
+        refusals = [refusal for verdict in verdicts for refusal in verdict.refusals]
+        results = await read_all(self._stores, permits, request.limit)
+        results.extend([self._refused(refusal) for refusal in refusals])
+        return Outcome(verdicts[0].resident_key, verdicts[0].at, results, refusals, bool(permits))
+
+    def _refused(self, refusal: Refusal) -> Result:
+        source = None
+        if refusal.component_id is not None and refusal.organization_id is not None:
+            source = Source(refusal.organization_id, refusal.component_id)
+        return Result(self._names.dataset_id(refusal.dataset_key), "refused", source, code=refusal.code)
+
+    async def _record(
+        self,
+        made: Entry,
+        caller: ClientCaller,
+        request: ExchangeRequest,
+        proof: ProofOfSender,
+        retry_key: str | None,
+        digest: bytes,
+        outcome: Outcome,
+    ) -> Entry | Recorded:
+        if retry_key is None or not outcome.released:
+            if not await self._ledger.ask(made):
+                raise Problem("proof_replayed")
+            return made
+        assert caller.component_key is not None
+        retry = Retry(
+            caller.component_key,
+            retry_key,
+            hashlib.sha256(_encode(request)).digest(),
+            digest,
+            proof.fingerprint,
+        )
+        return await self._retries.record(made, retry)
+
+
+def _detail(
+    caller: ClientCaller, request: ExchangeRequest, outcome: Outcome, digest: bytes
+) -> dict[str, object]:
+    """What the ledger's commitment opens to: parties, purpose, counts and a digest. Never the items."""
+    return {
+        "consumer": caller.component_id,
+        "consumer_organization": caller.organization_id,
+        "digest": digest.hex(),
+        "purpose": request.purpose,
+        "sources": [summary(result) for result in outcome.results],
+    }

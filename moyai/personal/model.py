@@ -1,0 +1,97 @@
+"""Values of the personal broker."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+import msgspec
+
+ItemId = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$")]
+RegistryId = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+Subject = Annotated[
+    str, msgspec.Meta(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")
+]
+
+MOST_ITEMS = 1000
+
+
+class NewItem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An item to keep. `content` must fit the dataset's JSON Schema; `observed_at` is when it was measured."""
+
+    item_id: ItemId
+    content: msgspec.Raw
+    observed_at: datetime | None = None
+
+
+class Item(msgspec.Struct, frozen=True):
+    """An item as it lies in a store. `content` is the JSON that was sent, byte for byte."""
+
+    item_id: str
+    version: int
+    observed_at: datetime | None
+    content: msgspec.Raw
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """What became of a write: `created` is false where an item of that id was replaced."""
+
+    item_id: str
+    version: int
+    created: bool
+
+
+class Location(msgspec.Struct, frozen=True):
+    """Where data of one kind about one resident lies (データ所在情報). Never the data."""
+
+    dataset_id: str
+    dataset_name_ja: str
+    dataset_name_en: str
+    organization_id: str
+    organization_name_ja: str
+    organization_name_en: str
+    component_id: str
+    component_name_ja: str
+    component_name_en: str
+    placement: str
+    items: int
+    updated_at: datetime
+
+
+class ExchangeRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A consumer asks for datasets of one person, for one purpose.
+
+    `subject` is what the consumer component knows the person as; at most `limit` items per source, newest first.
+    """
+
+    subject: Subject
+    purpose: RegistryId
+    datasets: Annotated[list[RegistryId], msgspec.Meta(min_length=1, max_length=20)]
+    limit: Annotated[int, msgspec.Meta(ge=1, le=MOST_ITEMS)] = 100
+
+
+class Source(msgspec.Struct, frozen=True):
+    """Who answered: the responsible organisation and its component."""
+
+    organization_id: str
+    component_id: str
+
+
+class Result(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One source's part of the answer: its items, or why there are none."""
+
+    dataset: str
+    status: Literal["ok", "refused", "unavailable"]
+    source: Source | None = None
+    items: list[Item] | None = None
+    code: str | None = None
+
+
+class ExchangeAnswer(msgspec.Struct, frozen=True):
+    """One shape wherever the data lay. `exchange_id` is the ledger entry that recorded it."""
+
+    exchange_id: str
+    recorded_at: str
+    subject: str
+    purpose: str
+    results: list[Result]

@@ -1,0 +1,69 @@
+"""One exchange however often it is retried: the `Idempotency-Key` of a request.
+
+A retry has passed the gate anew before it comes here. If an item changed since, the caller is told (409) rather
+than given something the ledger does not have.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import msgspec
+
+from moyai.base.db import Connection, Database, UniqueViolation
+from moyai.base.errors import Problem
+from moyai.identity.standing import use_once
+from moyai.ledger import Entry, Recorded, insert_entry, recorded_under, remember_key
+
+
+class Retry(msgspec.Struct, frozen=True):
+    """What makes two requests the same: component, key and request; and two answers: the digest.
+
+    `fingerprint` is that of the request's own proof: a retry makes no entry, so its proof is used up elsewhere.
+    """
+
+    component_key: int
+    key: str
+    request_hash: bytes
+    answer_digest: bytes
+    fingerprint: bytes
+
+    @property
+    def key_hash(self) -> bytes:
+        return hashlib.sha256(self.key.encode()).digest()
+
+
+class Retries:
+    def __init__(self, control: Database) -> None:
+        self._control = control
+
+    async def record(self, made: Entry, retry: Retry) -> Entry | Recorded:
+        """The entry of this exchange: a new one, or the one that an earlier request under the key made.
+
+        Raises Problem: idempotency_key_reused, idempotency_item_changed, proof_replayed.
+        """
+        try:
+            async with self._control.transaction() as conn:
+                return await self._record(conn, made, retry)
+        except UniqueViolation:
+            # two requests under one key at the same moment: the other one was first
+            async with self._control.transaction() as conn:
+                return await self._record(conn, made, retry)
+
+    async def _record(self, conn: Connection, made: Entry, retry: Retry) -> Entry | Recorded:
+        earlier = await recorded_under(conn, retry.component_key, retry.key_hash)
+        if earlier is None:
+            if not await insert_entry(conn, made):
+                raise Problem("proof_replayed")
+            await remember_key(
+                conn, retry.component_key, retry.key_hash, retry.request_hash, made, retry.answer_digest
+            )
+            return made
+        if earlier.entry_id == made.entry_id:
+            raise Problem("proof_replayed")
+        await use_once(conn, retry.fingerprint)
+        if earlier.request_hash != retry.request_hash:
+            raise Problem("idempotency_key_reused")
+        if earlier.answer_digest != retry.answer_digest:
+            raise Problem("idempotency_item_changed")
+        return earlier

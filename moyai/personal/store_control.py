@@ -1,0 +1,93 @@
+"""SQL on the control database: locations and intents. Schema `personal`."""
+
+from __future__ import annotations
+
+from moyai.base.db import Connection, Record
+
+
+async def begin_intent(
+    conn: Connection, intent_id: str, resident_key: int, dataset_key: int, component_key: int, store_key: int
+) -> None:
+    await conn.execute(
+        """
+        insert into personal.intent (intent_id, resident_key, dataset_key, component_key, store_key)
+        values ($1::text::uuid, $2, $3, $4, $5)
+        """,
+        intent_id,
+        resident_key,
+        dataset_key,
+        component_key,
+        store_key,
+    )
+
+
+async def end_intent(conn: Connection, intent_id: str) -> Record | None:
+    """Take an intent off the list, once: whoever gets the row applies it to the location."""
+    return await conn.fetchrow(
+        """
+        delete from personal.intent where intent_id = $1::text::uuid
+        returning resident_key, dataset_key, component_key, store_key
+        """,
+        intent_id,
+    )
+
+
+async def old_intents(conn: Connection, limit: int) -> list[Record]:
+    """Writes that should long be settled, with the pairwise subject and dataset the store knows them by."""
+    return await conn.fetch(
+        """
+        select intent_id::text, resident_key, dataset_key, component_key, store_key
+          from personal.intent where begun_at < clock_timestamp() - interval '2 minutes'
+         order by begun_at limit $1
+        """,
+        limit,
+    )
+
+
+async def add_to_location(
+    conn: Connection, resident_key: int, dataset_key: int, component_key: int, store_key: int, added: int
+) -> None:
+    await conn.execute(
+        """
+        insert into personal.location (resident_key, dataset_key, component_key, store_key, items)
+        values ($1, $2, $3, $4, greatest($5::int, 0))
+        on conflict (resident_key, dataset_key, component_key) do update
+           set items = greatest(personal.location.items + $5::int, 0), store_key = excluded.store_key,
+               updated_at = clock_timestamp()
+        """,
+        resident_key,
+        dataset_key,
+        component_key,
+        store_key,
+        added,
+    )
+
+
+async def drop_empty_location(
+    conn: Connection, resident_key: int, dataset_key: int, component_key: int
+) -> None:
+    """Deleted data has no location (R-006)."""
+    await conn.execute(
+        """
+        delete from personal.location
+         where resident_key = $1 and dataset_key = $2 and component_key = $3 and items = 0
+        """,
+        resident_key,
+        dataset_key,
+        component_key,
+    )
+
+
+async def locations(conn: Connection, resident_key: int) -> list[Record]:
+    return await conn.fetch(
+        """
+        select dataset_key, component_key, store_key, items, updated_at
+          from personal.location where resident_key = $1 order by dataset_key, component_key
+        """,
+        resident_key,
+    )
+
+
+async def delete_locations(conn: Connection, resident_key: int) -> None:
+    await conn.execute("delete from personal.location where resident_key = $1", resident_key)
+    await conn.execute("delete from personal.intent where resident_key = $1", resident_key)

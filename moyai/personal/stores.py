@@ -1,0 +1,122 @@
+"""Open stores: a bounded, least-recently-used set, few sessions each (design, section 1)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import msgspec
+
+from moyai.base.db import Connection, Pool, Record
+from moyai.base.errors import Problem
+from moyai.base.lanes import Lane
+from moyai.personal import store_items
+from moyai.personal.model import Item
+
+
+class Address(msgspec.Struct, frozen=True):
+    """Where one organisation's store answers, as its own role."""
+
+    store_key: int
+    dsn: str
+
+
+Locate = Callable[[int], Awaitable[Address | None]]
+"""The address of an organisation's store by organisation key; None where it has none."""
+
+
+class Read(msgspec.Struct, frozen=True):
+    """One question to a store: the newest items of a dataset of one person. Ids are checked."""
+
+    subject: str
+    dataset_id: str
+    limit: int
+
+
+@dataclass
+class Store:
+    """One open store: a lane for exchanges, and a small pool for everything else."""
+
+    address: Address
+    pool_size: int
+    reads: Lane[Read, list[Item]] = field(init=False)
+    _pool: Pool | None = None
+    _opening: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def __post_init__(self) -> None:
+        self.reads = Lane(self.address.dsn, read_items)
+
+    async def pool(self) -> Pool:
+        """Raises Problem("source_unavailable") when the store does not answer."""
+        async with self._opening:
+            if self._pool is None:
+                try:
+                    self._pool = await Pool.open(self.address.dsn, max_size=self.pool_size)
+                except OSError as error:
+                    raise Problem("source_unavailable") from error
+            return self._pool
+
+    async def close(self) -> None:
+        await self.reads.close()
+        if self._pool is not None:
+            await self._pool.close()
+
+
+async def read_items(conn: Connection, questions: Sequence[Read]) -> list[list[Item]]:
+    """Answer all questions that wait at one store with one statement."""
+    rows = await store_items.read_many(
+        conn,
+        [q.subject for q in questions],
+        [q.dataset_id for q in questions],
+        [q.limit for q in questions],
+    )
+    found = [list[Item]() for _ in questions]
+    for row in rows:
+        n: int = row["n"]
+        found[n - 1].append(_item(row))
+    return found
+
+
+def _item(row: Record) -> Item:
+    observed_at: datetime | None = row["observed_at"]
+    return Item(row["item_id"], row["version"], observed_at, msgspec.Raw(row["content"].encode()))
+
+
+class Stores:
+    """Finds an organisation's store and keeps the most recently used ones open."""
+
+    def __init__(self, locate: Locate, *, most: int, pool_size: int) -> None:
+        self._locate = locate
+        self._most = most
+        self._pool_size = pool_size
+        self._open: OrderedDict[int, Store] = OrderedDict()
+        self._closing: set[asyncio.Task[None]] = set()
+
+    async def of(self, organization_key: int) -> Store | None:
+        """The store that holds an organisation's data, or None where it has none."""
+        known = self._open.get(organization_key)
+        if known is not None:
+            self._open.move_to_end(organization_key)
+            return known
+        address = await self._locate(organization_key)
+        if address is None:
+            return None
+        return self._remember(organization_key, address)
+
+    def _remember(self, organization_key: int, address: Address) -> Store:
+        store = self._open.get(organization_key)
+        if store is None:
+            store = self._open[organization_key] = Store(address, self._pool_size)
+        while len(self._open) > self._most:
+            _, oldest = self._open.popitem(last=False)
+            task = asyncio.create_task(oldest.close())
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+        return store
+
+    async def close(self) -> None:
+        await asyncio.gather(*self._closing, *(store.close() for store in self._open.values()))
+        self._open.clear()

@@ -1,0 +1,51 @@
+"""Settling writes that a crash left half done: ask the one store whether the write got there."""
+
+from __future__ import annotations
+
+from moyai.base.db import Database
+from moyai.identity import subject_of
+from moyai.personal import store_control, store_items
+from moyai.personal.actions import apply_to_location
+from moyai.personal.stores import Stores
+from moyai.registry import lookups
+
+_AT_ONCE = 200
+
+
+async def sweep(control: Database, stores: Stores) -> int:
+    """Settle old intents; how many. A store that does not answer keeps its intents for the next time."""
+    async with control.connection() as conn:
+        intents = await store_control.old_intents(conn, _AT_ONCE)
+    settled = 0
+    for intent in intents:
+        settled += await _settle(
+            control,
+            stores,
+            intent["intent_id"],
+            intent["resident_key"],
+            intent["dataset_key"],
+            intent["component_key"],
+        )
+    return settled
+
+
+async def _settle(
+    control: Database, stores: Stores, intent_id: str, resident_key: int, dataset_key: int, component_key: int
+) -> bool:
+    async with control.connection() as conn:
+        component = await lookups.component_by_key(conn, component_key)
+        dataset = await lookups.dataset_by_key(conn, dataset_key)
+        subject = await subject_of(conn, resident_key, component_key)
+    store = await stores.of(component.organization_key)
+    if store is None:
+        return False
+    added = 0
+    if subject is not None:
+        pool = await store.pool()
+        async with pool.transaction() as conn:
+            added = await store_items.cancel_or_find(conn, intent_id, str(subject), dataset.dataset_id) or 0
+    async with control.transaction() as conn:
+        ended = await store_control.end_intent(conn, intent_id)
+        if ended is not None and added:
+            await apply_to_location(conn, resident_key, dataset_key, component_key, ended["store_key"], added)
+    return ended is not None

@@ -1,0 +1,111 @@
+"""From a line of the route table to an ASGI endpoint: who is calling, the handler, errors in the right form."""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import structlog
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import RedirectResponse, Response
+
+from moyai.base.db import LOST
+from moyai.base.errors import Problem
+from moyai.identity.model import Caller
+from moyai.web import metrics, ngsi, oauth_errors, pages, problems
+from moyai.web.auth import authenticate
+from moyai.web.operation import Operation, PortalSession, StaffSession
+
+log = structlog.get_logger("moyai.web")
+
+_CORRELATION = re.compile(r"[A-Za-z0-9._-]{8,64}")
+
+
+def correlation_id(request: Request) -> str:
+    """The caller's `X-Correlation-Id` where it is one, else a new one. Kept for the request's lifetime."""
+    known = getattr(request.state, "correlation_id", None)
+    if known is None:
+        given = request.headers.get("x-correlation-id", "")
+        known = given if _CORRELATION.fullmatch(given) else uuid.uuid4().hex
+        request.state.correlation_id = known
+    return known
+
+
+def endpoint(operation: Operation) -> Callable[[Request], Awaitable[Response]]:
+    """The Starlette endpoint of one operation."""
+
+    async def respond(request: Request) -> Response:
+        begun = time.perf_counter()
+        code: str | None = None
+        caller: Caller | None = None
+        try:
+            caller = await authenticate(request, operation.auth)
+            response = await operation.handler(request, caller)
+        except Problem as problem:
+            code = problem.code
+            response = error_response(request, operation, problem, caller)
+        except Exception as error:
+            problem = _as_problem(error)
+            code = problem.code
+            if code == "internal_error":
+                # the kind of error and the place, never its text: it may quote the data it stumbled over
+                log.error("failed", operation=operation.path, error=type(error).__name__, where=_where(error))
+            response = error_response(request, operation, problem, caller)
+        seconds = time.perf_counter() - begun
+        metrics.observe(operation, response.status_code, seconds)
+        request.app.state.access.write(
+            request.method,
+            operation.path,
+            response.status_code,
+            code,
+            seconds,
+            getattr(caller, "client_id", None),
+            correlation_id(request),
+        )
+        response.headers["X-Correlation-Id"] = correlation_id(request)
+        return response
+
+    return respond
+
+
+def _as_problem(error: Exception) -> Problem:
+    """What an unforeseen exception means to the caller: the database is away, or a fault of ours."""
+    if isinstance(error, LOST):
+        return Problem("unavailable")
+    if isinstance(error, ClientDisconnect):
+        return Problem("malformed_request", "the client went away")
+    return Problem("internal_error")
+
+
+def _where(error: Exception) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return "unknown" if trace is None else f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
+
+
+def error_response(
+    request: Request, operation: Operation, problem: Problem, caller: Caller | None
+) -> Response:
+    """The error in the form of this operation's family."""
+    if operation.errors == "page":
+        if problem.code == "unauthenticated" and isinstance(operation.auth, (PortalSession, StaffSession)):
+            return _to_login(request)
+        return pages.problem_page(request, problem, caller, correlation_id(request))
+    if operation.errors == "ngsi":
+        return ngsi.error_response(problem)
+    if operation.errors == "oauth":
+        return oauth_errors.response(problem)
+    base_url: str = request.app.state.platform.base_url
+    return problems.response(problem, base_url, correlation_id(request))
+
+
+def _to_login(request: Request) -> Response:
+    target = request.url.path if request.method == "GET" else "/portal"
+    if request.method == "GET" and request.url.query:
+        target += f"?{request.url.query}"
+    url: Any = request.url.replace(path="/login", query="").include_query_params(next=target)
+    return RedirectResponse(f"{url.path}?{url.query}", status_code=303, headers={"Cache-Control": "no-store"})

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from hashlib import sha256
 
 import msgspec
@@ -18,6 +19,7 @@ LOG_KEY = 0x01
 WITNESS_KEY = 0x04
 _MAX_NOTE_BYTES = 65_536
 _MAX_SIGNATURES = 64
+_SIZE = re.compile(r"0|[1-9][0-9]{0,17}")
 
 
 class NoteError(ValueError):
@@ -144,7 +146,7 @@ def parse_checkpoint(text: str) -> Checkpoint:
     lines = text.split("\n")
     if len(lines) != 4 or lines[3] or not lines[0]:
         raise NoteError("a checkpoint has an origin, a size and a root hash")
-    if not (lines[1].isascii() and lines[1].isdigit()) or str(int(lines[1])) != lines[1]:
+    if not _SIZE.fullmatch(lines[1]):
         raise NoteError(f"not a tree size: {lines[1][:30]}")
     root = unbase64(lines[2])
     if len(root) != 32:

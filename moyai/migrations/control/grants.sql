@@ -20,7 +20,7 @@ grant insert, update, delete on all tables in schema platform, personal to moyai
 grant insert, update on registry.store to moyai_worker;
 grant delete on identity.session, identity.authorization_request, identity.refresh_token, identity.seen_token,
     identity.authorization_grant, identity.login_attempt,
-    consent.presentation, consent.enrolment to moyai_worker;
+    consent.presentation, consent.enrolment, consent.code_attempt to moyai_worker;
 
 -- The ledger. Both append; nobody changes an entry. Contents go at erasure, which is an act at the desk (serve).
 grant insert on ledger.entry, ledger.content to moyai_serve, moyai_worker;

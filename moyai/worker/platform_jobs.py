@@ -1,0 +1,103 @@
+"""The jobs of a platform, and one `worker` process that runs them. Any number of workers may run."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+
+import structlog
+
+from moyai.base.config import Config, Home
+from moyai.base.db import LOST, Pool
+from moyai.base.keys import KeyRing
+from moyai.base.migrate import check_version
+from moyai.base.roles import WORKER
+from moyai.consent import store_enrolment
+from moyai.identity import sweep as forget_logins
+from moyai.ledger import integrator, witnesses
+from moyai.ledger.integrator import Integrator
+from moyai.ledger.log import LogClosed
+from moyai.ledger.witnesses import Witness
+from moyai.personal.opening import stores_of
+from moyai.personal.sweep import sweep as settle_intents
+from moyai.registry import all_witnesses
+from moyai.worker.jobs import Job, keep_running
+
+log = structlog.get_logger("moyai.worker")
+
+_ENDING = (signal.SIGTERM, signal.SIGINT)
+
+
+def log_origin(config: Config) -> str:
+    """The name of a new log (C2SP: a schema-less URL); an existing one keeps its name."""
+    return f"{config.server.base_url.partition('://')[2].rstrip('/')}/{config.platform.id}"
+
+
+async def work(home: Home) -> None:
+    """Run the worker's jobs until SIGTERM or SIGINT. Raises SchemaTooNew or SchemaTooOld."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in _ENDING:
+        loop.add_signal_handler(number, stopping.set)
+    database = await Pool.open(home.dsn(WORKER), max_size=4)
+    try:
+        await _check_database(database)
+        await keep_running(platform_jobs(home, database), stopping)
+    finally:
+        database.terminate()
+        for number in _ENDING:
+            loop.remove_signal_handler(number)
+
+
+async def _check_database(database: Pool) -> None:
+    """Wait for the database to answer, and refuse one of another release."""
+    while True:
+        try:
+            async with database.connection() as conn:
+                await check_version(conn, "control")
+                return
+        except LOST:
+            await asyncio.sleep(0.2)
+
+
+def platform_jobs(home: Home, database: Pool) -> list[Job]:
+    """What a worker does, and how often."""
+    config, box = home.config(), home.box()
+    ledger = Integrator(database, KeyRing(box), log_origin(config))
+    stores = stores_of(database, box, config)
+
+    async def registered() -> list[Witness]:
+        async with database.connection() as conn:
+            found = await all_witnesses(conn)
+        return [Witness(one.witness_id, one.verifier_key, one.url) for one in found]
+
+    async def forget() -> None:
+        async with database.connection() as conn:
+            await forget_logins(conn)
+            await store_enrolment.sweep(conn)
+
+    return [
+        Job("integrate", 1, lambda: integrator.run(ledger, registered)),
+        Job("cosign", 1, Cosigning(database, registered).run),
+        Job("settle", 5, lambda: settle_intents(database, stores)),
+        Job("forget", 60, forget),
+    ]
+
+
+class Cosigning:
+    """Asks the witnesses, and says once what hinders each of them."""
+
+    def __init__(self, database: Pool, registered: witnesses.Registered) -> None:
+        self._database = database
+        self._registered = registered
+        self._said: dict[str, str] = {}
+
+    async def run(self) -> None:
+        try:
+            hindered = await witnesses.cosign(self._database, await self._registered())
+        except LogClosed as error:
+            hindered = {"(log)": str(error)}
+        for name, reason in hindered.items():
+            if self._said.get(name) != reason:
+                log.warning("not cosigned", witness=name, reason=reason)
+        self._said = hindered

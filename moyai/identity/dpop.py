@@ -63,7 +63,7 @@ class _Claims(msgspec.Struct, frozen=True):
     jti: Annotated[str, msgspec.Meta(min_length=8, max_length=128)]
     htm: str
     htu: Annotated[str, msgspec.Meta(max_length=2048)]
-    iat: Annotated[int | float, msgspec.Meta(ge=0, lt=1 << 40)]
+    iat: Annotated[float, msgspec.Meta(ge=0, lt=1 << 40)]
     ath: str | None = None
 
 

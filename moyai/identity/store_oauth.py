@@ -157,6 +157,13 @@ async def grant(conn: Connection, grant_id: UUID) -> Record | None:
     )
 
 
+async def session_of_grant(conn: Connection, grant_id: UUID) -> bytes | None:
+    """The session in which a grant was given."""
+    return await conn.fetchval(
+        "select session_hash from identity.authorization_grant where grant_id = $1", grant_id
+    )
+
+
 async def revoke_grant(conn: Connection, grant_id: UUID) -> None:
     await conn.execute(
         """

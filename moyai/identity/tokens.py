@@ -176,6 +176,11 @@ class TokenVerifier:
             raise Problem("token_invalid", "kid is not a key of this platform")
         return self._keys[key_id]
 
+    def known_client(self, token: AccessToken) -> ClientCaller | None:
+        """The caller of a token seen before, without the database."""
+        known = self._callers.get(token.client_id)
+        return None if known is None else msgspec.structs.replace(known, scopes=token.scopes)
+
     async def client(self, conn: Connection, token: AccessToken) -> ClientCaller:
         """The client that a token without a resident names; its keys never change, so they are remembered.
 

@@ -1,0 +1,179 @@
+"""The authorization endpoint and log-out: the parts of the OpenID provider that a browser visits."""
+
+from __future__ import annotations
+
+from urllib.parse import quote, urlsplit
+from uuid import UUID
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from moyai.base.clock import utc_now
+from moyai.base.db import Connection
+from moyai.base.errors import Problem
+from moyai.identity import authorization, clients, sessions, store_oauth, tokens
+from moyai.identity.authorization import LOGIN_SECONDS, REQUEST_URI_PREFIX, Pending
+from moyai.identity.model import Anonymous, Session
+from moyai.registry.store_parties import ClientParty
+from moyai.web.oauth import platform_of, read_oauth_form, unique_fields
+from moyai.web.pages import read_form, render
+
+
+def go(url: str) -> Response:
+    return RedirectResponse(url, status_code=303, headers={"Cache-Control": "no-store"})
+
+
+async def authorize(request: Request, caller: Anonymous) -> Response:  # noqa: ARG001
+    """OpenID Connect Core, section 3.1.2: by query, by form, or by the `request_uri` of a pushed request.
+
+    Errors go to the service by redirect, except where client or redirect URI are in doubt: those stop here.
+    """
+    platform = platform_of(request)
+    if request.method == "POST":
+        given = await read_oauth_form(request)
+    else:
+        given = unique_fields(request.query_params.multi_items())
+    async with platform.control.transaction() as conn:
+        client = await clients.known_client(conn, given.get("client_id", ""))
+        found = await _request_of(conn, client, given, platform.base_url)
+        if isinstance(found, Response):
+            return found
+        session = await sessions.read_session(conn, request.cookies.get(platform.cookie_name))
+        if authorization.login_due(found, session, utc_now()):
+            return await _to_login(conn, client, found, platform.base_url)
+        return await _answer(conn, client, found, session, platform.base_url)
+
+
+async def _request_of(
+    conn: Connection, client: ClientParty, given: dict[str, str], issuer: str
+) -> Pending | Response:
+    request_uri = given.get("request_uri")
+    if request_uri is not None:
+        if not request_uri.startswith(REQUEST_URI_PREFIX):
+            raise Problem("request_uri_invalid")
+        return await authorization.pending(
+            conn, client.client_id, request_uri.removeprefix(REQUEST_URI_PREFIX)
+        )
+    redirect_uri = authorization.check_redirect_uri(client, given.get("redirect_uri"))
+    try:
+        parameters = authorization.check_parameters(client, given, redirect_uri)
+    except Problem as problem:
+        return _error(redirect_uri, issuer, given.get("state"), problem.extra["oauth"], problem)
+    handle = await authorization.keep(conn, client, parameters, LOGIN_SECONDS)
+    return await authorization.pending(conn, client.client_id, handle)
+
+
+def _error(redirect_uri: str, issuer: str, state: str | None, error: str, problem: Problem) -> Response:
+    """An error for the service: OAuth's word, our stable code, and where that is explained to a person."""
+    return go(
+        authorization.redirect_target(
+            redirect_uri,
+            issuer,
+            state[:512] if state else None,
+            error=error,
+            error_description=problem.code,
+            error_uri=f"{issuer}/errors/{problem.code}",
+        )
+    )
+
+
+async def _to_login(conn: Connection, client: ClientParty, request: Pending, issuer: str) -> Response:
+    parameters = request.parameters
+    if parameters.prompt == "none":
+        await authorization.drop(conn, request)
+        return _error(
+            parameters.redirect_uri, issuer, parameters.state, "login_required", Problem("unauthenticated")
+        )
+    await authorization.extend(conn, request)
+    back = f"/oauth2/authorize?client_id={quote(client.client_id)}&request_uri={REQUEST_URI_PREFIX}{request.handle}"
+    return go(f"/login?next={quote(back, safe='')}")
+
+
+async def _answer(
+    conn: Connection, client: ClientParty, request: Pending, session: Session | None, issuer: str
+) -> Response:
+    parameters = request.parameters
+    if session is None:
+        raise Problem("unauthenticated")
+    try:
+        async with conn.transaction():
+            code = await authorization.grant_code(conn, client, request, session)
+    except Problem as problem:
+        if problem.code == "request_uri_invalid":
+            raise
+        await authorization.drop(conn, request)
+        return _error(parameters.redirect_uri, issuer, parameters.state, "access_denied", problem)
+    return go(authorization.redirect_target(parameters.redirect_uri, issuer, parameters.state, code=code))
+
+
+# --- log-out ------------------------------------------------------------------------------------------------
+
+
+async def end_session(request: Request, caller: Anonymous) -> Response:
+    """OpenID Connect RP-Initiated Logout 1.0. Without the ID token of this very session the resident is asked."""
+    platform = platform_of(request)
+    given = (
+        await read_oauth_form(request)
+        if request.method == "POST"
+        else unique_fields(request.query_params.multi_items())
+    )
+    async with platform.control.transaction() as conn:
+        claims = None
+        if "id_token_hint" in given:
+            claims = await tokens.read_id_token_hint(conn, platform.base_url, given["id_token_hint"])
+        client_id = str(claims["aud"]) if claims is not None else given.get("client_id")
+        target = await _after_logout(conn, client_id, given)
+        session = await sessions.read_session(conn, request.cookies.get(platform.cookie_name))
+        if session is None:
+            return go(target)
+        hinted = None if claims is None else await store_oauth.session_of_grant(conn, UUID(claims["sid"]))
+        if hinted == session.session_hash:
+            await sessions.close(conn, session)
+            return _without_cookie(go(target), platform.cookie_name)
+    fields = {name: given[name] for name in ("post_logout_redirect_uri", "state") if name in given}
+    if client_id is not None:
+        fields["client_id"] = client_id
+    return render(request, "login/logout.html", caller, fields=fields, form_targets=_targets(target))
+
+
+async def logout(request: Request, caller: Anonymous) -> Response:
+    """The log-out button of our own pages."""
+    platform = platform_of(request)
+    form = await read_form(request, caller)
+    async with platform.control.transaction() as conn:
+        target = await _after_logout(conn, form.get("client_id"), dict(form))
+        session = await sessions.read_session(conn, request.cookies.get(platform.cookie_name))
+        if session is not None:
+            await sessions.close(conn, session)
+    return _without_cookie(go(target), platform.cookie_name)
+
+
+def _without_cookie(response: Response, name: str) -> Response:
+    response.delete_cookie(name, path="/", httponly=True, samesite="lax")
+    return response
+
+
+def _targets(target: str) -> tuple[str, ...]:
+    return (target,) if target.startswith("http") else ()
+
+
+async def _after_logout(conn: Connection, client_id: str | None, given: dict[str, str]) -> str:
+    """Where to go: the service's own page, if it lies at the origin of one of its redirect URIs; else our home."""
+    wanted = given.get("post_logout_redirect_uri")
+    if wanted is None or client_id is None:
+        return "/"
+    client = await clients.known_client(conn, client_id)
+    if _origin(wanted) is None or _origin(wanted) not in {_origin(uri) for uri in client.redirect_uris}:
+        raise Problem("redirect_uri_mismatch", "post_logout_redirect_uri")
+    state = given.get("state")
+    if state is None:
+        return wanted
+    return f"{wanted}{'&' if '?' in wanted else '?'}state={quote(state[:512], safe='')}"
+
+
+def _origin(url: str) -> tuple[str, str] | None:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    return (parts.scheme, parts.netloc) if parts.scheme in ("http", "https") else None

@@ -1,0 +1,144 @@
+"""Logging in: password, then code. The page says which service asks, and works without JavaScript."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qs, quote, urlsplit
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from moyai.base.db import Connection
+from moyai.base.errors import Problem
+from moyai.identity import authorization, clients, credentials, sessions
+from moyai.identity.authorization import REQUEST_URI_PREFIX
+from moyai.identity.credentials import Credential
+from moyai.identity.model import Anonymous, ResidentCaller, Session, StaffCaller
+from moyai.identity.sessions import Opened
+from moyai.registry.store_parties import ClientParty
+from moyai.web.authorize import go
+from moyai.web.oauth import platform_of
+from moyai.web.pages import read_form, render
+
+_AGAIN = frozenset({"login_failed", "login_locked", "code_used"})
+
+
+def safe_next(target: str | None) -> str:
+    """A path of ours to go on to, or "" for anything else: a login must not lead to a stranger's page."""
+    if not target or len(target) > 2000 or not target.startswith("/") or target.startswith(("//", "/\\")):
+        return ""
+    return target if target.isascii() and target.isprintable() and "\\" not in target else ""
+
+
+async def _asking(conn: Connection, target: str) -> tuple[ClientParty, str] | None:
+    """The service that sent the resident here, with the redirect URI it will get the answer at."""
+    parts = urlsplit(target)
+    if parts.path != "/oauth2/authorize":
+        return None
+    handle = parse_qs(parts.query).get("request_uri", [""])[0].removeprefix(REQUEST_URI_PREFIX)
+    try:
+        pending = await authorization.pending(conn, None, handle)
+        return await clients.known_client(conn, pending.client_id), pending.parameters.redirect_uri
+    except Problem:
+        return None
+
+
+async def _page(
+    request: Request, name: str, target: str, error: Problem | None = None, login: str = ""
+) -> Response:
+    async with platform_of(request).control.connection() as conn:
+        asking = await _asking(conn, target)
+    return render(
+        request,
+        name,
+        Anonymous(),
+        status=200 if error is None else error.status,
+        form_targets=() if asking is None else (asking[1],),
+        asking=None if asking is None else asking[0],
+        next=target,
+        error=None if error is None else error.code,
+        login=login,
+    )
+
+
+async def show_login(request: Request, caller: Anonymous) -> Response:  # noqa: ARG001
+    return await _page(request, "login/password.html", safe_next(request.query_params.get("next")))
+
+
+async def take_password(request: Request, caller: Anonymous) -> Response:
+    platform = platform_of(request)
+    form = await read_form(request, caller)
+    target, login = safe_next(form.get("next")), form.get("login", "")
+    try:
+        credential = await credentials.check_password(platform.control, login, form.get("password", ""))
+    except Problem as problem:
+        if problem.code not in _AGAIN:
+            raise
+        return await _page(request, "login/password.html", target, problem, login[:64])
+    async with platform.control.transaction() as conn:
+        await _end_old(conn, request)
+        opened = await sessions.open_session(conn, credential, ("pwd",))
+    onward = f"/login/code?next={quote(target, safe='')}"
+    return await _go_on(request, opened, onward if credential.has_code else target)
+
+
+async def _unfinished(request: Request) -> Session | None:
+    platform = platform_of(request)
+    async with platform.control.connection() as conn:
+        session = await sessions.read_session(conn, request.cookies.get(platform.cookie_name))
+    return None if session is None or session.complete else session
+
+
+async def show_code(request: Request, caller: Anonymous) -> Response:  # noqa: ARG001
+    target = safe_next(request.query_params.get("next"))
+    if await _unfinished(request) is None:
+        return go(f"/login?next={quote(target, safe='')}")
+    return await _page(request, "login/code.html", target)
+
+
+async def take_code(request: Request, caller: Anonymous) -> Response:
+    platform = platform_of(request)
+    session = await _unfinished(request)
+    form = await read_form(request, caller)
+    target = safe_next(form.get("next"))
+    if session is None:
+        return go(f"/login?next={quote(target, safe='')}")
+    try:
+        await credentials.check_code(platform.control, platform.box, session.login, form.get("code", ""))
+    except Problem as problem:
+        if problem.code not in _AGAIN:
+            raise
+        return await _page(request, "login/code.html", target, problem)
+    credential = Credential(session.login, session.resident_key, session.staff_key, has_code=True)
+    async with platform.control.transaction() as conn:
+        await sessions.replace(conn, session)
+        opened = await sessions.open_session(conn, credential, ("pwd", "otp"))
+    return await _go_on(request, opened, target)
+
+
+async def _end_old(conn: Connection, request: Request) -> None:
+    """Whoever logs in anew leaves the session that this browser had; what was authorised in it goes on."""
+    session = await sessions.read_session(conn, request.cookies.get(platform_of(request).cookie_name))
+    if session is not None:
+        await sessions.replace(conn, session)
+
+
+async def _go_on(request: Request, opened: Opened, target: str) -> Response:
+    platform = platform_of(request)
+    response = go(target or await _home(request, opened))
+    response.set_cookie(
+        platform.cookie_name,
+        opened.cookie,
+        httponly=True,
+        samesite="lax",
+        path="/",
+        secure=platform.base_url.startswith("https://"),
+    )
+    return response
+
+
+async def _home(request: Request, opened: Opened) -> str:
+    async with platform_of(request).control.connection() as conn:
+        caller = await sessions.caller_of(conn, opened.cookie)
+    if isinstance(caller, StaffCaller):
+        return "/desk" if "desk" in caller.roles else "/console"
+    return "/portal" if isinstance(caller, ResidentCaller) else "/"

@@ -2,17 +2,71 @@
 
 from __future__ import annotations
 
-from moyai.web.operation import Operation
+from moyai.web import authorize, consent, consent_seeing, consent_sharing, login, ngsi, oauth, operations, personal
+from moyai.web.operation import Client, Operation, Public, Resident
 
+_SUBJECT = "/personal/v1/subjects/{subject}"
+_ITEMS = f"{_SUBJECT}/datasets/{{dataset}}/items"
+
+_SERVICE = "/consent/v1/services/{service}"
+_RESIDENT = Resident("consent")
+
+# fmt: off
 ROUTES: tuple[Operation, ...] = (
     # --- OAuth 2.0 and OpenID Connect ---------------------------------------------------------------
+    Operation("GET", "/.well-known/openid-configuration", oauth.metadata, Public(), ja="OpenID プロバイダーの設定", en="OpenID provider metadata", errors="oauth"),
+    Operation("GET", "/.well-known/oauth-authorization-server", oauth.metadata, Public(), ja="認可サーバーの設定", en="Authorization server metadata", errors="oauth"),
+    Operation("GET", "/oauth2/jwks", oauth.jwks, Public(), ja="トークンを検証する公開鍵", en="Public keys of tokens", errors="oauth"),
+    Operation("POST", "/oauth2/par", oauth.push_request, Public(), ja="認可リクエストの事前登録", en="Push an authorization request", errors="oauth"),
+    Operation("GET", "/oauth2/authorize", authorize.authorize, Public(), ja="認可（ブラウザー）", en="Authorize (browser)", errors="page"),
+    Operation("POST", "/oauth2/authorize", authorize.authorize, Public(), ja="認可（フォームで送る）", en="Authorize (by form)", errors="page"),
+    Operation("POST", "/oauth2/token", oauth.token, Public(), ja="トークンの発行", en="Obtain tokens", errors="oauth"),
+    Operation("GET", "/oauth2/userinfo", oauth.userinfo, Resident("openid"), ja="住民の識別子", en="The resident's subject"),
+    Operation("POST", "/oauth2/revoke", oauth.revoke, Public(), ja="認可の取消し", en="Revoke a token", errors="oauth"),
+    Operation("GET", "/oauth2/logout", authorize.end_session, Public(), ja="サービスからのログアウト", en="Log out, asked by a service", errors="page"),
+    Operation("POST", "/oauth2/logout", authorize.end_session, Public(), ja="サービスからのログアウト（フォームで送る）", en="Log out, asked by a service (by form)", errors="page"),
     # --- log in ---------------------------------------------------------------------------------------
+    Operation("GET", "/login", login.show_login, Public(), ja="ログイン", en="Log in", errors="page"),
+    Operation("POST", "/login", login.take_password, Public(), ja="パスワードの確認", en="Check the password", errors="page"),
+    Operation("GET", "/login/code", login.show_code, Public(), ja="確認コードの入力", en="Ask for the code", errors="page"),
+    Operation("POST", "/login/code", login.take_code, Public(), ja="確認コードの確認", en="Check the code", errors="page"),
+    Operation("POST", "/logout", authorize.logout, Public(), ja="ログアウト", en="Log out", errors="page"),
     # --- desk and identity ----------------------------------------------------------------------------
     # --- registry and console -------------------------------------------------------------------------
     # --- consent: the resident's and the touch point's API --------------------------------------------
+    Operation("GET", "/consent/v1/services", consent.list_services, _RESIDENT, ja="選べるサービス", en="Services on offer"),
+    Operation("POST", f"{_SERVICE}/enrolment", consent.begin_enrolment, _RESIDENT, ja="手順1 サービスを選ぶ", en="Step 1: choose the service"),
+    Operation("GET", f"{_SERVICE}/enrolment", consent.enrolment_state, _RESIDENT, ja="手順の進み具合", en="How far the steps are"),
+    Operation("DELETE", f"{_SERVICE}/enrolment", consent.leave_enrolment, _RESIDENT, ja="手順をやめる", en="Leave or decline"),
+    Operation("POST", f"{_SERVICE}/enrolment/service-terms", consent.accept_service_terms, _RESIDENT, ja="手順2 サービス利用規約", en="Step 2: the service's terms"),
+    Operation("POST", f"{_SERVICE}/enrolment/platform", consent.recognize_platform, _RESIDENT, ja="手順3 つながる基盤を知る", en="Step 3: the platform it connects to"),
+    Operation("POST", f"{_SERVICE}/enrolment/platform-terms", consent.accept_platform_terms, _RESIDENT, ja="手順4 基盤利用規約", en="Step 4: the platform's terms"),
+    Operation("GET", f"{_SERVICE}/presentation", consent.present, _RESIDENT, ja="同意の前に読む説明", en="The text to decide on"),
+    Operation("POST", f"{_SERVICE}/decision", consent.decide, _RESIDENT, ja="手順5 決める", en="Step 5: decide"),
+    Operation("POST", f"{_SERVICE}/withdrawal", consent.withdraw, _RESIDENT, ja="同意の撤回", en="Withdraw"),
+    Operation("GET", "/consent/v1/overview", consent_seeing.see_overview, _RESIDENT, ja="だれが使えるか、どこにあるか、どう止めるか", en="Who may use my data, where is it, how do I stop it"),
+    Operation("GET", "/consent/v1/consents", consent_seeing.list_consents, _RESIDENT, ja="同意の一覧", en="My consents"),
+    Operation("GET", "/consent/v1/locations", consent_seeing.see_locations, _RESIDENT, ja="データのある場所", en="Where my data lies"),
+    Operation("GET", "/consent/v1/history", consent_seeing.see_history, _RESIDENT, ja="データの動きの記録", en="What happened with my data"),
+    Operation("GET", "/consent/v1/receipts/{act}", consent_seeing.see_receipt, _RESIDENT, ja="同意の控え", en="A receipt"),
+    Operation("GET", "/consent/v1/keys", consent_seeing.keys, Public(), ja="控えを確かめる公開鍵", en="Keys that verify receipts"),
+    Operation("GET", "/consent/v1/sharings", consent_sharing.list_sharings, _RESIDENT, ja="共有の一覧", en="Sharings"),
+    Operation("POST", "/consent/v1/sharings", consent_sharing.share, _RESIDENT, ja="家族などと共有する", en="Share with somebody"),
+    Operation("POST", "/consent/v1/sharings/accept", consent_sharing.accept, _RESIDENT, ja="共有の番号を使う", en="Take a sharing's code"),
+    Operation("DELETE", "/consent/v1/sharings/{sharing}", consent_sharing.end, _RESIDENT, ja="共有を終わる", en="End a sharing"),
+    Operation("GET", "/consent/v1/sharings/{sharing}/items", consent_sharing.items, _RESIDENT, ja="共有されたデータを見る", en="Look at what is shared"),
     # --- portal ---------------------------------------------------------------------------------------
     # --- personal data --------------------------------------------------------------------------------
+    Operation("POST", "/personal/v1/exchange", personal.exchange, Client("personal:exchange", "ledger"), "データ連携", "Exchange"),
+    Operation("PUT", f"{_ITEMS}/{{item}}", personal.put_item, Client("personal:store"), "データの登録", "Store an item"),
+    Operation("POST", _ITEMS, personal.put_items, Client("personal:store"), "データの一括登録", "Store many items"),
+    Operation("GET", _ITEMS, personal.own_items, Client("personal:store"), "自らのデータの取得", "Read own items"),
+    Operation("DELETE", f"{_ITEMS}/{{item}}", personal.delete_item, Client("personal:store"), "データの削除", "Delete an item"),
+    Operation("GET", f"{_SUBJECT}/locations", personal.locations, Client("personal:exchange"), "データの所在", "Locate data"),
     # --- city data (NGSI) -----------------------------------------------------------------------------
+    *ngsi.OPERATIONS,
     # --- the log, public ------------------------------------------------------------------------------
     # --- operations -----------------------------------------------------------------------------------
+    Operation("GET", "/health", operations.health, Public(), "稼働の確認", "Probe"),
+    Operation("GET", "/metrics", operations.metrics, Public(), "計測値", "Metrics"),
 )

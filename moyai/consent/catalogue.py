@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import msgspec
 
 from moyai.base.db import Connection
@@ -109,6 +111,11 @@ async def facts_of(conn: Connection, service_id: str, *, on_offer: bool = True) 
     if on_offer and not facts.on_offer():
         raise Problem("service_not_offered", f"service {service_id} is {service.state}")
     return facts
+
+
+async def links_by_key(conn: Connection, link_keys: Collection[int]) -> dict[int, registry.Link]:
+    """The named links, also ended ones."""
+    return {link.link_key: link for link in await _links(conn, None) if link.link_key in link_keys}
 
 
 async def all_facts(conn: Connection) -> list[ServiceFacts]:

@@ -104,6 +104,8 @@ create table consent.sharing (
     code_expires_at timestamptz,
     viewer_key     bigint,
     viewer_name    text not null,
+    -- how the viewer finds this sharing among others: 母, 父
+    shown_as       text not null default '',
     created_at     timestamptz not null default clock_timestamp(),
     accepted_at    timestamptz,
     expires_at     timestamptz not null,

@@ -1,0 +1,98 @@
+"""Looking at what somebody shares (R-004): the sharing, then the gate, the stores, the record, then the answer.
+
+The portal and the API look through here; there is no other way to a shared item.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from moyai.base.db import Connection
+from moyai.base.errors import Refused
+from moyai.consent import gate, sharing, store_sharing
+from moyai.consent.catalogue import links_by_key
+from moyai.consent.gate import Refusal
+from moyai.consent.model import Sharing
+from moyai.consent.permit import Permit
+from moyai.identity.model import ResidentCaller
+from moyai.ledger import Act, Kind, record
+from moyai.personal.model import Result, Source
+from moyai.personal.reading import read_all, summary
+from moyai.registry.model import Link
+from moyai.web.platform import Platform
+
+MOST_ITEMS = 100
+
+
+async def view(platform: Platform, caller: ResidentCaller, sharing_id: UUID) -> list[Result]:
+    """The chosen items, per source, newest first; a link that has closed since says why.
+
+    Raises Refused grant_not_in_force or assurance_insufficient (the viewer's own levels), recorded before it is
+    raised.
+    """
+    async with platform.control.connection() as conn:
+        shared = await sharing.sharing_in_force(conn, sharing_id, caller.resident_key)
+        links = await links_by_key(conn, shared.link_keys if shared else ())
+        permits, refusals = await _ask_gate(conn, shared)
+    refused = _viewer_refused(caller, shared, list(links.values()))
+    if shared is None or refused is not None:
+        refused = refused or Refused("grant_not_in_force", f"sharing {sharing_id}")
+        await _record_refusal(platform, caller, sharing_id, refused.code)
+        raise refused
+    results = await read_all(platform.stores, permits, MOST_ITEMS)
+    results += [_closed(refusal, links.values()) for refusal in refusals]
+    await _record(platform, Kind.SHARED_VIEW, caller, shared.resident_key, sharing_id, results)
+    return results
+
+
+async def _ask_gate(conn: Connection, shared: Sharing | None) -> tuple[list[Permit], list[Refusal]]:
+    if shared is None:
+        return [], []
+    return await gate.permit_shared(conn, resident_key=shared.resident_key, link_keys=shared.link_keys)
+
+
+def _viewer_refused(caller: ResidentCaller, shared: Sharing | None, links: list[Link]) -> Refused | None:
+    """Who looks must be as sure to be who they are as the data asks for."""
+    if shared is None or not links:
+        return None
+    ial, aal = max(link.required_ial for link in links), max(link.required_aal for link in links)
+    if caller.ial >= ial and caller.aal >= aal:
+        return None
+    required, actual = {"ial": ial, "aal": aal}, {"ial": caller.ial, "aal": caller.aal}
+    return Refused("assurance_insufficient", required=required, actual=actual)
+
+
+def _closed(refusal: Refusal, links: Iterable[Link]) -> Result:
+    dataset_id = next(link.dataset_id for link in links if link.dataset_key == refusal.dataset_key)
+    source = Source(refusal.organization_id or "", refusal.component_id or "")
+    return Result(dataset_id, "refused", source, code=refusal.code)
+
+
+async def _record_refusal(platform: Platform, caller: ResidentCaller, sharing_id: UUID, code: str) -> None:
+    """On the record of the resident who shared, if it was this viewer that it was shared with."""
+    async with platform.control.connection() as conn:
+        known = await store_sharing.sharing(conn, sharing_id)
+    theirs = known.resident_key if known is not None and known.viewer_key == caller.resident_key else 0
+    await _record(platform, Kind.REFUSAL, caller, theirs, sharing_id, [], code)
+
+
+async def _record(
+    platform: Platform,
+    kind: Kind,
+    caller: ResidentCaller,
+    resident_key: int,
+    sharing_id: UUID,
+    results: list[Result],
+    code: str | None = None,
+) -> None:
+    detail: dict[str, object] = {
+        "sharing_id": str(sharing_id),
+        "client": caller.client_id,
+        "sources": [summary(result) for result in results],
+    }
+    if code is not None:
+        detail["code"] = code
+    act = Act(kind=kind, actor=f"resident:{caller.resident_id}", resident_key=resident_key, detail=detail)
+    async with platform.control.transaction() as conn:
+        await record(conn, act)

@@ -306,23 +306,27 @@ async def make_consent(
     *,
     since: datetime | None = None,
     expires_at: datetime | None = None,
+    aal: int = 2,
 ) -> uuid.UUID:
-    """The state of one link, with its history row, as if decided `since` (now). Gives the act's id."""
+    """The state of one link, with its history row, as if decided `since` (now), for a year, in a session of
+    authentication level `aal`. Gives the act's id."""
     act = random_uuid()
     await conn.execute(
-        "with at as (select coalesce($5, clock_timestamp()) as since), history as ("
-        "  insert into consent.history (resident_key, link_key, since, state, act_id, expires_at)"
-        "  select $1, $2, since, $3, $4, $6 from at)"
-        " insert into consent.state (resident_key, link_key, state, act_id, since, expires_at)"
-        " select $1, $2, $3, $4, since, $6 from at"
+        "with at as (select since, coalesce($6, since + interval '365 days') as expires_at"
+        "   from (select coalesce($5, clock_timestamp()) as since) s), history as ("
+        "  insert into consent.history (resident_key, link_key, since, state, act_id, expires_at, aal)"
+        "  select $1, $2, since, $3, $4, expires_at, $7 from at)"
+        " insert into consent.state (resident_key, link_key, state, act_id, since, expires_at, aal)"
+        " select $1, $2, $3, $4, since, expires_at, $7 from at"
         " on conflict (resident_key, link_key) do update set state = excluded.state, act_id = excluded.act_id,"
-        " since = excluded.since, expires_at = excluded.expires_at",
+        " since = excluded.since, expires_at = excluded.expires_at, aal = excluded.aal",
         resident.key,
         link.key,
         _STATES[state],
         act,
         since,
         expires_at,
+        aal,
     )
     return act
 

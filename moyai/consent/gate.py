@@ -226,6 +226,14 @@ async def permit_shared(
     The caller has checked that the sharing itself is in force; scope is judged on the resident who shares.
     """
     rows = await store_gate.standing_of_resident_links(conn, resident_key, link_keys)
-    permits = [_permit(row) for row in rows if judge(row) is None]
-    refusals = [_refusal(code, row, row["dataset_key"]) for row in rows if (code := judge(row)) is not None]
+    permits: list[Permit] = []
+    refusals: list[Refusal] = []
+    for row in rows:
+        code = judge(row)
+        if code is None:
+            permits.append(_permit(row))
+        else:
+            # The link was asked for by name: if it is missing, it was ended since.
+            code = "consumer_not_linked" if code == "link_missing" else code
+            refusals.append(_refusal(code, row, row["dataset_key"]))
     return permits, refusals

@@ -95,6 +95,11 @@ async def page(conn: Connection, resident_key: int, *, before: str | None = None
     return Page(rows, f"{last.at.isoformat()}~{last.entry_id}" if last else None)
 
 
+async def row(conn: Connection, event: Event) -> Row:
+    """One entry of the resident's history, as a line of it."""
+    return _row(event, await names(conn))
+
+
 def _cursor(before: str | None) -> tuple[datetime, UUID] | None:
     if before is None:
         return None

@@ -1,23 +1,35 @@
 """What the portal's templates are given: values in the page's language, ready to be read.
 
-Built in `portal_*.py` from what the rooms answer. Times are UTC; templates turn them into Asia/Tokyo.
+Built in `portal_build.py` from what the rooms answer. Times are UTC; templates turn them into Asia/Tokyo.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
 from moyai.web import flow_map
+from moyai.web.pages import Language
 
 LinkStanding = Literal["given", "refused", "withdrawn", "expired", "undecided"]
-MovementKind = Literal["exchange", "refusal", "view", "act"]
+
+
+def say(language: Language, ja: str, en: str) -> str:
+    return ja if language == "ja" else en
+
+
+def words(thing: Any, field: str, language: Language) -> str:
+    """The attribute `field_ja` or `field_en`."""
+    return str(getattr(thing, f"{field}_{language}") or "")
 
 
 class LinkView(msgspec.Struct, frozen=True, kw_only=True):
-    """One link as the resident reads it: what goes from whom to whom, why, and how it stands."""
+    """One link as the resident reads it: what goes from whom to whom, why, and how it stands.
+
+    `until` is the last day it holds. `closed` is the code why nothing flows whatever the consent, if so.
+    """
 
     link_id: str
     dataset: str
@@ -30,8 +42,12 @@ class LinkView(msgspec.Struct, frozen=True, kw_only=True):
     uses_organization: str
     manages: str
     until: datetime | None
-    since: datetime | None = None
     standing: LinkStanding = "undecided"
+    closed: str | None = None
+
+    @property
+    def flows(self) -> bool:
+        return self.standing == "given" and self.closed is None
 
 
 class ServiceView(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,14 +59,22 @@ class ServiceView(msgspec.Struct, frozen=True, kw_only=True):
     provider: str
     url: str | None
     in_use: bool
+    terms_changed: bool = False
     reason: str | None = None
     links: tuple[LinkView, ...] = ()
     receipt: str | None = None
-    accepted_at: datetime | None = None
 
     @property
     def given(self) -> tuple[LinkView, ...]:
         return tuple(link for link in self.links if link.standing == "given")
+
+
+class UserView(msgspec.Struct, frozen=True):
+    """Who may use data of the resident at this moment."""
+
+    name: str
+    organization: str
+    datasets: tuple[str, ...]
 
 
 class HoldingView(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,24 +96,42 @@ class ProofView(msgspec.Struct, frozen=True, kw_only=True):
     index: int | None
 
 
+class PartView(msgspec.Struct, frozen=True, kw_only=True):
+    """One source's part of a movement; `code` is why it was refused."""
+
+    dataset: str
+    source: str
+    source_organization: str
+    items: int | None
+    code: str | None
+
+
 class MovementView(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of the history. `code` is the reason of a refusal."""
+    """One line of the history."""
 
     entry_id: str
     at: datetime
-    kind: MovementKind
+    kind: Literal["exchange", "refusal", "view", "act"]
     title: str
-    dataset: str = ""
-    source: str = ""
-    target: str = ""
-    purpose: str = ""
-    items: int | None = None
-    code: str | None = None
+    purpose: str
+    target: str
+    target_organization: str
+    parts: tuple[PartView, ...]
     proof: ProofView
 
 
+class ProofStep(msgspec.Struct, frozen=True):
+    """One step of the arithmetic, and the values in it."""
+
+    title_ja: str
+    title_en: str
+    text_ja: str
+    text_en: str
+    values: tuple[str, ...]
+
+
 class SharingView(msgspec.Struct, frozen=True, kw_only=True):
-    """A sharing, seen by the one who shares or by the one who views."""
+    """A sharing, seen by the one who shares or by the one who views. `relation` is empty for the one who views."""
 
     sharing_id: str
     name: str
@@ -98,6 +140,16 @@ class SharingView(msgspec.Struct, frozen=True, kw_only=True):
     datasets: tuple[str, ...]
     state: Literal["offered", "lapsed", "in_force", "expired", "ended"]
     expires_at: datetime
+
+
+class SharedGroup(msgspec.Struct, frozen=True):
+    """Items of one dataset that a relative may look at, as a table; or the code why not."""
+
+    dataset: str
+    source: str
+    heads: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    code: str | None = None
 
 
 class Pictures(msgspec.Struct, frozen=True):

@@ -2,8 +2,23 @@
 
 from __future__ import annotations
 
-from moyai.web import authorize, consent, consent_seeing, consent_sharing, login, ngsi, oauth, operations, personal
-from moyai.web.operation import Client, Operation, Public, Resident
+from moyai.web import (
+    authorize,
+    consent,
+    consent_seeing,
+    consent_sharing,
+    login,
+    ngsi,
+    oauth,
+    operations,
+    personal,
+    portal,
+    portal_proof,
+    portal_services,
+    portal_sharing,
+    static_files,
+)
+from moyai.web.operation import Client, Operation, PortalSession, Public, Resident
 
 _SUBJECT = "/personal/v1/subjects/{subject}"
 _ITEMS = f"{_SUBJECT}/datasets/{{dataset}}/items"
@@ -56,6 +71,26 @@ ROUTES: tuple[Operation, ...] = (
     Operation("DELETE", "/consent/v1/sharings/{sharing}", consent_sharing.end, _RESIDENT, ja="共有を終わる", en="End a sharing"),
     Operation("GET", "/consent/v1/sharings/{sharing}/items", consent_sharing.items, _RESIDENT, ja="共有されたデータを見る", en="Look at what is shared"),
     # --- portal ---------------------------------------------------------------------------------------
+    Operation("GET", "/", portal.landing, Public(), ja="入口", en="Front page", errors="page"),
+    Operation("GET", "/static/{version}/{path:path}", static_files.static_file, Public(), ja="画面の部品", en="Parts of pages", errors="page"),
+    Operation("GET", "/errors/{code}", portal.explain_code, Public(), ja="コードの説明", en="What a code means", errors="page"),
+    Operation("GET", "/portal", portal.home, PortalSession(), ja="わたしのデータ", en="My data", errors="page"),
+    Operation("GET", "/portal/data", portal.data, PortalSession(), ja="データの場所", en="Where my data lies", errors="page"),
+    Operation("GET", "/portal/consents", portal.consents, PortalSession(), ja="同意の確認と変更", en="My consents", errors="page"),
+    Operation("GET", "/portal/receipts/{act}", portal.receipt, PortalSession(), ja="同意の控え", en="A receipt", errors="page"),
+    Operation("GET", "/portal/history", portal.movements, PortalSession(), ja="動きの記録", en="History", errors="page"),
+    Operation("GET", "/portal/history/{entry}", portal_proof.proof, PortalSession(), ja="記録の証明", en="Proof of a record", errors="page"),
+    Operation("GET", "/portal/services", portal_services.services, PortalSession(), ja="サービスをえらぶ", en="Choose a service", errors="page"),
+    Operation("GET", "/portal/services/{service}", portal_services.service, PortalSession(), ja="利用開始の手順", en="The five steps", errors="page"),
+    Operation("POST", "/portal/services/{service}/enrolment", portal_services.enrol, PortalSession(), ja="手順を進める", en="Take a step", errors="page"),
+    Operation("POST", "/portal/services/{service}/decision", portal_services.decide, PortalSession(), ja="決める", en="Decide", errors="page"),
+    Operation("GET", "/portal/services/{service}/withdrawal", portal_services.ask_withdrawal, PortalSession(), ja="止める前の確認", en="Before stopping", errors="page"),
+    Operation("POST", "/portal/services/{service}/withdrawal", portal_services.withdraw, PortalSession(), ja="止める", en="Stop", errors="page"),
+    Operation("GET", "/portal/sharing", portal_sharing.sharings, PortalSession(), ja="家族と共有", en="Sharing", errors="page"),
+    Operation("POST", "/portal/sharing", portal_sharing.share, PortalSession(), ja="合言葉をつくる", en="Offer to share", errors="page"),
+    Operation("POST", "/portal/sharing/accept", portal_sharing.accept, PortalSession(), ja="合言葉を使う", en="Take a code", errors="page"),
+    Operation("GET", "/portal/sharing/{sharing}", portal_sharing.look, PortalSession(), ja="共有されたデータ", en="Shared data", errors="page"),
+    Operation("POST", "/portal/sharing/{sharing}/end", portal_sharing.end, PortalSession(), ja="共有を終わりにする", en="End a sharing", errors="page"),
     # --- personal data --------------------------------------------------------------------------------
     Operation("POST", "/personal/v1/exchange", personal.exchange, Client("personal:exchange", "ledger"), "データ連携", "Exchange"),
     Operation("PUT", f"{_ITEMS}/{{item}}", personal.put_item, Client("personal:store"), "データの登録", "Store an item"),

@@ -1,0 +1,196 @@
+"""From what the rooms answer to what the portal's templates show, in the page's language."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+import msgspec
+
+from moyai.consent import history
+from moyai.consent.overview import LinkStanding, ServiceStanding
+from moyai.personal.model import Location
+from moyai.web.consent_sharing import SharingAnswer
+from moyai.web.flow_map import Edge
+from moyai.web.pages import Language
+from moyai.web.portal_views import (
+    HoldingView,
+    LinkView,
+    MovementView,
+    PartView,
+    ProofView,
+    ServiceView,
+    SharingView,
+    UserView,
+    say,
+    words,
+)
+
+_A_MOMENT = timedelta(seconds=1)
+
+_NOTES = {
+    "given": ("使える", "allowed"),
+    "refused": ("断っている", "refused"),
+    "withdrawn": ("止めた", "stopped"),
+    "expired": ("期限切れ", "expired"),
+    "undecided": ("まだ決めていない", "not decided"),
+}
+_CLOSED_NOTE = ("いまは止まっている", "closed now")
+
+
+def link(standing: LinkStanding, language: Language) -> LinkView:
+    generates, uses = standing.generates, standing.uses
+    return LinkView(
+        link_id=standing.link_id,
+        dataset=words(standing, "dataset", language),
+        items=tuple(words(item, "text", language) for item in standing.items),
+        purpose=words(standing, "purpose", language),
+        benefit=words(standing, "benefit", language),
+        generates=words(generates, "component", language),
+        generates_organization=words(generates, "organization", language),
+        uses=words(uses, "component", language),
+        uses_organization=words(uses, "organization", language),
+        manages=words(standing.manages, "organization", language),
+        until=standing.until - _A_MOMENT if standing.until else None,
+        standing=standing.standing,
+        closed=standing.closed,
+    )
+
+
+def service(standing: ServiceStanding, language: Language) -> ServiceView:
+    decided = [known for known in standing.links if known.act_id is not None and known.since is not None]
+    newest = max(decided, key=lambda known: known.since or datetime.min, default=None)
+    return ServiceView(
+        service_id=standing.service_id,
+        name=words(standing, "name", language),
+        summary=words(standing, "summary", language),
+        provider=words(standing.provider, "organization", language),
+        url=standing.url,
+        in_use=standing.in_use,
+        terms_changed=standing.terms_changed,
+        reason=standing.reason,
+        links=tuple(link(known, language) for known in standing.links),
+        receipt=newest.act_id if newest else None,
+    )
+
+
+def as_decided(view: ServiceView, decided: dict[str, str], until: dict[str, datetime]) -> ServiceView:
+    """The service with the links of one act, as that act left them; `until` is the end of each consent."""
+    return msgspec.structs.replace(
+        view,
+        links=tuple(
+            msgspec.structs.replace(
+                known,
+                standing=decided[known.link_id],
+                until=until[known.link_id] - _A_MOMENT if known.link_id in until else None,
+            )
+            for known in view.links
+            if known.link_id in decided
+        ),
+    )
+
+
+def users(services: Iterable[ServiceView]) -> list[UserView]:
+    """Who may use data now: consumers with at least one link through which data can flow."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for each in services:
+        for known in each.links:
+            if known.flows:
+                found.setdefault((known.uses, known.uses_organization), []).append(known.dataset)
+    return [UserView(name, org, tuple(dict.fromkeys(datasets))) for (name, org), datasets in found.items()]
+
+
+def consent_edges(services: Iterable[ServiceView], language: Language) -> list[Edge]:
+    """The flow map of the first page: what may flow, and what the resident closed."""
+    return [
+        Edge(
+            known.dataset,
+            known.generates,
+            known.generates_organization,
+            known.uses,
+            known.uses_organization,
+            "open" if known.flows else "closed",
+            say(
+                language,
+                *(_CLOSED_NOTE if known.closed and known.standing == "given" else _NOTES[known.standing]),
+            ),
+        )
+        for each in services
+        for known in each.links
+    ]
+
+
+def holding(location: Location, language: Language) -> HoldingView:
+    return HoldingView(
+        organization=words(location, "organization_name", language),
+        component=words(location, "component_name", language),
+        dataset=words(location, "dataset_name", language),
+        items=location.items,
+        updated_at=location.updated_at,
+    )
+
+
+def movement(row: history.Row, language: Language) -> MovementView:
+    target = row.target
+    return MovementView(
+        entry_id=row.entry_id,
+        at=msgspec.convert(row.at, datetime),
+        kind=row.category,
+        title=words(row, "text", language),
+        purpose=words(row, "purpose", language),
+        target=words(target, "component", language) if target else "",
+        target_organization=words(target, "organization", language) if target else "",
+        parts=tuple(_part(part, language) for part in row.movements),
+        proof=ProofView(leaf=row.proof.leaf, salt=row.proof.salt, body=row.proof.body, index=row.proof.index),
+    )
+
+
+def _part(part: history.Movement, language: Language) -> PartView:
+    source = part.source
+    return PartView(
+        dataset=words(part, "dataset", language),
+        source=words(source, "component", language) if source else "",
+        source_organization=words(source, "organization", language) if source else "",
+        items=part.items,
+        code=part.code,
+    )
+
+
+def movement_edges(movements: Iterable[MovementView], language: Language) -> list[Edge]:
+    """The history's picture: how often data went from where to where, and how often it was refused."""
+    gone: dict[tuple[str, str, str, str, str], list[int]] = {}
+    for move in movements:
+        target = (move.target, move.target_organization)
+        if move.kind == "view":
+            target = (
+                say(language, "共有した相手", "Whom you share with"),
+                say(language, "見るだけ", "view only"),
+            )
+        for part in move.parts if target[0] else ():
+            if part.source:
+                key = (part.dataset, part.source, part.source_organization, *target)
+                gone.setdefault(key, [0, 0])[1 if part.code else 0] += 1
+    return [
+        Edge(*key, "open" if passed else "closed", _counted(passed, refused, language))
+        for key, (passed, refused) in gone.items()
+    ]
+
+
+def _counted(passed: int, refused: int, language: Language) -> str:
+    if passed and refused:
+        return say(language, f"{passed}回（拒否{refused}）", f"{passed}× ({refused} no)")
+    if passed:
+        return say(language, f"{passed}回", f"{passed}×")
+    return say(language, f"拒否{refused}回", f"refused {refused}×")
+
+
+def sharing(known: SharingAnswer, language: Language) -> SharingView:
+    return SharingView(
+        sharing_id=str(known.sharing_id),
+        name=known.name,
+        relation=known.relation,
+        service=words(known, "service", language),
+        datasets=tuple(words(each, "dataset", language) for each in known.links),
+        state=known.state,
+        expires_at=msgspec.convert(known.expires_at, datetime) - _A_MOMENT,
+    )

@@ -29,10 +29,10 @@ class _Claims(msgspec.Struct, frozen=True):
     iss: str
     sub: str
     aud: str | list[str]
-    exp: Annotated[int | float, msgspec.Meta(ge=0, lt=1 << 40)]
+    exp: Annotated[float, msgspec.Meta(ge=0, lt=1 << 40)]
     jti: Annotated[str, msgspec.Meta(min_length=8, max_length=200)]
-    iat: Annotated[int | float, msgspec.Meta(ge=0, lt=1 << 40)] | None = None
-    nbf: Annotated[int | float, msgspec.Meta(ge=0, lt=1 << 40)] | None = None
+    iat: Annotated[float, msgspec.Meta(ge=0, lt=1 << 40)] | None = None
+    nbf: Annotated[float, msgspec.Meta(ge=0, lt=1 << 40)] | None = None
 
 
 async def authenticate(

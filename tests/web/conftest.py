@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 
+import httpx
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page
 
+from moyai.base.config import Home
+from moyai.base.secrets import SecretBox
 from tests.browser import launched
+from tests.conftest import RolledBack
 from tests.pages import watched_page
+from tests.web import in_process
 
 PageAt = Callable[..., Awaitable[Page]]
 
@@ -38,3 +43,17 @@ async def page_at(browser: Browser) -> AsyncIterator[PageAt]:
     yield open_page
     for context in contexts:
         await context.close()
+
+
+@pytest.fixture
+async def app(home: Home, control_db: RolledBack, box: SecretBox) -> AsyncIterator[object]:
+    """The application in this process; everything it writes is rolled back after the test."""
+    async with in_process.running(home, control_db, box) as running:
+        yield running
+
+
+@pytest.fixture
+async def web(app: object) -> AsyncIterator[httpx.AsyncClient]:
+    """A visitor of the application."""
+    async with in_process.client_of(app) as client:
+        yield client

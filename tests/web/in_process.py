@@ -1,0 +1,56 @@
+"""The whole application in the test's own process, on the test's rolled-back session."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+
+from moyai.app import application
+from moyai.base.config import Home
+from moyai.base.db import Database
+from moyai.base.keys import KeyRing
+from moyai.base.secrets import SecretBox
+from moyai.identity.tokens import TokenVerifier
+from moyai.personal.names import Names
+from moyai.personal.opening import exchange_road, stores_of
+from moyai.web.access import AccessLog
+from moyai.web.platform import Platform
+
+BASE = "http://localhost:8400"
+
+
+def client_of(app: object) -> httpx.AsyncClient:
+    """A visitor with a cookie jar of its own. Redirects are looked at, not followed."""
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=True)  # type: ignore[arg-type]
+    return httpx.AsyncClient(transport=transport, base_url=BASE)
+
+
+@asynccontextmanager
+async def running(home: Home, control: Database, box: SecretBox) -> AsyncIterator[object]:
+    """The ASGI application, with everything but the exchange road's own lanes on `control`."""
+    config = home.config()
+    stores = stores_of(control, box, config)
+    names = Names(control)
+    hot, lanes = exchange_road(home, control, stores, names)
+    app = application(None)
+    app.state.access = AccessLog(None)
+    app.state.platform = Platform(
+        home,
+        config,
+        control,
+        None,
+        box,
+        KeyRing(box),
+        TokenVerifier(config.server.base_url),
+        stores,
+        names,
+        hot,
+    )
+    try:
+        yield app
+    finally:
+        for lane in lanes:
+            await lane.close()
+        await stores.close()

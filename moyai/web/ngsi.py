@@ -115,7 +115,7 @@ OPERATIONS: Final = (
             method,
             path,
             later,
-            Public(),
+            Public() if method == "GET" else _WRITER,
             f"まだありません: {method} {path}",
             f"Not available yet: {method} {path}",
         )

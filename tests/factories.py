@@ -209,11 +209,13 @@ async def make_link(
 async def make_terms(conn: Connection, service: Made | None = None, *, version: int = 1) -> int:
     """Publish a version of a service's terms, or of the platform's (without `service`). Gives the terms_key."""
     what = service.id if service else "platform"
+    role = {
+        "ja": "住民の同意にもとづいてデータをつなぎます。",
+        "en": "Carries data under the resident's consent.",
+    }
     content = {
-        "title_ja": f"{what} 利用規約 第{version}版",
-        "title_en": f"Terms of {what}, version {version}",
-        "role_ja": "住民の同意にもとづいてデータをつなぎます。",
-        "role_en": "Carries data under the resident's consent.",
+        "title": {"ja": f"{what} 利用規約 第{version}版", "en": f"Terms of {what}, version {version}"},
+        "sections": [{"id": "role", "title": {"ja": "役割", "en": "Role"}, "body": role, "entries": []}],
     }
     return await conn.fetchval(
         "insert into registry.terms_version (kind, service_key, version, content, sha256)"

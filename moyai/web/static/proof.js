@@ -1,1 +1,115 @@
+// The check marks of the portal: this browser recomputes what the platform claims, and trusts nothing but arithmetic.
+//
+// For each entry: commitment = SHA-256("moyai-commitment-v1\n" + salt + text) must stand in the leaf; the leaf's
+// hash, folded with the inclusion proof (RFC 9162, section 2.1.3.2), must give the root of the signed checkpoint;
+// and the checkpoint must carry the log's signature (Ed25519, C2SP signed note), where this browser can check one.
 
+const encoder = new TextEncoder();
+const RETRY_MS = 1500;
+const RETRIES = 4;
+
+const fromHex = (text) => Uint8Array.from(text.match(/../g) ?? [], (pair) => parseInt(pair, 16));
+const fromBase64 = (text) => Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+const same = (a, b) => a.length === b.length && a.every((value, i) => value === b[i]);
+const sha256 = async (...parts) =>
+  new Uint8Array(await crypto.subtle.digest("SHA-256", await new Blob(parts).arrayBuffer()));
+
+const commitment = (salt, body) => sha256(encoder.encode("moyai-commitment-v1\n"), salt, encoder.encode(body));
+const leafHash = (leaf) => sha256(Uint8Array.of(0), leaf);
+const nodeHash = (left, right) => sha256(Uint8Array.of(1), left, right);
+
+async function foldedRoot(hash, index, size, proof) {
+  let position = index;
+  let last = size - 1;
+  for (const sibling of proof) {
+    if (last === 0) return null;
+    if (position % 2 === 1 || position === last) {
+      hash = await nodeHash(sibling, hash);
+      while (position % 2 === 0 && position !== 0) {
+        position = Math.floor(position / 2);
+        last = Math.floor(last / 2);
+      }
+    } else {
+      hash = await nodeHash(hash, sibling);
+    }
+    position = Math.floor(position / 2);
+    last = Math.floor(last / 2);
+  }
+  return last === 0 ? hash : null;
+}
+
+function parsedCheckpoint(note) {
+  const end = note.lastIndexOf("\n\n") + 1;
+  const [origin, size, root] = note.slice(0, end).split("\n");
+  return { text: note.slice(0, end), origin, size: Number(size), root: fromBase64(root), signatures: note.slice(end + 1) };
+}
+
+async function ed25519Key(raw) {
+  try {
+    return await crypto.subtle.importKey("raw", raw, "Ed25519", false, ["verify"]);
+  } catch {
+    return null; // an older browser: the hashes are still checked
+  }
+}
+
+async function signedByLog(checkpoint, verifierKeys) {
+  for (const verifierKey of verifierKeys) {
+    const [name, , ...material] = verifierKey.split("+"); // base64 may hold a plus, too
+    const bytes = fromBase64(material.join("+"));
+    const key = await ed25519Key(bytes.slice(1));
+    if (key === null) return true;
+    for (const line of checkpoint.signatures.split("\n")) {
+      const prefix = `— ${name} `;
+      if (!line.startsWith(prefix)) continue;
+      const signature = fromBase64(line.slice(prefix.length)).slice(4);
+      if (await crypto.subtle.verify("Ed25519", key, signature, encoder.encode(checkpoint.text))) return true;
+    }
+  }
+  return false;
+}
+
+let keys = null;
+const logKeys = () => (keys ??= fetch("/log/v1/keys").then((answer) => answer.json()));
+
+async function proofOf(entry) {
+  const answer = await fetch(`/log/v1/proof/inclusion?entry=${encodeURIComponent(entry)}`);
+  return answer.ok ? answer.json() : null;
+}
+
+async function verified(mark, proof) {
+  const leaf = fromHex(mark.dataset.leaf);
+  if (!same(leaf, fromBase64(proof.leaf))) return false;
+  if (!same(leaf.slice(26), await commitment(fromHex(mark.dataset.salt), mark.dataset.body))) return false;
+  const checkpoint = parsedCheckpoint(proof.checkpoint);
+  if (checkpoint.size !== proof.size) return false;
+  const root = await foldedRoot(await leafHash(leaf), proof.index, proof.size, proof.proof.map(fromBase64));
+  if (root === null || !same(root, checkpoint.root)) return false;
+  return signedByLog(checkpoint, (await logKeys()).verifier_keys);
+}
+
+function show(mark, state) {
+  mark.dataset.state = state;
+  mark.querySelector(".proof__text").textContent = mark.dataset[state];
+}
+
+async function check(mark) {
+  show(mark, "checking");
+  for (let attempt = 0; attempt <= RETRIES; attempt++) {
+    const proof = await proofOf(mark.dataset.entry);
+    if (proof !== null) return show(mark, (await verified(mark, proof)) ? "good" : "bad");
+    show(mark, "waiting");
+    await new Promise((resume) => setTimeout(resume, RETRY_MS));
+  }
+}
+
+async function checkAll() {
+  for (const mark of document.querySelectorAll("[data-proof]")) {
+    try {
+      await check(mark);
+    } catch {
+      show(mark, "waiting"); // the log did not answer: say nothing about the record
+    }
+  }
+}
+
+if (globalThis.crypto?.subtle) checkAll();

@@ -75,16 +75,18 @@ from moyai.registry.services import (
     register_service,
     suspend_service,
 )
-from moyai.registry.store_links import dataset_by_key, links
-from moyai.registry.store_organizations import (
-    authentication_services,
-    organization_by_key,
-    organizations,
-    store_of,
-    stores,
-    witnesses,
-)
-from moyai.registry.store_services import component_by_key, components, service_by_key, services_of_component
+from moyai.registry.store_clients import clients as all_clients
+from moyai.registry.store_links import dataset_by_key
+from moyai.registry.store_links import links as all_links
+from moyai.registry.store_organizations import authentication_services as all_authentication_services
+from moyai.registry.store_organizations import operating_organization as find_operating_organization
+from moyai.registry.store_organizations import organization_by_key, store_of
+from moyai.registry.store_organizations import organizations as all_organizations
+from moyai.registry.store_organizations import stores as all_stores
+from moyai.registry.store_organizations import witnesses as all_witnesses
+from moyai.registry.store_services import component_by_key, service_by_key, services_of_component
+from moyai.registry.store_services import components as all_components
+from moyai.registry.store_services import services as all_services
 from moyai.registry.store_terms import terms_by_key
 from moyai.registry.surroundings import register_authentication_service, register_store, register_witness
 from moyai.registry.terms import publish_platform_terms, publish_service_terms, terms_in_force, terms_version
@@ -121,7 +123,14 @@ __all__ = [
     "TermsVersion",
     "Witness",
     "WitnessDeclaration",
-    "authentication_services",
+    "all_authentication_services",
+    "all_clients",
+    "all_components",
+    "all_links",
+    "all_organizations",
+    "all_services",
+    "all_stores",
+    "all_witnesses",
     "catalogue",
     "certify_organization",
     "certify_service",
@@ -130,14 +139,13 @@ __all__ = [
     "codes_of_prefecture",
     "component",
     "component_by_key",
-    "components",
     "dataset",
     "dataset_by_key",
     "end_link",
+    "find_operating_organization",
     "in_scope",
     "is_offered",
     "link",
-    "links",
     "links_of_service",
     "municipality_name",
     "offered_service",
@@ -145,7 +153,6 @@ __all__ = [
     "operating_organization",
     "organization",
     "organization_by_key",
-    "organizations",
     "prefecture_name",
     "publish_criteria",
     "publish_platform_terms",
@@ -170,11 +177,9 @@ __all__ = [
     "service_kinds",
     "services_of_component",
     "store_of",
-    "stores",
     "suspend_organization",
     "suspend_service",
     "terms_by_key",
     "terms_in_force",
     "terms_version",
-    "witnesses",
 ]

@@ -1,0 +1,205 @@
+"""`moyai apply FILE`: bring the registry to what a file says, through the same actions as the API.
+
+All of a file is applied, or nothing of it; applying it again changes nothing. Stores are provisioned afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+
+import msgspec
+
+from moyai import registry
+from moyai.base.config import Home
+from moyai.base.db import Connection, Database, Pool
+from moyai.base.errors import Problem
+from moyai.base.roles import SERVE
+from moyai.base.secrets import SecretFile
+from moyai.client_keys import public_keys
+from moyai.identity import staff
+from moyai.identity.staff import StaffDeclaration
+from moyai.provisioning import provision_missing
+from moyai.registry import Change, ComponentDeclaration, ServiceDeclaration, WitnessDeclaration
+from moyai.registry_file import ClientEntry, RegistryFile, WitnessEntry, read
+
+
+class Surroundings(msgspec.Struct, frozen=True):
+    """What only the running program knows: where components answer, and the witnesses that were started.
+
+    `urls` maps component ids (and service ids) to base URLs; `witnesses` maps ids to (verifier key, URL).
+    """
+
+    urls: Mapping[str, str] = {}
+    witnesses: Mapping[str, tuple[str, str]] = {}
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What was done. `logins` are accounts that got their first secrets now (see `login_password`)."""
+
+    changes: list[Change]
+    logins: list[str] = []
+    waiting: list[str] = []
+
+    @property
+    def changed(self) -> list[Change]:
+        return [change for change in self.changes if change.outcome != "unchanged"]
+
+
+async def apply_file(home: Home, path: Path, around: Surroundings | None = None) -> Report:
+    """Apply a file to the platform in `home`, whose database must run. Raises Problem as the actions do."""
+    document = read(path)
+    pool = await Pool.open(home.dsn(SERVE), max_size=2)
+    try:
+        return await apply(home, pool, document, around or Surroundings(), actor=f"file:{path.name}")
+    finally:
+        await pool.close()
+
+
+async def apply(
+    home: Home, database: Database, document: RegistryFile, around: Surroundings, *, actor: str
+) -> Report:
+    async with database.transaction() as conn:
+        changes = [change async for change in _registry(conn, home, document, around, actor)]
+        logins = await _staff_logins(conn, home, document.staff)
+    changes += await provision_missing(home, database, actor)
+    return Report(changes, logins, [one.witness_id for one in document.witness if not _known(one, around)])
+
+
+async def _registry(
+    conn: Connection, home: Home, document: RegistryFile, around: Surroundings, actor: str
+) -> AsyncIterator[Change]:
+    async for change in _parties(conn, document, actor):
+        yield change
+    async for change in _offer(conn, document, around, actor):
+        yield change
+    async for change in _access(conn, home, document, around, actor):
+        yield change
+
+
+async def _parties(conn: Connection, document: RegistryFile, actor: str) -> AsyncIterator[Change]:
+    """The operating organisation first, then those it certifies."""
+    operators = {one.organization_id for one in document.organization if one.kind == "operating_organization"}
+    for organization in document.organization:
+        yield await registry.register_organization(conn, organization, actor)
+    for service in document.authentication_service:
+        yield await registry.register_authentication_service(conn, service, actor)
+    for criteria in document.criteria:
+        yield await registry.publish_criteria(conn, criteria, actor)
+    for entry in sorted(document.certification, key=lambda one: one.organization not in operators):
+        yield await registry.certify_organization(conn, entry.organization, entry.request(), actor)
+
+
+async def _offer(
+    conn: Connection, document: RegistryFile, around: Surroundings, actor: str
+) -> AsyncIterator[Change]:
+    """What is offered, from data to certified services."""
+    for dataset in document.dataset:
+        yield await registry.register_dataset(conn, dataset, actor)
+    for purpose in document.purpose:
+        yield await registry.register_purpose(conn, purpose, actor)
+    for component in document.component:
+        yield await registry.register_component(conn, await _placed(conn, component, around), actor)
+    for service in document.service:
+        yield await registry.register_service(conn, await _placed_service(conn, service, around), actor)
+    for link in document.link:
+        yield await registry.register_link(conn, link, actor)
+    for ended in document.link_end:
+        yield await registry.end_link(conn, ended.link, actor)
+    if document.platform_terms:
+        yield await registry.publish_platform_terms(conn, document.platform_terms, actor)
+    for terms in document.service_terms:
+        yield await registry.publish_service_terms(conn, terms, actor)
+    for entry in document.service_certification:
+        yield await registry.certify_service(conn, entry.service, actor)
+
+
+async def _access(
+    conn: Connection, home: Home, document: RegistryFile, around: Surroundings, actor: str
+) -> AsyncIterator[Change]:
+    for client in document.client:
+        yield await _client(conn, home, client, around, actor)
+    for entry in document.witness:
+        if known := _known(entry, around):
+            yield await registry.register_witness(conn, known, actor)
+    for account in document.staff:
+        yield Change("staff", account.login, await staff.declare(conn, account, actor))
+    for entry in document.suspension:
+        if entry.ended:
+            yield await registry.reinstate_organization(conn, entry.organization, actor)
+        else:
+            yield await registry.suspend_organization(conn, entry.organization, entry.reason, actor)
+
+
+async def _placed(
+    conn: Connection, declared: ComponentDeclaration, around: Surroundings
+) -> ComponentDeclaration:
+    """The component with its address: where it runs now, or else what the file or the registry says."""
+    url = around.urls.get(declared.component_id) or declared.url
+    if url is None:
+        known = {one.component_id: one.url for one in await registry.all_components(conn)}
+        url = known.get(declared.component_id)
+    return msgspec.structs.replace(declared, url=url)
+
+
+async def _placed_service(
+    conn: Connection, declared: ServiceDeclaration, around: Surroundings
+) -> ServiceDeclaration:
+    url = around.urls.get(declared.service_id) or declared.url
+    if url is None:
+        known = {one.service_id: one.url for one in await registry.all_services(conn)}
+        url = known.get(declared.service_id)
+    return msgspec.structs.replace(declared, url=url)
+
+
+async def _client(
+    conn: Connection, home: Home, entry: ClientEntry, around: Surroundings, actor: str
+) -> Change:
+    jwks = entry.jwks
+    if jwks is None and entry.kind != "touch_point":
+        jwks = public_keys(home, entry.client_id)
+    uris = list(entry.redirect_uris)
+    base = around.urls.get(entry.component or "")
+    if entry.redirect_paths and base:
+        uris += [base.rstrip("/") + path for path in entry.redirect_paths]
+    elif entry.redirect_paths:
+        uris += await _known_uris(conn, entry)
+    try:
+        declared = entry.declaration(jwks, list(dict.fromkeys(uris)))
+    except msgspec.ValidationError as error:
+        raise Problem("invalid_request", f"client {entry.client_id}: {error}") from error
+    return await registry.register_client(conn, declared, actor)
+
+
+async def _known_uris(conn: Connection, entry: ClientEntry) -> list[str]:
+    known = {one.client_id: one.redirect_uris for one in await registry.all_clients(conn)}
+    return known.get(entry.client_id, [])
+
+
+def _known(entry: WitnessEntry, around: Surroundings) -> WitnessDeclaration | None:
+    """A witness whose key and address are known, from the file or because it was started."""
+    key, url = around.witnesses.get(entry.witness_id, (entry.verifier_key, entry.url))
+    if key is None or url is None:
+        return None
+    return WitnessDeclaration(entry.witness_id, entry.organization, key, url)
+
+
+async def _staff_logins(conn: Connection, home: Home, accounts: list[StaffDeclaration]) -> list[str]:
+    """First secrets for accounts that have none; the password is kept sealed in the platform's directory."""
+    secrets, box, issued = home.secrets(), home.box(), list[str]()
+    issuer = home.config().platform.name_ja
+    for account in accounts:
+        password = login_password(secrets, account.login)
+        try:
+            await staff.issue_login(conn, box, account.login, issuer, password)
+        except Problem as problem:
+            if problem.code != "login_taken":
+                raise
+            continue
+        issued.append(account.login)
+    return issued
+
+
+def login_password(secrets: SecretFile, login: str) -> str:
+    """The first password of a staff account that a file declared, for who runs the platform to hand over."""
+    return secrets.get_or_create(f"login:{login}")

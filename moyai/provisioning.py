@@ -1,0 +1,57 @@
+"""A personal store for every organisation that generates data: database, role and password of its own (R-022)."""
+
+from __future__ import annotations
+
+from moyai import registry
+from moyai.base.config import Home
+from moyai.base.db import Connection, Database
+from moyai.base.migrate import latest
+from moyai.base.provision import provision_store
+from moyai.registry import Change, Organization
+from moyai.registry import Store as RegisteredStore
+
+
+async def provision_missing(home: Home, database: Database, actor: str) -> list[Change]:
+    """Make the stores that are missing or of an older version, and note them in the registry.
+
+    Does nothing unless the personal broker is `internal_segregated`. May be interrupted and run again.
+    """
+    if home.config().brokers.personal != "internal_segregated":
+        return []
+    changes: list[Change] = []
+    async with database.connection() as conn:
+        waiting = await _waiting(conn)
+    for organization, known in waiting:
+        changes.append(await _provision(home, database, organization, known, actor))
+    return changes
+
+
+async def _waiting(conn: Connection) -> list[tuple[Organization, RegisteredStore | None]]:
+    generating = {one.organization_key for one in await registry.all_components(conn) if one.datasets}
+    known = {one.organization_key: one for one in await registry.all_stores(conn) if one.broker == "personal"}
+    newest = latest("store")
+    return [
+        (one, known.get(one.organization_key))
+        for one in await registry.all_organizations(conn)
+        if one.organization_key in generating and _is_behind(known.get(one.organization_key), newest)
+    ]
+
+
+def _is_behind(store: RegisteredStore | None, newest: int) -> bool:
+    return store is None or store.schema_version < newest
+
+
+async def _provision(
+    home: Home,
+    database: Database,
+    organization: Organization,
+    known: RegisteredStore | None,
+    actor: str,
+) -> Change:
+    sealed = known.sealed_password if known else None
+    made = await provision_store(home, organization.organization_id, sealed)
+    place = (made.host, made.port, made.database, made.role)
+    async with database.transaction() as conn:
+        return await registry.register_store(
+            conn, organization.organization_id, place, made.sealed_password, made.schema_version, actor
+        )

@@ -1,0 +1,104 @@
+"""Clients: public keys only, exact addresses, the scopes of their kind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from moyai import registry
+from moyai.base.db import Connection
+from moyai.base.errors import Problem
+from tests.registry.samples import ACTOR, CLIENT, CLIENT_KEY, but, registered_service
+
+
+def keys(*changes: dict[str, Any]) -> dict[str, Any]:
+    return {"keys": [CLIENT_KEY | change for change in changes]}
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"jwks": None},
+        {"jwks": {"keys": []}},
+        {"jwks": keys({"d": "C" * 43})},
+        {"jwks": {"keys": [{"kty": "oct", "k": "secret", "kid": "1"}]}},
+        {"jwks": keys({"crv": "P-384"})},
+        {"jwks": keys({"x": "short"})},
+        {"jwks": keys({}, {})},
+        {"scopes": ["openid", "registry:write"]},
+        {"scopes": ["everything"]},
+        {"component": None},
+        {"organization": "city"},
+        {"redirect_uris": ["http://example.jp/callback"]},
+        {"redirect_uris": ["https://example.jp/callback#part"]},
+        {"redirect_uris": ["https://*.example.jp/callback"]},
+        {"redirect_uris": ["https://example.jp/call back"]},
+        {"redirect_uris": ["javascript:alert(1)"]},
+        {"redirect_uris": ["//example.jp"]},
+        {"redirect_uris": ["http://[::1/"]},
+    ],
+)
+async def test_what_would_be_unsafe_is_refused(control: Connection, members: dict[str, Any]):
+    await registered_service(control)
+    with pytest.raises(Problem) as refused:
+        await registry.register_client(control, but(CLIENT, **members), ACTOR)
+    assert refused.value.code == "client_invalid"
+
+
+async def test_a_component_client_is_registered_once(control: Connection):
+    await registered_service(control)
+    assert (await registry.register_client(control, CLIENT, ACTOR)).outcome == "created"
+    assert (await registry.register_client(control, CLIENT, ACTOR)).outcome == "unchanged"
+    stored = await registry.client(control, "advice")
+    assert (stored.component_id, stored.organization_id) == ("advice", "city")
+
+
+async def test_keys_may_be_changed_with_overlap(control: Connection):
+    await registered_service(control)
+    await registry.register_client(control, CLIENT, ACTOR)
+    both = but(CLIENT, jwks=keys({}, {"kid": "advice-2"}))
+    assert (await registry.register_client(control, both, ACTOR)).fields == ("jwks",)
+
+
+async def test_a_touch_point_is_public(control: Connection):
+    await registered_service(control)
+    touch_point = but(CLIENT, client_id="app", kind="touch_point", scopes=["openid", "consent"])
+    with pytest.raises(Problem) as refused:
+        await registry.register_client(control, touch_point, ACTOR)
+    assert refused.value.code == "client_invalid"
+    change = await registry.register_client(control, but(touch_point, jwks=None), ACTOR)
+    assert change.outcome == "created"
+
+
+async def test_an_operators_client_belongs_to_an_organisation(control: Connection):
+    await registered_service(control)
+    operator = but(
+        CLIENT,
+        client_id="op",
+        kind="operator",
+        component=None,
+        organization="unei",
+        scopes=["registry:write"],
+        redirect_uris=[],
+    )
+    assert (await registry.register_client(control, operator, ACTOR)).outcome == "created"
+    assert (await registry.register_client(control, operator, ACTOR)).outcome == "unchanged"
+    assert (await registry.client(control, "op")).organization_id == "unei"
+
+
+async def test_a_clients_component_never_changes(control: Connection):
+    await registered_service(control)
+    await registry.register_client(control, CLIENT, ACTOR)
+    with pytest.raises(Problem) as refused:
+        await registry.register_client(control, but(CLIENT, component="walking"), ACTOR)
+    assert refused.value.code == "change_not_allowed"
+
+
+async def test_a_client_can_be_disabled(control: Connection):
+    await registered_service(control)
+    await registry.register_client(control, CLIENT, ACTOR)
+    assert (await registry.register_client(control, but(CLIENT, state="disabled"), ACTOR)).fields == (
+        "state",
+    )
+    assert (await registry.client(control, "advice")).state == "disabled"

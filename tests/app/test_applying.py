@@ -1,0 +1,151 @@
+"""`moyai apply`: a file becomes registry entries through the same actions as the API, once."""
+
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+from moyai import registry
+from moyai.applying import Report, Surroundings, apply, apply_file, login_password
+from moyai.base.config import Home
+from moyai.base.errors import Problem
+from moyai.client_keys import key_file
+from moyai.registry_file import parse, read
+from tests.conftest import Platform, RolledBack
+
+SCENARIO = Path(__file__).parents[2] / "scenarios" / "type-2.1.toml"
+
+AROUND = Surroundings(
+    urls={"mimamori": "http://localhost:4701"},
+    witnesses={"c1": ("c1+0a1b2c3d+AQ==", "http://localhost:4801")},
+)
+
+
+@pytest.fixture
+def home(platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """The session's platform, with a client-key directory of this test's own and no stores to make."""
+    monkeypatch.setattr("moyai.client_keys.key_file", lambda _, client: tmp_path / f"{client}.jwk.json")
+    monkeypatch.setattr("moyai.applying.provision_missing", _no_stores)
+    return platform.home
+
+
+async def _no_stores(*_: object) -> list[registry.Change]:
+    return []
+
+
+async def applied(home: Home, database: RolledBack, text: str) -> Report:
+    return await apply(home, database, parse(text), Surroundings(), actor="file:test.toml")
+
+
+async def test_the_scenario_is_applied_once(home: Home, control_db: RolledBack):
+    document = read(SCENARIO)
+    first = await apply(home, control_db, document, AROUND, actor="file:type-2.1.toml")
+    assert {change.outcome for change in first.changes} == {"created"}
+    assert first.logins == ["desk-c1", "desk-c2", "operator", "auditor"]
+    assert first.waiting == ["c2"]
+    second = await apply(home, control_db, document, AROUND, actor="file:type-2.1.toml")
+    assert second.changed == []
+    assert second.logins == []
+
+
+async def test_addresses_known_before_are_kept_when_nothing_runs(home: Home, control_db: RolledBack):
+    document = read(SCENARIO)
+    await apply(home, control_db, document, AROUND, actor="file:a")
+    assert (await apply(home, control_db, document, Surroundings(), actor="file:b")).changed == []
+    async with control_db.connection() as conn:
+        client = await registry.client(conn, "mimamori")
+        assert (await registry.component(conn, "mimamori")).url == "http://localhost:4701"
+    assert client.redirect_uris == ["http://localhost:4701/callback"]
+
+
+async def test_only_public_keys_are_registered(home: Home, control_db: RolledBack, tmp_path: Path):
+    await apply(home, control_db, read(SCENARIO), AROUND, actor="file:a")
+    file = tmp_path / "mimamori.jwk.json"
+    private = json.loads(file.read_text())
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    async with control_db.connection() as conn:
+        jwks = (await registry.client(conn, "mimamori")).jwks
+        portal = await registry.client(conn, "portal-app")
+    assert jwks is not None
+    assert (jwks["keys"][0]["x"], "d" in jwks["keys"][0]) == (private["x"], False)
+    assert portal.jwks is None
+
+
+async def test_every_service_of_the_scenario_is_offered(home: Home, control_db: RolledBack):
+    await apply(home, control_db, read(SCENARIO), AROUND, actor="file:a")
+    async with control_db.connection() as conn:
+        offered = {service.service_id: service for service in await registry.offered_services(conn)}
+        for dataset in await registry.all_links(conn):
+            assert dataset.purpose_ja
+    assert offered["kenko-mimamori"].municipality_codes == ["372013"]
+    assert (offered["kenko-mimamori"].required_ial, offered["kenko-mimamori"].required_aal) == (2, 2)
+    assert offered["c2-gyosei"].municipality_codes == ["373419"]
+
+
+async def test_a_file_is_applied_whole_or_not_at_all(home: Home, control_db: RolledBack):
+    with pytest.raises(Problem) as refused:
+        await applied(
+            home,
+            control_db,
+            """
+            [[organization]]
+            organization_id = "lonely"
+            name_ja = "ひとり"
+            name_en = "Lonely"
+            kind = "company"
+            [[link_end]]
+            link = "unknown"
+            """,
+        )
+    assert refused.value.code == "does_not_exist"
+    async with control_db.connection() as conn:
+        assert "lonely" not in {one.organization_id for one in await registry.all_organizations(conn)}
+
+
+async def test_an_organisation_is_suspended_and_reinstated_by_file(home: Home, control_db: RolledBack):
+    await apply(home, control_db, read(SCENARIO), AROUND, actor="file:a")
+    suspend = '[[suspension]]\norganization = "koiki"\nreason = "報告の遅れ"'
+    assert [one.outcome for one in (await applied(home, control_db, suspend)).changes] == ["created"]
+    assert (await applied(home, control_db, suspend)).changed == []
+    async with control_db.connection() as conn:
+        assert (await registry.organization(conn, "koiki")).state == "suspended"
+    await applied(home, control_db, '[[suspension]]\norganization = "koiki"\nended = true')
+    async with control_db.connection() as conn:
+        assert (await registry.organization(conn, "koiki")).state == "certified"
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "named"),
+    [
+        ("[[organisation]]", "invalid_request", "organisation"),
+        ("[[organization]]\norganization_id = 3", "invalid_request", "organization[0].organization_id"),
+        ("[[service]]\nservice_id = 'UPPER'", "invalid_request", "service"),
+        ("= broken", "malformed_request", "not TOML"),
+    ],
+)
+def test_a_mistake_is_refused_by_its_place(text: str, code: str, named: str):
+    with pytest.raises(Problem) as refused:
+        parse(text)
+    assert refused.value.code == code
+    assert named in (refused.value.detail or "")
+
+
+def test_a_missing_file_is_said_to_be_missing(tmp_path: Path):
+    with pytest.raises(Problem) as refused:
+        read(tmp_path / "none.toml")
+    assert refused.value.code == "does_not_exist"
+
+
+async def test_each_organisation_that_generates_data_gets_a_store_of_its_own(fresh_platform: Platform):
+    home = fresh_platform.home
+    report = await apply_file(home, SCENARIO, AROUND)
+    assert [one.id for one in report.changes if one.noun == "store"] == ["c1", "c2", "koiki"]
+    conn = await fresh_platform.connect()
+    stores = {store.organization_id: store for store in await registry.all_stores(conn)}
+    assert len({(store.database, store.role, store.sealed_password) for store in stores.values()}) == 3
+    assert (await apply_file(home, SCENARIO, AROUND)).changed == []
+    assert login_password(home.secrets(), "operator") == login_password(home.secrets(), "operator")
+    assert key_file(home, "undo-app").exists()

@@ -5,10 +5,13 @@ All of a file is applied, or nothing of it; applying it again changes nothing. S
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import msgspec
+from rich.console import Console
+from rich.table import Table
 
 from moyai import registry
 from moyai.base.config import Home
@@ -44,6 +47,25 @@ class Report(msgspec.Struct, frozen=True):
     @property
     def changed(self) -> list[Change]:
         return [change for change in self.changes if change.outcome != "unchanged"]
+
+
+def print_report(report: Report, *, as_json: bool) -> None:
+    """What changed, line by line; what did not is only counted. As JSON: every change, and what waits."""
+    if as_json:
+        sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(report)) + b"\n")
+        return
+    marks = {"created": "[green]+[/green]", "changed": "[yellow]~[/yellow]"}
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for change in report.changed:
+        table.add_row(marks[change.outcome], change.noun, change.id, ", ".join(change.fields))
+    console = Console(highlight=False)
+    console.print(table)
+    counts = dict.fromkeys(("created", "changed", "unchanged"), 0)
+    for change in report.changes:
+        counts[change.outcome] += 1
+    console.print(", ".join(f"{number} {outcome}" for outcome, number in counts.items()))
+    for witness in report.waiting:
+        console.print(f"witness {witness} waits for its key and address")
 
 
 async def apply_file(home: Home, path: Path, around: Surroundings | None = None) -> Report:

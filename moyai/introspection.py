@@ -7,9 +7,12 @@ parentheses. Several platforms under one operating organisation are merged, as t
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Iterable, Sequence
 
 import msgspec
+from rich.console import Console
+from rich.table import Table
 
 from moyai import registry
 from moyai.base.config import Brokers, Home, StorageMode
@@ -137,3 +140,14 @@ def _terms(terms: Sequence[TermsVersion]) -> list[str]:
         "基盤の責任範囲を区別して記載" if distinguished else "基盤の責任範囲を区別していない",
         f"サービス提供組織の認定と監査に関する記載{'あり' if audited else 'なし'}",
     ]
+
+
+def print_table(found: Introspection, *, as_json: bool) -> None:
+    """Attribute and values, as the type tables print them; as JSON, alone on the standard output."""
+    if as_json:
+        sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(found)) + b"\n")
+        return
+    table = Table("属性", "値1", "値2", "値3")
+    for attribute, values in (found.state | found.performance).items():
+        table.add_row(attribute, *(values + ["-"] * 3)[:3])
+    Console().print(table)

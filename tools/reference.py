@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from unittest.mock import patch
 
 import msgspec
 
@@ -80,7 +81,9 @@ def settings_page() -> str:
 
 def commands_page() -> str:
     app: Any = importlib.import_module("moyai.cli").app
-    text: str = app.generate_docs(output_format="markdown", recursive=True, heading_level=1)
+    # The usage lines name the running program; here that shall be `moyai`, whoever runs this.
+    with patch.object(sys, "argv", ["moyai"]):
+        text: str = app.generate_docs(output_format="markdown", recursive=True, heading_level=1)
     return "\n".join(line.rstrip() for line in text.strip().splitlines()) + "\n"
 
 

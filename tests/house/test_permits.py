@@ -12,7 +12,7 @@ import re
 import pytest
 
 from moyai.consent.permit import Permit
-from tests.house.source import PACKAGE, functions, imported, modules, relative, strings
+from tests.house.source import PACKAGE, functions, imported, product_modules, relative, strings
 
 CONTENT = re.compile(r"(?<![\w.])store\.item\b")
 STATEMENTS = PACKAGE / "personal" / "store_items.py"
@@ -43,7 +43,7 @@ def takes_permit(function: Function) -> bool:
 
 DOORS = [
     pytest.param(function, id=f"{relative(path)}:{function.name}")
-    for path in modules()
+    for path in product_modules()
     for function in functions(path)
     if is_door(function, content_statements()) and (relative(path), function.name) != LANE
 ]
@@ -60,7 +60,9 @@ def test_reading_writing_and_deleting_have_doors() -> None:
 
 
 def test_content_is_named_in_one_file_only() -> None:
-    named = {relative(path) for path in modules() for _, text in strings(path) if CONTENT.search(text)}
+    named = {
+        relative(path) for path in product_modules() for _, text in strings(path) if CONTENT.search(text)
+    }
     assert named == {relative(STATEMENTS)}
 
 
@@ -68,7 +70,7 @@ def test_no_other_room_reaches_past_the_doors() -> None:
     hidden = ("moyai.personal.store_items", "moyai.personal.stores.Read", "moyai.personal.stores.read_items")
     reached = [
         f"{relative(path)}:{line} {name}"
-        for path in modules()
+        for path in product_modules()
         if not path.is_relative_to(PACKAGE / "personal")
         for line, name in imported(path)
         if name in hidden
@@ -83,7 +85,7 @@ def test_permit_cannot_be_made_by_hand() -> None:
 
 
 def files_that_import(name: str) -> set[str]:
-    return {relative(path) for path in modules() for _, found in imported(path) if found == name}
+    return {relative(path) for path in product_modules() for _, found in imported(path) if found == name}
 
 
 def test_only_the_gate_makes_permits() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.house.source import PACKAGE, SQL, modules, relative, strings
+from tests.house.source import PACKAGE, SQL, product_modules, relative, strings
 
 SCHEMA_OF_ROOM = {
     "base": {"platform"},
@@ -49,7 +49,7 @@ def statements(path: Path) -> list[tuple[int, str]]:
     return [(line, text) for line, text in strings(path) if SQL.match(text)]
 
 
-STORES = [path for path in modules() if holds_sql(path) and statements(path)]
+STORES = [path for path in product_modules() if holds_sql(path) and statements(path)]
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_how_sql_is_recognised(text: str, is_sql: bool) -> None:
 def test_no_sql_outside_stores() -> None:
     found = [
         f"{relative(path)}:{line}  {text.strip().splitlines()[0][:80]}"
-        for path in modules()
+        for path in product_modules()
         if not holds_sql(path)
         for line, text in statements(path)
     ]

@@ -58,7 +58,7 @@ class DatabaseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = 200
     pool_size: Annotated[int, Meta(description="Connections to the control database, per process.")] = 8
     store_pool_size: Annotated[int, Meta(description="Connections to one store, per process.")] = 2
-    store_pools: Annotated[int, Meta(description="Stores held open at once, per process.")] = 32
+    store_pools: Annotated[int, Meta(description="Stores held open at once, per process.")] = 16
 
 
 class Brokers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

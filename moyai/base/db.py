@@ -6,17 +6,21 @@ clean by the code that uses them; the pool does not reset them (resetting costs 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, LiteralString, Protocol, cast
 
-import asyncpg
+import asyncpg  # pyright: ignore[reportMissingTypeStubs] (it has none; what it gives is cast here)
 import msgspec
+
+# Its functions are untyped: what they take and give is checked at our own borders.
+_asyncpg: Any = asyncpg
 
 Record = asyncpg.Record
 UniqueViolation = asyncpg.UniqueViolationError
 ForeignKeyViolation = asyncpg.ForeignKeyViolationError
 CheckViolation = asyncpg.CheckViolationError
+PostgresError = asyncpg.PostgresError
 
 
 LOST = (
@@ -55,7 +59,7 @@ class Connection:
         await self.raw.executemany(query, rows)
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[None]:
+    async def transaction(self) -> AsyncGenerator[None]:
         """A transaction, or a savepoint inside one. An exception rolls it back."""
         async with self.raw.transaction():
             yield
@@ -72,12 +76,20 @@ class Database(Protocol):
     def transaction(self) -> Any: ...
 
 
+def _encode_jsonb(value: Any) -> bytes:
+    return b"\x01" + msgspec.json.encode(value)
+
+
+def _decode_jsonb(data: bytes) -> Any:
+    return msgspec.json.decode(data[1:])
+
+
 async def _set_up(raw: Any) -> None:
     await raw.set_type_codec(
         "jsonb",
         schema="pg_catalog",
-        encoder=lambda value: b"\x01" + msgspec.json.encode(value),
-        decoder=lambda data: msgspec.json.decode(data[1:]),
+        encoder=_encode_jsonb,
+        decoder=_decode_jsonb,
         format="binary",
     )
 
@@ -91,7 +103,7 @@ SESSION_SETTINGS = {"jit": "off", "statement_timeout": "30s", "idle_in_transacti
 
 async def connect(dsn: str, **settings: str) -> Connection:
     """One dedicated session (the hot road's lanes, the worker's lock). `dsn` is a libpq URI."""
-    raw = await asyncpg.connect(dsn, server_settings={**SESSION_SETTINGS, **settings}, timeout=10)
+    raw = await _asyncpg.connect(dsn, server_settings={**SESSION_SETTINGS, **settings}, timeout=10)
     await _set_up(raw)
     return Connection(raw)
 
@@ -105,7 +117,7 @@ class Pool:
     @classmethod
     async def open(cls, dsn: str, *, min_size: int = 0, max_size: int = 4) -> Pool:
         """Open a pool on a libpq URI. Raises OSError or asyncpg.PostgresError if the server does not answer."""
-        raw = await asyncpg.create_pool(
+        raw = await _asyncpg.create_pool(
             dsn,
             min_size=min_size,
             max_size=max_size,
@@ -118,12 +130,12 @@ class Pool:
         return cls(raw)
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Connection]:
+    async def connection(self) -> AsyncGenerator[Connection]:
         async with self._raw.acquire() as raw:
             yield Connection(raw)
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Connection]:
+    async def transaction(self) -> AsyncGenerator[Connection]:
         """A connection inside a transaction: returning commits, raising rolls back."""
         async with self._raw.acquire() as raw, raw.transaction():
             yield Connection(raw)

@@ -1,0 +1,215 @@
+"""`moyai check`: is this platform set up so that it can be trusted to run? Each finding says what to do."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from typing import Literal
+
+import msgspec
+from cryptography.exceptions import InvalidTag
+
+from moyai import registry
+from moyai.base import store_server
+from moyai.base.clock import utc_now
+from moyai.base.config import Config, ConfigError, Home, make_dsn
+from moyai.base.db import LOST, Connection, PostgresError, connect
+from moyai.base.engine_place import EngineError
+from moyai.base.migrate import Kind, SchemaTooNew, SchemaTooOld, check_version
+from moyai.base.processes import AlreadyRunning
+from moyai.base.roles import SERVE, WORKER, context_database
+from moyai.supervisor import engine_running
+
+Level = Literal["ok", "warning", "error"]
+
+_MOST_SECONDS_OFF = 5.0
+_LEAST_FREE_BYTES = 2 << 30
+
+# Sessions beside the pools: two lanes for the gate, one for the ledger (moyai.personal.opening), city data's pool.
+_SERVE_SESSIONS = 2 + 1 + 4
+_WORKER_SESSIONS = 4
+# Each open store has a small pool, and a lane for exchanges.
+_STORE_LANES = 1
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One thing that was looked at, and what was found, in both languages."""
+
+    name: str
+    level: Level
+    ja: str
+    en: str
+
+
+def worst_case_connections(config: Config) -> int:
+    """Sessions on the server when every process has opened all that its settings allow."""
+    database = config.database
+    stores = database.store_pools * (database.store_pool_size + _STORE_LANES)
+    serve = database.pool_size + _SERVE_SESSIONS + stores
+    return config.server.processes * serve + _WORKER_SESSIONS + stores
+
+
+def check(home: Home) -> list[Finding]:
+    """Look at everything that can be looked at; what cannot be reached is itself a finding."""
+    try:
+        config = home.config()
+    except ConfigError as error:
+        return [Finding("config", "error", f"設定を読めません：{error}", f"The configuration: {error}")]
+    findings = [
+        Finding("config", "ok", "設定は読めます。", "The configuration is valid."),
+        _key(home),
+        _disk(home),
+    ]
+    if findings[1].level == "error":
+        return findings
+    try:
+        with engine_running(home):
+            return findings + asyncio.run(_ask_databases(home, config))
+    except (EngineError, AlreadyRunning) as error:
+        en = f"The embedded PostgreSQL does not start: {error}"
+        return [*findings, Finding("database", "error", f"組み込みの PostgreSQL が起動しません：{error}", en)]
+
+
+def _key(home: Home) -> Finding:
+    try:
+        home.secrets().get(f"role:{SERVE}")
+    except (OSError, ValueError) as error:
+        return Finding("key", "error", f"鍵ファイルを使えません：{error}", f"The key file: {error}")
+    except InvalidTag:
+        return Finding(
+            "key",
+            "error",
+            f"{home.kek_file} は secrets.sealed を封じた鍵ではありません。元の鍵に戻してください。",
+            f"{home.kek_file} is not the key that sealed secrets.sealed. Put the original key back.",
+        )
+    return Finding(
+        "key", "ok", "鍵ファイルは所有者だけが読めます。", "The key file is its owner's alone, and fits."
+    )
+
+
+def _disk(home: Home) -> Finding:
+    usage = shutil.disk_usage(home.engine.resolve() if home.engine.exists() else home.directory)
+    gib = usage.free / (1 << 30)
+    if usage.free < _LEAST_FREE_BYTES or usage.free < usage.total // 20:
+        return Finding(
+            "disk",
+            "warning",
+            f"空き容量は {gib:.1f} GiB です。増やしてください。",
+            f"{gib:.1f} GiB are free: make room.",
+        )
+    return Finding("disk", "ok", f"空き容量は {gib:.1f} GiB です。", f"{gib:.1f} GiB are free.")
+
+
+async def _ask_databases(home: Home, config: Config) -> list[Finding]:
+    reached, control = await _version(home.dsn(SERVE), "control", config.database.name)
+    findings = [control]
+    if reached is None:
+        return findings
+    try:
+        for look in (_connections, _clock, _roles, _durability):
+            findings.append(await look(reached, config))
+        stores = [one for one in await registry.all_stores(reached) if one.broker == "personal"]
+    except PostgresError as error:
+        return [*findings, _unreadable(config.database.name, error)]
+    finally:
+        await reached.close()
+    for dsn, kind, name in _others(home, config, stores):
+        opened, finding = await _version(dsn, kind, name)
+        findings.append(finding)
+        if opened is not None:
+            await opened.close()
+    return findings
+
+
+def _others(home: Home, config: Config, stores: list[registry.Store]) -> list[tuple[str, Kind, str]]:
+    """The databases beside the control database: URI, kind, name."""
+    context, box = context_database(home), home.box()
+    found: list[tuple[str, Kind, str]] = []
+    if config.brokers.non_personal.startswith("internal"):
+        found.append((home.dsn(SERVE, context), "context", context))
+    for one in stores:
+        password = box.open(f"store:{one.database}", one.sealed_password).decode()
+        found.append((make_dsn(one.host, one.port, one.role, password, one.database), "store", one.database))
+    return found
+
+
+def _unreadable(database: str, error: Exception) -> Finding:
+    kind = type(error).__name__
+    return Finding(
+        f"database {database}",
+        "error",
+        f"データベース {database} を読めません（{kind}）。",
+        f"Database {database} cannot be read ({kind}).",
+    )
+
+
+async def _version(dsn: str, kind: Kind, database: str) -> tuple[Connection | None, Finding]:
+    """The session on a database that answers, and whether its version is one that this release serves."""
+    name = f"database {database}"
+    try:
+        conn = await connect(dsn)
+    except (*LOST, PostgresError) as error:
+        return None, _unreadable(database, error)
+    try:
+        found = await check_version(conn, kind)
+    except SchemaTooNew as error:
+        ja = f"データベース {database} は、このリリースより新しいものです。新しいリリースを使ってください。"
+        return conn, Finding(name, "error", ja, str(error))
+    except SchemaTooOld as error:
+        ja = f"データベース {database} の移行が必要です。`moyai migrate` を実行してください。"
+        return conn, Finding(name, "error", ja, str(error))
+    ja = f"データベース {database} は版 {found} です。"
+    return conn, Finding(name, "ok", ja, f"Database {database} has version {found}.")
+
+
+async def _connections(conn: Connection, config: Config) -> Finding:
+    most, usable = worst_case_connections(config), await store_server.usable_connections(conn)
+    if most > usable:
+        return Finding(
+            "connections",
+            "error",
+            f"接続は最大 {most} 必要ですが、サーバーは {usable} までです。"
+            "database.store_pools か server.processes を減らすか、max_connections を増やしてください。",
+            f"Up to {most} connections may be needed, the server allows {usable}: lower database.store_pools or "
+            "server.processes, or raise max_connections. Hundreds of stores call for a pooler.",
+        )
+    en = f"Up to {most} connections may be needed, the server allows {usable}."
+    return Finding("connections", "ok", f"接続は最大 {most}、サーバーは {usable} まで。", en)
+
+
+async def _clock(conn: Connection, _config: Config) -> Finding:
+    off = abs((await store_server.clock(conn) - utc_now()).total_seconds())
+    if off > _MOST_SECONDS_OFF:
+        return Finding(
+            "clock",
+            "error",
+            f"時計がデータベースと {off:.1f} 秒ずれています。時刻合わせ（NTP）を確かめてください。",
+            f"This machine's clock is {off:.1f} s off the database's: check its time service (NTP).",
+        )
+    return Finding("clock", "ok", f"時計のずれは {off:.1f} 秒です。", f"The clocks differ by {off:.1f} s.")
+
+
+async def _roles(conn: Connection, _config: Config) -> Finding:
+    found = await store_server.roles_with_too_many_rights(conn, [SERVE, WORKER])
+    if found:
+        names = ", ".join(found)
+        return Finding(
+            "roles",
+            "error",
+            f"役割 {names} の権限が多すぎます。`moyai migrate` で直せます。",
+            f"The roles {names} have rights they must not have: `moyai migrate` resets them.",
+        )
+    return Finding(
+        "roles", "ok", "役割の権限は必要なものだけです。", "The roles have no rights of their own."
+    )
+
+
+async def _durability(conn: Connection, _config: Config) -> Finding:
+    if await store_server.is_durable(conn):
+        return Finding("durability", "ok", "確定した書き込みは残ります。", "What is committed is kept.")
+    return Finding(
+        "durability",
+        "error",
+        "fsync、full_page_writes、synchronous_commit のどれかが off です。on にしてください。",
+        "fsync, full_page_writes or synchronous_commit is off: switch it on.",
+    )

@@ -1,0 +1,151 @@
+"""The command `moyai`: one subcommand is one function. Heavy imports wait inside them, so that help is quick."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import App, Parameter
+
+if TYPE_CHECKING:
+    from moyai.base.config import Home
+
+app = App(name="moyai", help="もやい: the data-linkage platform that prefectures and municipalities share.")
+
+Directory = Annotated[Path, Parameter(name="--dir", help="The platform's directory.")]
+Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON, and nothing else.")]
+
+DEFAULT_DIRECTORY = Path(".moyai")
+
+
+def home_of(directory: Path) -> Home:
+    """The platform in a directory. Raises ConfigError where there is none."""
+    from moyai.base.config import Home
+
+    home = Home(directory)
+    home.config()
+    return home
+
+
+@app.command
+def serve(
+    *,
+    directory: Directory = DEFAULT_DIRECTORY,
+    fd: Annotated[int | None, Parameter(help="A listening socket inherited from the supervisor.")] = None,
+    name: Annotated[str, Parameter(help="Names this process in its logs.")] = "serve",
+) -> None:
+    """Answer HTTP for one platform, until told to stop."""
+    from moyai.app import serve as run
+    from moyai.base.logging import set_up
+
+    home = home_of(directory)
+    set_up(home, name)
+    run(home, fd, name)
+
+
+@app.command
+def worker(
+    *,
+    directory: Directory = DEFAULT_DIRECTORY,
+    name: Annotated[str, Parameter(help="Names this process in its logs.")] = "worker",
+) -> None:
+    """Do what a platform does on its own: order and sign the ledger, settle, forget. Until told to stop."""
+    from moyai.base.logging import set_up
+    from moyai.worker import work
+
+    home = home_of(directory)
+    set_up(home, name)
+    asyncio.run(work(home))
+
+
+@app.command
+def migrate(*, directory: Directory = DEFAULT_DIRECTORY, json: Json = False) -> None:
+    """Bring a platform's databases to this release's version. May be interrupted and run again."""
+    from moyai.migrating import migrate as run
+    from moyai.tables import show
+
+    results = run(home_of(directory))
+    show(results, as_json=json, columns=("database", "version", "problem"))
+    sys.exit(any(result.problem for result in results))
+
+
+@app.command
+def check(*, directory: Directory = DEFAULT_DIRECTORY, json: Json = False) -> None:
+    """Look whether a platform is set up so that it can be trusted to run; say what to do where it is not."""
+    from moyai.base.config import Home
+    from moyai.check import check as run
+    from moyai.tables import show
+
+    findings = run(Home(directory))
+    show(findings, as_json=json, columns=("name", "level", "ja", "en"))
+    sys.exit(any(finding.level == "error" for finding in findings))
+
+
+@app.command
+def apply(file: Path, *, directory: Directory = DEFAULT_DIRECTORY, json: Json = False) -> None:
+    """Bring the registry to what a file says, whole or not at all. Applying it again changes nothing.
+
+    Parameters
+    ----------
+    file
+        A registry file (TOML): organisations, certification, services, links, terms, clients, suspensions.
+    """
+    from moyai.applying import apply_file, print_report
+
+    print_report(asyncio.run(apply_file(home_of(directory), file)), as_json=json)
+
+
+@app.command
+def introspect(
+    *,
+    directory: Annotated[
+        tuple[Path, ...],
+        Parameter(name="--dir", negative="", help="A platform's directory; several are merged."),
+    ] = (DEFAULT_DIRECTORY,),
+    json: Json = False,
+) -> None:
+    """Show the attributes of running platforms as the guidebook names them, computed from registry and settings."""
+    from moyai.introspection import introspect as run
+    from moyai.introspection import print_table
+
+    print_table(asyncio.run(run([home_of(one) for one in directory])), as_json=json)
+
+
+bench = App(name="bench", help="Measure, as ratios against a floor in the same run.")
+app.command(bench)
+
+
+@bench.command
+def exchange(
+    *,
+    residents: Annotated[int, Parameter(help="Residents to make; each has three consents.")] = 10_000,
+    concurrency: int = 32,
+    sources: Annotated[tuple[int, ...], Parameter(help="Sources of one exchange, 1 or 3.")] = (1, 3),
+    rounds: int = 3,
+    seconds: Annotated[int, Parameter(help="Length of one round.")] = 6,
+    processes: int = 1,
+    json: Json = False,
+) -> None:
+    """The main job against pgbench and a bare echo. Needs no running platform, and wrk."""
+    from moyai.bench.exchange import Settings
+    from moyai.bench.exchange import main as run
+    from moyai.tables import progress, say, show
+
+    settings = Settings(residents, tuple(sources), concurrency, rounds, seconds, processes)
+    report = run(settings, progress, say)
+    show(report, as_json=json)
+
+
+def main() -> None:
+    """Run a command; what the user can put right is said in one line, without a traceback."""
+    try:
+        app()
+    except Exception as error:
+        from moyai.failures import EXPECTED
+
+        if not isinstance(error, EXPECTED):
+            raise
+        print(f"moyai: {error}", file=sys.stderr)
+        sys.exit(1)

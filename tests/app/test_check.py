@@ -1,0 +1,103 @@
+"""`moyai check` finds what is wrong and says what to do."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+
+import pytest
+
+from moyai import check as checking
+from moyai.base.engine import Engine
+from moyai.base.roles import OWNER
+from moyai.check import worst_case_connections
+from moyai.supervisor.attach import lock
+
+
+@pytest.fixture
+def running(fresh_platform):
+    """A platform that holds its directory's lock, as one that the supervisor runs."""
+    with lock(fresh_platform.home):
+        yield fresh_platform
+
+
+async def look(home) -> dict[str, checking.Finding]:
+    """`check` in a thread: it runs an event loop of its own."""
+    import asyncio
+
+    return {finding.name: finding for finding in await asyncio.to_thread(checking.check, home)}
+
+
+def levels(findings) -> dict[str, str]:
+    return {name: finding.level for name, finding in findings.items() if finding.level != "ok"}
+
+
+async def test_a_platform_in_order_has_nothing_to_complain_of(running):
+    # the test's engine is the one thing that is not as it should be: it does not wait for the disk
+    findings = await look(running.home)
+    assert levels(findings) == {"durability": "error"}
+    assert {"config", "key", "connections", "clock", "roles", "database moyai_control"} <= findings.keys()
+
+
+def test_a_stopped_platform_is_started_for_the_moment(own_home):
+    findings = {finding.name: finding for finding in checking.check(own_home)}
+    assert levels(findings) == {}
+    assert not (Engine(own_home).data / "postmaster.pid").exists()
+
+
+def test_a_wrong_setting_is_named(own_home):
+    with own_home.config_file.open("a") as file:
+        file.write("colour = 'blue'\n")
+    (finding,) = checking.check(own_home)
+    assert finding.level == "error"
+    assert "colour" in finding.en
+
+
+def test_a_key_that_others_may_read_is_refused(own_home):
+    own_home.kek_file.chmod(0o644)
+    findings = {finding.name: finding for finding in checking.check(own_home)}
+    assert findings["key"].level == "error"
+    assert "chmod 600" in findings["key"].en
+
+
+def test_a_key_that_does_not_fit_is_recognised(own_home):
+    own_home.kek_file.write_text(base64.b64encode(secrets.token_bytes(32)).decode())
+    findings = {finding.name: finding for finding in checking.check(own_home)}
+    assert "not the key that sealed" in findings["key"].en
+
+
+async def test_a_newer_database_is_named(running):
+    owner = await running.connect(OWNER)
+    await owner.execute("insert into public.moyai_schema_version (version, name) values (9999, 'later')")
+    findings = await look(running.home)
+    assert findings["database moyai_control"].level == "error"
+    assert "9999" in findings["database moyai_control"].en
+
+
+async def test_settings_that_may_exhaust_the_server_are_refused(running):
+    text = running.home.config_file.read_text()
+    running.home.config_file.write_text(text + "store_pools = 500\n")
+    findings = await look(running.home)
+    assert findings["connections"].level == "error"
+    assert str(worst_case_connections(running.home.config())) in findings["connections"].en
+
+
+async def test_a_serving_role_with_too_many_rights_is_named(running):
+    admin = await running.connect("moyai_admin", "postgres")
+    await admin.execute("grant moyai_owner to moyai_serve")
+    findings = await look(running.home)
+    assert findings["roles"].level == "error"
+    assert "moyai_serve" in findings["roles"].en
+
+
+async def test_clocks_apart_are_an_error(running, monkeypatch):
+    from datetime import timedelta
+
+    now = checking.utc_now
+    monkeypatch.setattr(checking, "utc_now", lambda: now() + timedelta(seconds=6))
+    assert (await look(running.home))["clock"].level == "error"
+
+
+def test_the_defaults_fit_the_server_they_come_with(own_home):
+    config = own_home.config()
+    assert worst_case_connections(config) < config.database.max_connections - 10

@@ -37,11 +37,12 @@ def serve(
     name: Annotated[str, Parameter(help="Names this process in its logs.")] = "serve",
 ) -> None:
     """Answer HTTP for one platform, until told to stop."""
-    from moyai.app import serve as run
     from moyai.base.logging import set_up
 
     home = home_of(directory)
     set_up(home, name)
+    from moyai.app import serve as run
+
     run(home, fd, name)
 
 
@@ -53,10 +54,11 @@ def worker(
 ) -> None:
     """Do what a platform does on its own: order and sign the ledger, settle, forget. Until told to stop."""
     from moyai.base.logging import set_up
-    from moyai.worker import work
 
     home = home_of(directory)
     set_up(home, name)
+    from moyai.worker import work
+
     asyncio.run(work(home))
 
 

@@ -15,7 +15,10 @@ import msgspec
 from moyai.base.db import Connection, Record
 from moyai.base.errors import Refused
 from moyai.consent import store_gate
-from moyai.consent.permit import Permit, gate_seal
+from moyai.consent.permit import ErasurePermit, Permit, Tie, gate_seal
+from moyai.identity import pairwise
+from moyai.identity.residents import find
+from moyai.registry import lookups
 
 GIVEN, REFUSED, WITHDRAWN = 1, 2, 3
 """`consent.state.state`"""
@@ -237,3 +240,18 @@ async def permit_shared(
             code = "consumer_not_linked" if code == "link_missing" else code
             refusals.append(_refusal(code, row, row["dataset_key"]))
     return permits, refusals
+
+
+async def permit_erasure(conn: Connection, resident_key: int) -> ErasurePermit:
+    """Leave to erase what every component keeps about a resident whom the desk has closed for erasure.
+
+    Raises Refused("forbidden") while the resident is active: what is erased must not be added to meanwhile.
+    """
+    resident = await find(conn, resident_key)
+    if resident is None or resident.state != "closed":
+        raise Refused("forbidden", "the resident is not closed for erasure")
+    ties: list[Tie] = []
+    for component_key, subject in await pairwise.ties_of(conn, resident_key):
+        component = await lookups.component_by_key(conn, component_key)
+        ties.append(Tie(component_key, component.organization_key, str(subject)))
+    return ErasurePermit(gate_seal(), resident_key, ties)

@@ -6,6 +6,7 @@ municipality whom it enrolled. Whatever it looks at goes on record.
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import Any
 
@@ -21,6 +22,7 @@ from moyai.ledger import Act, Kind
 from moyai.registry import store_parties
 
 _SEARCH_LIMIT = 50
+_RESIDENT_ID = re.compile(r"[0-9A-Z]{4}(-[0-9A-Z]{4}){3}")
 
 
 async def desk_of(conn: Connection, organization_key: int, actor: str) -> Desk:
@@ -39,11 +41,24 @@ async def desk_of(conn: Connection, organization_key: int, actor: str) -> Desk:
 
 async def at_desk(conn: Connection, desk: Desk, resident_id: str) -> Resident:
     """A resident whom this desk looks after. Anybody else does not exist here (Problem does_not_exist)."""
-    row = await store_residents.resident_by_id(conn, resident_id.strip().upper())
-    resident = None if row is None else resident_of(row)
+    resident = await _by_id(conn, resident_id)
     if resident is None or resident.state != "active" or not _looks_after(desk, resident):
         raise Problem("does_not_exist", "no such resident at this desk")
     return resident
+
+
+async def for_erasure(conn: Connection, desk: Desk, resident_id: str) -> Resident:
+    """As `at_desk`, also for somebody whose erasure was begun and could not be finished."""
+    resident = await _by_id(conn, resident_id)
+    if resident is None or resident.state == "erased" or not _looks_after(desk, resident):
+        raise Problem("does_not_exist", "no such resident at this desk")
+    return resident
+
+
+async def _by_id(conn: Connection, resident_id: str) -> Resident | None:
+    typed = resident_id.strip().upper()
+    row = await store_residents.resident_by_id(conn, typed) if _RESIDENT_ID.fullmatch(typed) else None
+    return None if row is None else resident_of(row)
 
 
 def _looks_after(desk: Desk, resident: Resident) -> bool:
@@ -104,11 +119,11 @@ async def search(conn: Connection, desk: Desk, text: str) -> list[Enrolled]:
 
 
 async def _row_by_id(conn: Connection, desk: Desk, text: str) -> list[Any]:
-    row = await store_residents.resident_by_id(conn, text.upper())
-    if row is None or row["state"] != "active" or not _looks_after(desk, resident_of(row)):
+    resident = await _by_id(conn, text)
+    if resident is None or resident.state != "active" or not _looks_after(desk, resident):
         return []
-    person = await store_residents.person(conn, row["resident_key"])
-    return [] if person is None else [{**dict(row), **dict(person)}]
+    person = await store_residents.person(conn, resident.resident_key)
+    return [] if person is None else [{**msgspec.structs.asdict(resident), **dict(person)}]
 
 
 def _as_date(text: str) -> date | None:

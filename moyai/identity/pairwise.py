@@ -99,6 +99,13 @@ async def resolve(conn: Connection, component_key: int, subject: UUID) -> Subjec
     return Subject(row["resident_key"], row["municipality_code"], row["ial"])
 
 
+async def ties_of(conn: Connection, resident_key: int) -> list[tuple[int, UUID]]:
+    """(component_key, subject) of every component that knows this resident, also under a rotated subject."""
+    return [
+        (row["component_key"], row["subject"]) for row in await store_pairwise.ties_of(conn, resident_key)
+    ]
+
+
 async def subject_of(conn: Connection, resident_key: int, component_key: int) -> UUID | None:
     return await store_pairwise.current(conn, resident_key, component_key)
 

@@ -216,6 +216,11 @@ async def move_in(conn: Connection, desk: Desk, person: Person, evidence: Eviden
     return msgspec.structs.replace(known[0], municipality_code=person.municipality_code)
 
 
+async def close_for_erasure(conn: Connection, resident_key: int) -> None:
+    """Nothing more is stored, read or logged in to for this resident while the erasure is under way."""
+    await store_residents.close(conn, resident_key)
+
+
 async def erase(conn: Connection, resident_key: int, actor: str, ground: str) -> None:
     """Delete who this was and what services knew them as; the bare ID stays, erased, and so do the commitments.
 

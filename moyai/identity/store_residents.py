@@ -224,6 +224,13 @@ async def set_ial(conn: Connection, resident_key: int, ial: int) -> None:
     await conn.execute("update identity.resident set ial = $2 where resident_key = $1", resident_key, ial)
 
 
+async def close(conn: Connection, resident_key: int) -> None:
+    await conn.execute(
+        "update identity.resident set state = 'closed' where resident_key = $1 and state = 'active'",
+        resident_key,
+    )
+
+
 async def erase(conn: Connection, resident_key: int) -> None:
     """Everything that says who this was or ties them to a service; the bare resident ID stays, erased.
 

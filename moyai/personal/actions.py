@@ -137,3 +137,8 @@ async def erase(stores: Stores, permit: ErasurePermit) -> int:
             async with pool.transaction() as conn:
                 gone += await store_items.delete_subject(conn, tie.subject)
     return gone
+
+
+async def forget_locations(conn: Connection, permit: ErasurePermit) -> None:
+    """Delete where an erased resident's items lay."""
+    await store_control.delete_locations(conn, permit.resident_key)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from moyai.web import (
     authorize,
+    city_map,
     consent,
     consent_seeing,
     consent_sharing,
+    desk,
+    identity_api,
+    log,
     login,
     ngsi,
     oauth,
@@ -18,13 +22,15 @@ from moyai.web import (
     portal_sharing,
     static_files,
 )
-from moyai.web.operation import Client, Operation, PortalSession, Public, Resident
+from moyai.web.operation import Client, Operation, PortalSession, Public, Resident, StaffSession
 
 _SUBJECT = "/personal/v1/subjects/{subject}"
 _ITEMS = f"{_SUBJECT}/datasets/{{dataset}}/items"
 
 _SERVICE = "/consent/v1/services/{service}"
 _RESIDENT = Resident("consent")
+
+_DESK = StaffSession("desk")
 
 # fmt: off
 ROUTES: tuple[Operation, ...] = (
@@ -47,6 +53,26 @@ ROUTES: tuple[Operation, ...] = (
     Operation("POST", "/login/code", login.take_code, Public(), ja="確認コードの確認", en="Check the code", errors="page"),
     Operation("POST", "/logout", authorize.logout, Public(), ja="ログアウト", en="Log out", errors="page"),
     # --- desk and identity ----------------------------------------------------------------------------
+    Operation("POST", "/identity/v1/residents", identity_api.enrol, Client("identity:enrol"), ja="住民の登録", en="Enrol a resident"),
+    Operation("GET", "/identity/v1/residents", identity_api.search, Client("identity:enrol"), ja="住民を探す", en="Find residents"),
+    Operation("POST", "/identity/v1/residents/{resident}/credentials", identity_api.issue_login, Client("identity:enrol"), ja="ログインの発行", en="Issue a login"),
+    Operation("POST", "/identity/v1/residents/{resident}/authenticator", identity_api.recover, Client("identity:recover"), ja="認証手段の再発行", en="Recover a lost authenticator"),
+    Operation("POST", "/identity/v1/residents/{resident}/proofing", identity_api.proof_again, Client("identity:enrol"), ja="身元確認のやり直し", en="Proof identity again"),
+    Operation("PUT", "/identity/v1/residents/{resident}/residence", identity_api.move, Client("identity:enrol"), ja="転居", en="Move residence"),
+    Operation("POST", "/identity/v1/residents/{resident}/erasure", identity_api.erase, Client("identity:erase"), ja="住民の情報の消去", en="Erase a resident"),
+    Operation("GET", "/desk", desk.home, _DESK, ja="窓口", en="The desk", errors="page"),
+    Operation("POST", "/desk/search", desk.search, _DESK, ja="窓口で住民を探す", en="Find residents at the desk", errors="page"),
+    Operation("GET", "/desk/enrol", desk.show_enrolment, _DESK, ja="窓口での登録", en="Enrol at the desk", errors="page"),
+    Operation("POST", "/desk/enrol", desk.take_enrolment, _DESK, ja="窓口での登録の実行", en="Enrol", errors="page"),
+    Operation("GET", "/desk/residents/{resident}", desk.record, _DESK, ja="住民の記録", en="A resident's record", errors="page"),
+    Operation("POST", "/desk/residents/{resident}/credentials", desk.issue_login, _DESK, ja="窓口でのログインの発行", en="Issue a login at the desk", errors="page"),
+    Operation("GET", "/desk/residents/{resident}/recover", desk.ask_recovery, _DESK, ja="再発行の確認", en="Recover: are you sure", errors="page"),
+    Operation("POST", "/desk/residents/{resident}/recover", desk.recover, _DESK, ja="窓口での再発行", en="Recover at the desk", errors="page"),
+    Operation("POST", "/desk/residents/{resident}/proofing", desk.proof_again, _DESK, ja="窓口での身元確認", en="Proof identity at the desk", errors="page"),
+    Operation("GET", "/desk/residents/{resident}/move", desk.ask_move, _DESK, ja="転居の入力", en="Move: new address", errors="page"),
+    Operation("POST", "/desk/residents/{resident}/move", desk.move, _DESK, ja="窓口での転居", en="Move at the desk", errors="page"),
+    Operation("GET", "/desk/residents/{resident}/erase", desk.ask_erasure, _DESK, ja="消去の確認", en="Erase: are you sure", errors="page"),
+    Operation("POST", "/desk/residents/{resident}/erase", desk.erase, _DESK, ja="窓口での消去", en="Erase at the desk", errors="page"),
     # --- registry and console -------------------------------------------------------------------------
     # --- consent: the resident's and the touch point's API --------------------------------------------
     Operation("GET", "/consent/v1/services", consent.list_services, _RESIDENT, ja="選べるサービス", en="Services on offer"),
@@ -100,7 +126,14 @@ ROUTES: tuple[Operation, ...] = (
     Operation("GET", f"{_SUBJECT}/locations", personal.locations, Client("personal:exchange"), "データの所在", "Locate data"),
     # --- city data (NGSI) -----------------------------------------------------------------------------
     *ngsi.OPERATIONS,
+    Operation("GET", "/map", city_map.city_map, Public(), ja="まちのデータの地図", en="Map of city data", errors="page"),
     # --- the log, public ------------------------------------------------------------------------------
+    Operation("GET", "/log/v1/checkpoint", log.checkpoint, Public(), ja="最新のチェックポイント", en="The newest checkpoint"),
+    Operation("GET", "/log/v1/checkpoints", log.checkpoints, Public(), ja="チェックポイントの一覧", en="The chain of checkpoints"),
+    Operation("GET", "/log/v1/tile/{path:path}", log.tile, Public(), ja="ハッシュ木のタイル", en="Tiles and entry bundles"),
+    Operation("GET", "/log/v1/proof/inclusion", log.inclusion, Public(), ja="記録が含まれることの証明", en="Inclusion proof"),
+    Operation("GET", "/log/v1/proof/consistency", log.consistency, Public(), ja="追記だけであることの証明", en="Consistency proof"),
+    Operation("GET", "/log/v1/keys", log.keys, Public(), ja="記録を確かめる公開鍵", en="Keys of the log and its witnesses"),
     # --- operations -----------------------------------------------------------------------------------
     Operation("GET", "/health", operations.health, Public(), "稼働の確認", "Probe"),
     Operation("GET", "/metrics", operations.metrics, Public(), "計測値", "Metrics"),

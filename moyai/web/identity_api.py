@@ -1,0 +1,231 @@
+"""`/identity/v1`: the desk's work for programs. A client's organisation is the desk it acts for."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from moyai.base.db import Connection
+from moyai.identity import credentials, desk, residents
+from moyai.identity.model import (
+    ClientCaller,
+    Desk,
+    Evidence,
+    IssuedLogin,
+    MunicipalityCode,
+    Person,
+    Resident,
+)
+from moyai.web.erasure import erase_resident
+from moyai.web.oauth import platform_of
+from moyai.web.operation import answer, describes, read_json, read_query
+
+Reason = Annotated[str, msgspec.Meta(max_length=500, pattern=r"^[^\x00-\x1f]*$")]
+_EXAMPLE_ID = "7Q2M-9XKD-4ZTA-B1WE"
+
+
+class EnrolmentRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A person and what their proofing rests on. `distinct_reason` says why somebody with the same name and birth
+    date is another person."""
+
+    person: Person
+    evidence: Evidence
+    distinct_reason: Reason = ""
+
+
+class ResidentView(msgspec.Struct, frozen=True):
+    """A resident without the person behind the ID."""
+
+    resident_id: str
+    municipality_code: str
+    ial: int
+    state: str
+    enrolled_at: datetime
+
+
+class ResidentRecord(msgspec.Struct, frozen=True):
+    """A resident as the desk sees one."""
+
+    resident: ResidentView
+    person: Person
+    login: str | None
+
+
+class Found(msgspec.Struct, frozen=True):
+    """At most 50 residents of this desk."""
+
+    residents: list[ResidentRecord]
+
+
+class Search(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`q`: a resident ID, a birth date (YYYY-MM-DD), or the beginning of a name or its reading."""
+
+    q: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+
+
+class LoginRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is left out is chosen by the platform."""
+
+    login: Annotated[str, msgspec.Meta(max_length=64)] | None = None
+    password: Annotated[str, msgspec.Meta(max_length=200)] | None = None
+
+
+class Residence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A new address."""
+
+    municipality_code: MunicipalityCode
+    address: Annotated[str, msgspec.Meta(min_length=1, max_length=300, pattern=r"^[^\x00-\x1f]*$")]
+    postal_code: Annotated[str, msgspec.Meta(pattern=r"^([0-9]{3}-?[0-9]{4})?$")] = ""
+
+
+class ErasureRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`ground` is what audits will read as the reason."""
+
+    ground: Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*$")]
+
+
+class Erased(msgspec.Struct, frozen=True):
+    """The ID stays, without anybody behind it."""
+
+    resident_id: str
+    state: str = "erased"
+
+
+def _view(resident: Resident) -> ResidentView:
+    return ResidentView(
+        resident.resident_id, resident.municipality_code, resident.ial, resident.state, resident.enrolled_at
+    )
+
+
+async def _desk(conn: Connection, caller: ClientCaller) -> Desk:
+    return await desk.desk_of(conn, caller.organization_key, f"client:{caller.client_id}")
+
+
+_DESK_CODES = ("forbidden", "does_not_exist")
+_PERSON = {
+    "family_name": "讃岐",
+    "given_name": "花子",
+    "family_kana": "サヌキ",
+    "given_kana": "ハナコ",
+    "birth_date": "1948-03-14",
+    "address": "香川県高松市番町1-8-15",
+    "municipality_code": "372013",
+}
+_EVIDENCE = {"level": 2, "method": "desk_document", "document_class": "drivers_license"}
+
+
+@describes(
+    request=EnrolmentRequest,
+    response=ResidentView,
+    status=201,
+    codes=(
+        "resident_already_enrolled",
+        "other_municipality",
+        "proofing_insufficient",
+        "invalid_request",
+        "forbidden",
+    ),
+    example={"body": {"person": _PERSON, "evidence": _EVIDENCE}},
+)
+async def enrol(request: Request, caller: ClientCaller) -> Response:
+    asked = await read_json(request, EnrolmentRequest)
+    async with platform_of(request).control.transaction() as conn:
+        at = await _desk(conn, caller)
+        resident = await residents.enrol(conn, at, asked.person, asked.evidence, asked.distinct_reason)
+    return answer(_view(resident), 201)
+
+
+@describes(
+    query=Search, response=Found, codes=("forbidden", "invalid_request"), example={"query": {"q": "サヌキ"}}
+)
+async def search(request: Request, caller: ClientCaller) -> Response:
+    asked = read_query(request, Search)
+    async with platform_of(request).control.transaction() as conn:
+        found = await desk.search(conn, await _desk(conn, caller), asked.q)
+    return answer(Found([ResidentRecord(_view(one.resident), one.person, one.login) for one in found]))
+
+
+@describes(
+    request=LoginRequest,
+    response=IssuedLogin,
+    status=201,
+    codes=(*_DESK_CODES, "login_exists", "login_taken", "password_too_weak", "invalid_request"),
+    example={"path": {"resident": _EXAMPLE_ID}, "body": {}},
+)
+async def issue_login(request: Request, caller: ClientCaller) -> Response:
+    asked = await read_json(request, LoginRequest)
+    platform = platform_of(request)
+    async with platform.control.transaction() as conn:
+        at = await _desk(conn, caller)
+        resident = await desk.at_desk(conn, at, request.path_params["resident"])
+        issued = await credentials.issue(
+            conn, platform.box, at, resident, platform.config.platform.name_ja, asked.login, asked.password
+        )
+    return answer(issued, 201)
+
+
+@describes(
+    response=IssuedLogin,
+    codes=(*_DESK_CODES, "login_missing"),
+    example={"path": {"resident": _EXAMPLE_ID}},
+)
+async def recover(request: Request, caller: ClientCaller) -> Response:
+    platform = platform_of(request)
+    async with platform.control.transaction() as conn:
+        at = await _desk(conn, caller)
+        resident = await desk.at_desk(conn, at, request.path_params["resident"])
+        issued = await credentials.recover(conn, platform.box, at, resident, platform.config.platform.name_ja)
+    return answer(issued)
+
+
+@describes(
+    request=Evidence,
+    response=ResidentView,
+    codes=(*_DESK_CODES, "proofing_insufficient", "invalid_request"),
+    example={"path": {"resident": _EXAMPLE_ID}, "body": _EVIDENCE},
+)
+async def proof_again(request: Request, caller: ClientCaller) -> Response:
+    evidence = await read_json(request, Evidence)
+    async with platform_of(request).control.transaction() as conn:
+        at = await _desk(conn, caller)
+        resident = await desk.at_desk(conn, at, request.path_params["resident"])
+        await residents.proof_again(conn, at, resident, evidence)
+    return answer(_view(msgspec.structs.replace(resident, ial=evidence.level)))
+
+
+@describes(
+    request=Residence,
+    response=ResidentView,
+    codes=(*_DESK_CODES, "invalid_request"),
+    example={
+        "path": {"resident": _EXAMPLE_ID},
+        "body": {"municipality_code": "373419", "address": "香川県木田郡三木町氷上310"},
+    },
+)
+async def move(request: Request, caller: ClientCaller) -> Response:
+    asked = await read_json(request, Residence)
+    async with platform_of(request).control.transaction() as conn:
+        at = await _desk(conn, caller)
+        resident = await desk.at_desk(conn, at, request.path_params["resident"])
+        await residents.move(conn, at, resident, asked.municipality_code, asked.postal_code, asked.address)
+    return answer(_view(msgspec.structs.replace(resident, municipality_code=asked.municipality_code)))
+
+
+@describes(
+    request=ErasureRequest,
+    response=Erased,
+    codes=(*_DESK_CODES, "source_unavailable"),
+    example={"path": {"resident": _EXAMPLE_ID}, "body": {"ground": "本人の申出"}},
+)
+async def erase(request: Request, caller: ClientCaller) -> Response:
+    asked = await read_json(request, ErasureRequest)
+    platform = platform_of(request)
+    async with platform.control.transaction() as conn:
+        at = await _desk(conn, caller)
+        resident = await desk.for_erasure(conn, at, request.path_params["resident"])
+    await erase_resident(platform, resident, at.actor, asked.ground)
+    return answer(Erased(resident.resident_id))

@@ -58,6 +58,10 @@ class Connection:
     async def executemany(self, query: LiteralString, rows: Sequence[Sequence[object]]) -> None:
         await self.raw.executemany(query, rows)
 
+    async def ping(self) -> None:
+        """Ask the server for nothing, to see whether it answers."""
+        await self.raw.fetchval("select 1")
+
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[None]:
         """A transaction, or a savepoint inside one. An exception rolls it back."""

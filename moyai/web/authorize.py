@@ -23,7 +23,7 @@ def go(url: str) -> Response:
     return RedirectResponse(url, status_code=303, headers={"Cache-Control": "no-store"})
 
 
-async def authorize(request: Request, caller: Anonymous) -> Response:  # noqa: ARG001
+async def authorize(request: Request, caller: Anonymous) -> Response:
     """OpenID Connect Core, section 3.1.2: by query, by form, or by the `request_uri` of a pushed request.
 
     Errors go to the service by redirect, except where client or redirect URI are in doubt: those stop here.

@@ -60,7 +60,7 @@ async def _page(
     )
 
 
-async def show_login(request: Request, caller: Anonymous) -> Response:  # noqa: ARG001
+async def show_login(request: Request, caller: Anonymous) -> Response:
     return await _page(request, "login/password.html", safe_next(request.query_params.get("next")))
 
 
@@ -88,7 +88,7 @@ async def _unfinished(request: Request) -> Session | None:
     return None if session is None or session.complete else session
 
 
-async def show_code(request: Request, caller: Anonymous) -> Response:  # noqa: ARG001
+async def show_code(request: Request, caller: Anonymous) -> Response:
     target = safe_next(request.query_params.get("next"))
     if await _unfinished(request) is None:
         return go(f"/login?next={quote(target, safe='')}")

@@ -89,12 +89,12 @@ def _read_proof(request: Request, now: float) -> Proof | None:
 
 
 @describes(response=dict[str, Any])
-async def metadata(request: Request, caller: Anonymous) -> Response:  # noqa: ARG001
+async def metadata(request: Request, caller: Anonymous) -> Response:
     return _public(discovery.metadata(platform_of(request).base_url))
 
 
 @describes(response=dict[str, Any])
-async def jwks(request: Request, caller: Anonymous) -> Response:  # noqa: ARG001
+async def jwks(request: Request, caller: Anonymous) -> Response:
     platform = platform_of(request)
     async with platform.control.transaction() as conn:
         await platform.keys.current(conn, "oidc")
@@ -123,7 +123,7 @@ def _public(document: dict[str, Any]) -> Response:
         "scope_not_allowed",
     ),
 )
-async def push_request(request: Request, caller: Anonymous) -> Response:  # noqa: ARG001
+async def push_request(request: Request, caller: Anonymous) -> Response:
     platform = platform_of(request)
     form, now = await read_oauth_form(request), time.time()
     if "request_uri" in form:
@@ -155,7 +155,7 @@ async def push_request(request: Request, caller: Anonymous) -> Response:  # noqa
         "scope_not_allowed",
     ),
 )
-async def token(request: Request, caller: Anonymous) -> Response:  # noqa: ARG001
+async def token(request: Request, caller: Anonymous) -> Response:
     platform = platform_of(request)
     issuer, control = Issuer(platform.base_url, platform.keys), platform.control
     form, now = await read_oauth_form(request), time.time()
@@ -183,7 +183,7 @@ async def _bound_key(conn: Connection, request: Request, now: float) -> str:
 
 
 @describes(codes=("client_unknown", "assertion_invalid", "assertion_expired", "assertion_replayed"))
-async def revoke(request: Request, caller: Anonymous) -> Response:  # noqa: ARG001
+async def revoke(request: Request, caller: Anonymous) -> Response:
     platform = platform_of(request)
     form, now = await read_oauth_form(request), time.time()
     async with platform.control.transaction() as conn:

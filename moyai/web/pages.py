@@ -96,7 +96,7 @@ def _form_token(secret: str) -> str:
     return hmac.new(secret.encode(), b"moyai-form-v1", hashlib.sha256).hexdigest()
 
 
-async def read_form(request: Request, caller: Caller) -> Form:  # noqa: ARG001 (the token is bound to the cookie)
+async def read_form(request: Request, caller: Caller) -> Form:
     """The fields of a form that this platform rendered for this browser.
 
     Raises Problem: malformed_request (not a form), body_too_large, form_not_ours (token absent or of another

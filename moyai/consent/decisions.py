@@ -20,8 +20,8 @@ from moyai.base.secrets import SecretBox
 from moyai.consent import presentation, receipts, store, store_enrolment
 from moyai.consent.catalogue import ServiceFacts, facts_of
 from moyai.consent.eligibility import require_eligible
-from moyai.consent.enrolment import require_ready_to_decide
-from moyai.consent.model import Act, Choice, Membership, Presentation, State, ThisPlatform
+from moyai.consent.enrolment import Ready, require_ready_to_decide
+from moyai.consent.model import Act, Choice, Presentation, State, ThisPlatform
 from moyai.identity.model import ResidentCaller
 from moyai.ledger import Act as LedgerAct
 from moyai.ledger import Kind, record
@@ -59,7 +59,7 @@ async def decide(
     at = await store.lock_resident(conn, caller.resident_key)
     facts = await facts_of(conn, service_id)
     await require_eligible(conn, caller, facts)
-    member = await require_ready_to_decide(conn, caller, facts)
+    ready = await require_ready_to_decide(conn, caller, facts)
     text = await presentation.served(conn, caller, platform, facts, sha256)
     if text is None:
         raise Problem(
@@ -71,7 +71,7 @@ async def decide(
         return repeated
     given = [facts.link(link_id) for link_id, choice in links.items() if choice == "given"]
     await require_eligible(conn, caller, facts, given)
-    act = await _write(conn, caller, box, facts, member, text, links, at)
+    act = await _write(conn, caller, box, facts, ready, text, links, at)
     return Decided(act.act_id, act.receipt or "", act.links, rfc3339(act.acted_at))
 
 
@@ -106,14 +106,13 @@ async def _write(
     caller: ResidentCaller,
     box: SecretBox,
     facts: ServiceFacts,
-    member: Membership | None,
+    ready: Ready,
     text: Presentation,
     links: dict[str, str],
     at: datetime,
 ) -> Act:
     act_id, service_key = random_uuid(), facts.service.service_key
-    accepted_at = member.accepted_at if member else at
-    payload = receipts.compose(caller, text.text, act_id, text.sha256, links, at, accepted_at)
+    payload = receipts.compose(caller, text.text, act_id, text.sha256, links, at, ready.terms_accepted_at)
     act = Act(
         act_id=act_id,
         service_key=service_key,
@@ -127,13 +126,15 @@ async def _write(
     )
     await store.insert_act(conn, caller.resident_key, act)
     await _put_in_force(conn, caller, facts, text, act)
-    if member is None:
-        await store.join_service(conn, caller.resident_key, service_key, facts.terms_keys, at)
+    if not ready.in_use:
+        await store.join_service(
+            conn, caller.resident_key, service_key, facts.terms_keys, ready.terms_accepted_at
+        )
         await store_enrolment.delete_enrolment(conn, caller.resident_key, service_key, caller.session_id)
     await store_enrolment.delete_undecided_presentations(
         conn, caller.resident_key, service_key, caller.session_id
     )
-    await _record(conn, caller, facts, act, joined=member is None)
+    await _record(conn, caller, facts, act, ready)
     return act
 
 
@@ -156,12 +157,12 @@ async def _put_in_force(
 
 
 async def _record(
-    conn: Connection, caller: ResidentCaller, facts: ServiceFacts, act: Act, *, joined: bool
+    conn: Connection, caller: ResidentCaller, facts: ServiceFacts, act: Act, ready: Ready
 ) -> None:
     """One leaf for the decision with all links; before it, on joining, one for the terms that were accepted."""
     actor, service_id = f"resident:{caller.resident_id}", facts.service.service_id
     terms = {"service_terms": facts.terms.version, "platform_terms": facts.platform_terms.version}
-    if joined:
+    if not ready.in_use:
         accepted = {"service": service_id, **terms, "client": caller.client_id}
         await record(
             conn,
@@ -170,7 +171,7 @@ async def _record(
                 actor=actor,
                 resident_key=caller.resident_key,
                 detail=accepted,
-                at=act.acted_at,
+                at=ready.terms_accepted_at,
             ),
         )
     given = "given" in act.links.values()

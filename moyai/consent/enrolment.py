@@ -7,6 +7,10 @@ be left at any time, and whoever declines leaves no data behind.
 
 from __future__ import annotations
 
+from datetime import datetime
+
+import msgspec
+
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
 from moyai.base.ids import random_uuid
@@ -87,6 +91,8 @@ async def accept_platform_terms(
     facts, walk = await _on_the_way(conn, caller, service_id, done=3)
     if sha256 != facts.platform_terms.sha256:
         raise Problem("terms_not_in_force", "platform terms", in_force=facts.platform_terms.sha256)
+    if walk.step == 4 and walk.platform_terms_key == facts.platform_terms.terms_key:
+        return walk
     return await _go(conn, walk, 4, platform_terms_key=facts.platform_terms.terms_key)
 
 
@@ -112,25 +118,30 @@ def is_current(member: Membership | None, facts: ServiceFacts) -> bool:
     return member is not None and (member.service_terms_key, member.platform_terms_key) == facts.terms_keys
 
 
-async def require_ready_to_decide(
-    conn: Connection, caller: ResidentCaller, facts: ServiceFacts
-) -> Membership | None:
-    """Four steps done under the terms in force, or using the service already. Gives the membership, if any.
+class Ready(msgspec.Struct, frozen=True):
+    """Four steps are done, or the service is in use: when the terms in force were accepted."""
+
+    terms_accepted_at: datetime
+    in_use: bool
+
+
+async def require_ready_to_decide(conn: Connection, caller: ResidentCaller, facts: ServiceFacts) -> Ready:
+    """Four steps done under the terms in force, or using the service already.
 
     Raises Problem step_skipped with `expected_step`; after new terms were published that is `service-terms` (on
     the way) or `choose` (in use).
     """
     member = await membership(conn, caller, facts)
-    if is_current(member, facts):
-        return member
+    if member is not None and is_current(member, facts):
+        return Ready(member.accepted_at, True)
     walk = await _walk(conn, caller, facts)
     if walk is None:
         raise _skipped(0, "choose the service first")
-    if walk.step < 4:
+    if walk.step < 4 or walk.terms_accepted_at is None:
         raise _skipped(walk.step, f"{walk.step} of 5 steps are done")
     if (walk.service_terms_key, walk.platform_terms_key) != facts.terms_keys:
         raise _skipped(1, "the terms have changed since they were read")
-    return None
+    return Ready(walk.terms_accepted_at, False)
 
 
 async def _walk(conn: Connection, caller: ResidentCaller, facts: ServiceFacts) -> Enrolment | None:
@@ -160,13 +171,6 @@ async def _go(
     """Note a step. Other terms than before, read anew, send the walk back to that step."""
     service_terms_key = service_terms_key or walk.service_terms_key
     platform_terms_key = platform_terms_key or walk.platform_terms_key
-    await store_enrolment.set_step(conn, walk.enrolment_id, step, service_terms_key, platform_terms_key)
-    return Enrolment(
-        enrolment_id=walk.enrolment_id,
-        service_key=walk.service_key,
-        step=step,
-        service_terms_key=service_terms_key,
-        platform_terms_key=platform_terms_key,
-        started_at=walk.started_at,
-        expires_at=walk.expires_at,
+    return await store_enrolment.set_step(
+        conn, walk.enrolment_id, step, service_terms_key, platform_terms_key
     )

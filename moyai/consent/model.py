@@ -182,6 +182,7 @@ class Enrolment(msgspec.Struct, frozen=True):
     step: int
     service_terms_key: int | None
     platform_terms_key: int | None
+    terms_accepted_at: datetime | None
     started_at: datetime
     expires_at: datetime
 

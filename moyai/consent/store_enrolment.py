@@ -23,7 +23,8 @@ async def enrolment(
     return _enrolment(
         await conn.fetchrow(
             """
-            select enrolment_id, service_key, step, service_terms_key, platform_terms_key, started_at, expires_at
+            select enrolment_id, service_key, step, service_terms_key, platform_terms_key, terms_accepted_at,
+                   started_at, expires_at
               from consent.enrolment
              where resident_key = $1 and service_key = $2 and session_id = $3 and expires_at > clock_timestamp()
                for update
@@ -46,8 +47,10 @@ async def begin_enrolment(
             values ($1, $2, $3, $4, 1, clock_timestamp() + make_interval(mins => $5))
             on conflict (resident_key, service_key, session_id) do update
                set enrolment_id = excluded.enrolment_id, step = 1, service_terms_key = null,
-                   platform_terms_key = null, started_at = clock_timestamp(), expires_at = excluded.expires_at
-            returning enrolment_id, service_key, step, service_terms_key, platform_terms_key, started_at, expires_at
+                   platform_terms_key = null, terms_accepted_at = null, started_at = clock_timestamp(),
+                   expires_at = excluded.expires_at
+            returning enrolment_id, service_key, step, service_terms_key, platform_terms_key, terms_accepted_at,
+                      started_at, expires_at
             """,
             enrolment_id,
             resident_key,
@@ -66,17 +69,24 @@ async def set_step(
     step: int,
     service_terms_key: int | None,
     platform_terms_key: int | None,
-) -> None:
-    await conn.execute(
+) -> Enrolment:
+    row = await conn.fetchrow(
         """
-        update consent.enrolment set step = $2, service_terms_key = $3, platform_terms_key = $4
+        update consent.enrolment
+           set step = $2::smallint, service_terms_key = $3, platform_terms_key = $4,
+               terms_accepted_at = case when $2::smallint = 4 then clock_timestamp() end
          where enrolment_id = $1
+        returning enrolment_id, service_key, step, service_terms_key, platform_terms_key, terms_accepted_at,
+                  started_at, expires_at
         """,
         enrolment_id,
         step,
         service_terms_key,
         platform_terms_key,
     )
+    walk = _enrolment(row)
+    assert walk is not None  # the caller holds its row
+    return walk
 
 
 async def delete_enrolment(conn: Connection, resident_key: int, service_key: int, session_id: str) -> bool:

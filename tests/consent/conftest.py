@@ -61,8 +61,7 @@ class Walk:
             await enrolment.accept_platform_terms(conn, caller, service_id, facts.platform_terms.sha256)
 
     async def present(self) -> Presentation:
-        facts = await facts_of(self.conn, self.service_id)
-        return await presentation.serve(self.conn, self.caller, HERE, facts)
+        return await presentation.present(self.conn, self.caller, HERE, self.service_id)
 
     async def decide(self, sha256: str, choices: Choices = "given") -> Decided:
         return await decisions.decide(

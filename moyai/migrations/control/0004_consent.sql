@@ -24,6 +24,8 @@ create table consent.enrolment (
     step         smallint not null check (step between 1 and 4),
     service_terms_key  int,
     platform_terms_key int,
+    -- when the fourth step was done: that is when both terms had been accepted
+    terms_accepted_at  timestamptz,
     started_at   timestamptz not null default clock_timestamp(),
     expires_at   timestamptz not null
 );

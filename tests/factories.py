@@ -18,6 +18,7 @@ import msgspec
 
 from moyai.base.db import Connection
 from moyai.base.ids import random_uuid, resident_id
+from moyai.identity.names import fold_kana, fold_kanji
 
 C1 = "372013"  # 高松市
 C2 = "373419"  # 三木町
@@ -214,7 +215,10 @@ async def make_terms(conn: Connection, service: Made | None = None, *, version: 
         "en": "Carries data under the resident's consent.",
     }
     content = {
-        "title": {"ja": f"{what} 利用規約 第{version}版", "en": f"Terms of {what}, version {version}"},
+        "title": {
+            "ja": f"{service.id if service else '連携基盤'} 利用規約 第{version}版",
+            "en": f"Terms of {what}, version {version}",
+        },
         "sections": [{"id": "role", "title": {"ja": "役割", "en": "Role"}, "body": role, "entries": []}],
     }
     return await conn.fetchval(
@@ -276,11 +280,13 @@ async def make_resident(
     if name:
         await conn.execute(
             "insert into identity.person (resident_key, family_name, given_name, family_kana, given_kana,"
-            " birth_date, address, match_name) values ($1, $2, $3, $4, $5, $6, '香川県高松市番町1-8-15', $7)",
+            " birth_date, address, match_name, match_kanji)"
+            " values ($1, $2, $3, $4, $5, $6, '香川県高松市番町1-8-15', $7, $8)",
             key,
             *name,
             birth_date,
-            name[2] + name[3],
+            fold_kana(name[2] + name[3]),
+            fold_kanji(name[0] + name[1]),
         )
     return MadeResident(key, identifier, municipality_code, ial)
 

@@ -6,6 +6,7 @@ Every act that cannot be taken back lightly asks once more. Names are searched b
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 import msgspec
 import segno
@@ -120,7 +121,7 @@ async def show_enrolment(request: Request, caller: StaffCaller) -> Response:
     async with platform_of(request).control.connection() as conn:
         party = await store_parties.party(conn, caller.organization_key)
     codes = () if party is None else party.municipality_codes
-    values = {name: "" for name in _FIELDS} | {
+    values = dict.fromkeys(_FIELDS, "") | {
         "municipality_code": codes[0] if codes else "",
         "level": "2",
         "method": "desk_document",
@@ -260,7 +261,7 @@ def _handed_over(request: Request, caller: StaffCaller, resident: Resident, issu
     return render(request, "desk/login.html", caller, subject=resident, issued=issued, qr=qr)
 
 
-async def _ask(request: Request, caller: StaffCaller, page: str, **context: object) -> Response:
+async def _ask(request: Request, caller: StaffCaller, page: str, **context: Any) -> Response:
     async with platform_of(request).control.transaction() as conn:
         at = await desk_of(conn, caller)
         found = await desk.open_record(conn, at, request.path_params["resident"])

@@ -1,0 +1,191 @@
+"""The staffed desk, page by page: enrol, hand over a login, recover, move, erase."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import httpx
+import pytest
+
+from moyai.base.db import Connection
+from moyai.base.secrets import SecretBox
+from moyai.identity import staff
+from moyai.identity.staff import StaffDeclaration
+from tests import factories
+from tests.factories import C2, Town
+from tests.web import in_process
+from tests.web.peers import Person, form_of
+
+ENTRY = {
+    "family_name": "丸亀",
+    "given_name": "太郎",
+    "family_kana": "まるがめ",
+    "given_kana": "たろう",
+    "birth_date": "1950-05-05",
+    "address": "香川県高松市番町1-8-15",
+    "municipality_code": "372013",
+    "method": "desk_document",
+    "document_class": "drivers_license",
+    "level": "2",
+}
+
+
+@dataclass
+class Desk:
+    town: Town
+    clerk: Person
+    control: Connection
+
+    @property
+    def http(self) -> httpx.AsyncClient:
+        return self.clerk.http
+
+    async def send(self, at: str, action: str, **fields: str) -> httpx.Response:
+        """Open a page, fill in its form and send it."""
+        page = await self.http.get(at)
+        assert page.status_code == 200, page.text
+        return await self.http.post(action, data={**form_of(page, action), **fields})
+
+    async def enrol(self, **change: str) -> httpx.Response:
+        return await self.send("/desk/enrol", "/desk/enrol", **{**ENTRY, **change})
+
+
+async def clerk_of(
+    control: Connection, box: SecretBox, http: httpx.AsyncClient, organization: str, role: str = "desk"
+) -> Person:
+    login = f"{role}-{organization}"
+    await staff.declare(control, StaffDeclaration(login, "窓口の人", organization, [role]), "test")
+    issued = await staff.issue_login(control, box, login, "test")
+    person = Person(http, issued.login, issued.password, issued.totp_secret)
+    assert (await person.log_in()).status_code == 303
+    return person
+
+
+@pytest.fixture
+async def desk(control: Connection, box: SecretBox, web: httpx.AsyncClient) -> Desk:
+    town = await factories.make_town(control)
+    return Desk(town, await clerk_of(control, box, web, "c1"), control)
+
+
+def _id_in(answer: httpx.Response) -> str:
+    found = re.search(r"/desk/residents/([0-9A-Z-]{19})", answer.headers["location"])
+    assert found is not None
+    return found[1]
+
+
+async def test_somebody_is_enrolled_and_gets_a_login_that_works(
+    desk: Desk, app: object, web: httpx.AsyncClient
+) -> None:
+    resident = _id_in(await desk.enrol())
+    page = await desk.http.get(f"/desk/residents/{resident}?done=enrolled")
+    assert "丸亀" in page.text
+    action = f"/desk/residents/{resident}/credentials"
+    handed = await desk.http.post(action, data=form_of(page, action))
+    assert "<svg" in handed.text
+    login, password, secret = _secrets(handed)
+    async with in_process.client_of(app) as browser:
+        answer = await Person(browser, login, password, secret).log_in()
+        assert answer.headers["location"] == "/portal"
+    again = await desk.http.get(f"/desk/residents/{resident}")
+    assert password not in again.text
+    assert secret not in again.text
+
+
+def _secrets(page: httpx.Response) -> tuple[str, str, str]:
+    codes = re.findall(r'<code translate="no">([^<]+)</code>', page.text)
+    return codes[1], codes[2], codes[3]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"address": "香川県高松市別の町9-9"},
+        {"family_kana": "ﾏﾙｶﾞﾒ", "given_kana": "タロー"},
+        {"family_name": "円亀", "given_name": "太朗"},
+    ],
+)
+async def test_somebody_enrolled_before_is_found(desk: Desk, change: dict[str, str]) -> None:
+    resident = _id_in(await desk.enrol())
+    again = await desk.enrol(**change)
+    assert again.status_code == 409
+    assert resident in again.text
+
+
+async def test_a_twin_is_enrolled_with_a_reason(desk: Desk) -> None:
+    first = _id_in(await desk.enrol())
+    second = _id_in(await desk.enrol(distinct_reason="ふたごの弟"))
+    assert first != second
+
+
+async def test_a_desk_does_not_see_other_municipalities(desk: Desk) -> None:
+    other = desk.town.midori.id
+    assert (await desk.http.get(f"/desk/residents/{other}")).status_code == 404
+    found = await desk.send("/desk", "/desk/search", text="もり")
+    assert other not in found.text
+    refused = await desk.enrol(municipality_code="other", other_code=C2)
+    assert refused.status_code == 403
+
+
+async def test_a_relative_from_elsewhere_is_enrolled_here(desk: Desk) -> None:
+    resident = _id_in(
+        await desk.enrol(municipality_code="other", other_code="131016", address="東京都千代田区")
+    )
+    assert (await desk.http.get(f"/desk/residents/{resident}")).status_code == 200
+
+
+async def test_whoever_moves_in_keeps_the_id(desk: Desk) -> None:
+    entry = {"family_name": "森", "given_name": "みどり", "family_kana": "モリ", "given_kana": "ミドリ"}
+    known = await desk.enrol(**entry, birth_date="1990-01-09")
+    assert known.status_code == 409
+    assert desk.town.midori.id not in known.text
+    fields = {**form_of(known, "/desk/enrol"), **ENTRY, **entry, "birth_date": "1990-01-09", "act": "move_in"}
+    assert _id_in(await desk.http.post("/desk/enrol", data=fields)) == desk.town.midori.id
+
+
+async def test_a_lost_authenticator_is_replaced(desk: Desk, app: object) -> None:
+    resident = _id_in(await desk.enrol())
+    record = f"/desk/residents/{resident}"
+    old = _secrets(await desk.send(record, f"{record}/credentials"))
+    new = _secrets(await desk.send(f"{record}/recover", f"{record}/recover"))
+    async with in_process.client_of(app) as browser:
+        assert (await Person(browser, *old).log_in()).status_code == 401
+        assert (await Person(browser, *new).log_in()).status_code == 303
+
+
+async def test_a_move_is_confirmed_and_ends_this_desks_care(desk: Desk) -> None:
+    resident = _id_in(await desk.enrol())
+    move = f"/desk/residents/{resident}/move"
+    asked = await desk.send(move, move, municipality_code=C2, address="香川県木田郡三木町氷上310")
+    assert (await desk.http.get(f"/desk/residents/{resident}")).status_code == 200
+    done = await desk.http.post(move, data=form_of(asked, move))
+    assert done.status_code == 303
+    assert (await desk.http.get(f"/desk/residents/{resident}")).status_code == 404
+
+
+async def test_an_erasure_asks_for_the_id_and_leaves_nobody(desk: Desk) -> None:
+    resident = _id_in(await desk.enrol())
+    erase = f"/desk/residents/{resident}/erase"
+    wrong = await desk.send(erase, erase, ground="本人の申出", typed="0000-0000-0000-0000")
+    assert "住民 ID が違います" in wrong.text
+    done = await desk.send(erase, erase, ground="本人の申出", typed=resident)
+    assert done.status_code == 200, done.text
+    assert await desk.control.fetchval("select count(*) from identity.person where family_name = '丸亀'") == 0
+    state = await desk.control.fetchval(
+        "select state from identity.resident where resident_id = $1", resident
+    )
+    assert state == "erased"
+
+
+async def test_a_form_without_its_token_changes_nothing(desk: Desk) -> None:
+    answer = await desk.http.post("/desk/enrol", data=ENTRY)
+    assert answer.status_code == 403
+    assert await desk.control.fetchval("select count(*) from identity.person where family_name = '丸亀'") == 0
+
+
+async def test_other_staff_have_no_desk(desk: Desk, app: object, box: SecretBox) -> None:
+    async with in_process.client_of(app) as browser:
+        await clerk_of(desk.control, box, browser, "unei", "auditor")
+        assert (await browser.get("/desk")).status_code == 403
+    async with in_process.client_of(app) as browser:
+        assert (await browser.get("/desk")).headers["location"] == "/login?next=%2Fdesk"

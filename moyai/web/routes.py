@@ -20,6 +20,7 @@ from moyai.web import (
     portal_proof,
     portal_services,
     portal_sharing,
+    registry,
     static_files,
 )
 from moyai.web.operation import Client, Operation, PortalSession, Public, Resident, StaffSession
@@ -29,6 +30,7 @@ _ITEMS = f"{_SUBJECT}/datasets/{{dataset}}/items"
 
 _SERVICE = "/consent/v1/services/{service}"
 _RESIDENT = Resident("consent")
+_REGISTRAR = Client("registry:write")
 
 _DESK = StaffSession("desk")
 
@@ -74,6 +76,26 @@ ROUTES: tuple[Operation, ...] = (
     Operation("GET", "/desk/residents/{resident}/erase", desk.ask_erasure, _DESK, ja="消去の確認", en="Erase: are you sure", errors="page"),
     Operation("POST", "/desk/residents/{resident}/erase", desk.erase, _DESK, ja="窓口での消去", en="Erase at the desk", errors="page"),
     # --- registry and console -------------------------------------------------------------------------
+    Operation("GET", "/registry/v1/catalogue", registry.catalogue, Public(), ja="カタログ", en="The catalogue"),
+    Operation("GET", "/registry/v1/terms/{owner}", registry.terms, Public(), ja="公表された規約", en="Published terms"),
+    Operation("PUT", "/registry/v1/organizations/{id}", registry.put_organization, _REGISTRAR, ja="組織の登録", en="Register an organisation"),
+    Operation("POST", "/registry/v1/organizations/{id}/certification", registry.certify_organization, _REGISTRAR, ja="組織の認定", en="Certify an organisation"),
+    Operation("POST", "/registry/v1/organizations/{id}/suspension", registry.suspend_organization, Client("registry:suspend"), ja="組織の利用停止", en="Suspend an organisation"),
+    Operation("DELETE", "/registry/v1/organizations/{id}/suspension", registry.reinstate_organization, Client("registry:suspend"), ja="利用停止を解く", en="End a suspension"),
+    Operation("PUT", "/registry/v1/criteria/{id}", registry.put_criteria, _REGISTRAR, ja="認定審査基準の公表", en="Publish certification criteria"),
+    Operation("PUT", "/registry/v1/authentication-services/{id}", registry.put_authentication_service, _REGISTRAR, ja="個人認証サービスの登録", en="Register an authentication service"),
+    Operation("PUT", "/registry/v1/datasets/{id}", registry.put_dataset, _REGISTRAR, ja="連携対象データの登録", en="Register a dataset"),
+    Operation("PUT", "/registry/v1/purposes/{id}", registry.put_purpose, _REGISTRAR, ja="利用目的の登録", en="Register a purpose"),
+    Operation("PUT", "/registry/v1/components/{id}", registry.put_component, _REGISTRAR, ja="部品の登録", en="Register a component"),
+    Operation("PUT", "/registry/v1/services/{id}", registry.put_service, _REGISTRAR, ja="サービスの登録", en="Register a service"),
+    Operation("POST", "/registry/v1/services/{id}/certification", registry.certify_service, _REGISTRAR, ja="サービスの認定", en="Certify a service"),
+    Operation("POST", "/registry/v1/services/{id}/suspension", registry.suspend_service, Client("registry:suspend"), ja="サービスの利用停止", en="Suspend a service"),
+    Operation("PUT", "/registry/v1/links/{id}", registry.put_link, _REGISTRAR, ja="連携の登録", en="Register a link"),
+    Operation("DELETE", "/registry/v1/links/{id}", registry.end_link, _REGISTRAR, ja="連携の終了", en="End a link"),
+    Operation("PUT", "/registry/v1/terms/platform", registry.put_platform_terms, _REGISTRAR, ja="基盤利用規約の公表", en="Publish the platform's terms"),
+    Operation("PUT", "/registry/v1/terms/{id}", registry.put_service_terms, _REGISTRAR, ja="サービス利用規約の公表", en="Publish a service's terms"),
+    Operation("PUT", "/registry/v1/clients/{id}", registry.put_client, _REGISTRAR, ja="クライアントの登録", en="Register a client"),
+    Operation("PUT", "/registry/v1/witnesses/{id}", registry.put_witness, _REGISTRAR, ja="記録の証人の登録", en="Register a witness"),
     # --- consent: the resident's and the touch point's API --------------------------------------------
     Operation("GET", "/consent/v1/services", consent.list_services, _RESIDENT, ja="選べるサービス", en="Services on offer"),
     Operation("POST", f"{_SERVICE}/enrolment", consent.begin_enrolment, _RESIDENT, ja="手順1 サービスを選ぶ", en="Step 1: choose the service"),

@@ -5,8 +5,8 @@
 // and the checkpoint must carry the log's signature (Ed25519, C2SP signed note), where this browser can check one.
 
 const encoder = new TextEncoder();
-const RETRY_MS = 1500;
-const RETRIES = 4;
+const AGAIN_MS = 3000;
+const TIMES = 3;
 
 const fromHex = (text) => Uint8Array.from(text.match(/../g) ?? [], (pair) => parseInt(pair, 16));
 const fromBase64 = (text) => Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
@@ -94,22 +94,38 @@ function show(mark, state) {
 
 async function check(mark) {
   show(mark, "checking");
-  for (let attempt = 0; attempt <= RETRIES; attempt++) {
+  try {
     const proof = await proofOf(mark.dataset.entry);
-    if (proof !== null) return show(mark, (await verified(mark, proof)) ? "good" : "bad");
-    show(mark, "waiting");
-    await new Promise((resume) => setTimeout(resume, RETRY_MS));
+    show(mark, proof === null ? "waiting" : (await verified(mark, proof)) ? "good" : "bad");
+  } catch {
+    show(mark, "waiting"); // the log did not answer: say nothing about the record
   }
 }
 
+const marks = () => [...document.querySelectorAll("[data-proof]")];
+
+// An entry gets its place in the log about a second after it happened; this very page then says which.
+async function placesNow() {
+  const text = await (await fetch(location.href)).text();
+  const page = new DOMParser().parseFromString(text, "text/html");
+  return new Map([...page.querySelectorAll("[data-proof]")].map((mark) => [mark.dataset.entry, mark.dataset.index]));
+}
+
 async function checkAll() {
-  for (const mark of document.querySelectorAll("[data-proof]")) {
-    try {
-      await check(mark);
-    } catch {
-      show(mark, "waiting"); // the log did not answer: say nothing about the record
+  for (const mark of marks()) {
+    if (mark.dataset.index === "") show(mark, "waiting");
+    else await check(mark);
+  }
+  for (let time = 0; time < TIMES; time++) {
+    const waiting = marks().filter((mark) => mark.dataset.index === "");
+    if (waiting.length === 0) return;
+    await new Promise((resume) => setTimeout(resume, AGAIN_MS));
+    const places = await placesNow();
+    for (const mark of waiting) {
+      mark.dataset.index = places.get(mark.dataset.entry) ?? "";
+      if (mark.dataset.index !== "") await check(mark);
     }
   }
 }
 
-if (globalThis.crypto?.subtle) checkAll();
+if (globalThis.crypto?.subtle) checkAll().catch(() => {});

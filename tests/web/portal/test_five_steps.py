@@ -51,7 +51,7 @@ async def rows_of(conn: Connection, town: Town) -> list[int]:
     ]
 
 
-@pytest.mark.requirement("R-108", part="portal_order", of=["api", "portal_order", "portal_leaving"])
+@pytest.mark.requirement("R-108", part="portal", of=["rules", "api", "portal"])
 async def test_each_step_is_shown_in_order_and_both_terms_are_stored(
     control: Connection, town: Town, visit: Visit
 ) -> None:
@@ -116,7 +116,7 @@ def _csrf(text: str) -> str:
     return found.group(1)
 
 
-@pytest.mark.requirement("R-108", part="portal_leaving", of=["api", "portal_order", "portal_leaving"])
+@pytest.mark.requirement("R-108", part="portal", of=["rules", "api", "portal"])
 @pytest.mark.parametrize("steps", [1, 2, 3, 4])
 async def test_leaving_at_any_step_leaves_no_data(
     control: Connection, town: Town, visit: Visit, steps: int

@@ -19,7 +19,7 @@ def require_clean(declared: msgspec.Struct) -> None:
         raise Problem("invalid_request", "a text holds a NUL character")
     for name in declared.__struct_fields__:
         value = getattr(declared, name)
-        if isinstance(value, str) and value.endswith("\n") and name.endswith(("_id", "_code")):
+        if isinstance(value, str) and value.endswith("\n") and name.endswith(("_id", "_code", "_version")):
             raise Problem("invalid_request", f"{name} ends with a line break")
 
 

@@ -72,6 +72,8 @@ async def register_service(conn: Connection, declared: ServiceDeclaration, actor
     change_not_allowed (a component less, while links rest on it).
     """
     require_clean(declared)
+    if declared.service_id == "platform":
+        raise Problem("invalid_request", "the id 'platform' stands for the platform, in /terms/platform")
     await lock_for_writing(conn)
     organization = await lookups.organization(conn, declared.organization)
     levels = levels_for(declared.kind, declared.required_ial, declared.required_aal, declared.level_reason)

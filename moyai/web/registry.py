@@ -1,0 +1,345 @@
+"""`/registry/v1`: the public catalogue and terms; registration by the operating organisation (guidebook 5-1).
+
+Every act is the same as in a registry file. Putting the same thing twice changes nothing (200); a new one gives 201.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Annotated, Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from moyai import registry
+from moyai.base.db import Connection
+from moyai.base.errors import Problem
+from moyai.identity.model import Caller, ClientCaller
+from moyai.registry.catalogue import Catalogue
+from moyai.registry.model import (
+    AuthenticationServiceDeclaration,
+    CertificationRequest,
+    Change,
+    ClientDeclaration,
+    ComponentDeclaration,
+    CriteriaDeclaration,
+    DatasetDeclaration,
+    LinkDeclaration,
+    OrganizationDeclaration,
+    PlatformTermsDeclaration,
+    PurposeDeclaration,
+    ServiceDeclaration,
+    ServiceTermsDeclaration,
+    WitnessDeclaration,
+)
+from moyai.web import registry_examples as examples
+from moyai.web.operation import answer, describes, read_json, read_query
+from moyai.web.platform import Platform
+
+Act = Callable[[Connection, Any, str], Awaitable[Change]]
+
+_SHARED_CODES = ("forbidden", "invalid_request", "malformed_request")
+
+
+def platform_of(request: Request) -> Platform:
+    return request.app.state.platform
+
+
+def actor(caller: ClientCaller) -> str:
+    return f"client:{caller.client_id}"
+
+
+async def require_operator(conn: Connection, caller: ClientCaller) -> None:
+    """The registry is the operating organisation's. Raises Problem: forbidden, organization_*."""
+    organization = await registry.organization(conn, caller.organization_id)
+    if organization.kind != "operating_organization":
+        raise Problem("forbidden", "only the operating organisation registers")
+    if organization.state != "certified":
+        suspended = organization.state == "suspended"
+        raise Problem("organization_suspended" if suspended else "organization_not_certified")
+
+
+def given(change: Change) -> Response:
+    return answer(change, 201 if change.outcome == "created" else 200)
+
+
+# --- reading ----------------------------------------------------------------------------------------
+
+
+@describes(response=Catalogue)
+async def catalogue(request: Request, _: Caller) -> Response:
+    platform = platform_of(request)
+    async with platform.control.transaction() as conn:
+        return answer(await registry.catalogue(conn, platform.config.brokers.personal))
+
+
+class TermsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Leave `version` out for the terms in force."""
+
+    version: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] | None = None
+
+
+class PublishedTerms(msgspec.Struct, frozen=True):
+    """`sha256` (hex) is of `content` as JSON with sorted members and no spaces, in UTF-8."""
+
+    owner: str
+    version: int
+    sha256: str
+    published_at: datetime
+    content: dict[str, Any]
+
+
+@describes(
+    response=PublishedTerms,
+    query=TermsQuery,
+    codes=("does_not_exist", "terms_not_published", "invalid_request"),
+    example={"path": {"owner": "platform"}},
+)
+async def terms(request: Request, _: Caller) -> Response:
+    query, owner = read_query(request, TermsQuery), request.path_params["owner"]
+    async with platform_of(request).control.connection() as conn:
+        service_key = None if owner == "platform" else (await registry.service(conn, owner)).service_key
+        found = await registry.terms_version(conn, service_key, query.version)
+    return answer(PublishedTerms(owner, found.version, found.sha256, found.published_at, found.content))
+
+
+# --- registering ------------------------------------------------------------------------------------
+
+
+def without(shape: type[msgspec.Struct], name: str) -> Any:
+    """The body of a PUT: a declaration without the id that the path already says."""
+    fields: list[Any] = []
+    for field in msgspec.structs.fields(shape):
+        if field.name != name and field.default_factory is not msgspec.NODEFAULT:
+            fields.append((field.name, field.type, msgspec.field(default_factory=field.default_factory)))
+        elif field.name != name and field.default is not msgspec.NODEFAULT:
+            fields.append((field.name, field.type, field.default))
+        elif field.name != name:
+            fields.append((field.name, field.type))
+    body = msgspec.defstruct(
+        shape.__name__.removesuffix("Declaration"),
+        fields,
+        frozen=True,
+        forbid_unknown_fields=True,
+        kw_only=True,
+    )
+    body.__doc__ = shape.__doc__
+    return body
+
+
+def putting(
+    shape: type[msgspec.Struct], id_name: str, act: Act, codes: tuple[str, ...], example: dict[str, Any]
+) -> Callable[[Request, ClientCaller], Awaitable[Response]]:
+    """A handler that registers one thing under the id in its path, or changes it."""
+    body_shape = without(shape, id_name)
+
+    @describes(request=body_shape, response=Change, codes=(*_SHARED_CODES, *codes), example=example)
+    async def put(request: Request, caller: ClientCaller) -> Response:
+        body = await read_json(request, body_shape)
+        members: dict[str, Any] = {name: getattr(body, name) for name in body.__struct_fields__}
+        members[id_name] = request.path_params["id"]
+        return given(
+            await carry_out(request, caller, lambda conn: act(conn, declared(shape, members), actor(caller)))
+        )
+
+    return put
+
+
+def declared(shape: type[msgspec.Struct], members: dict[str, Any]) -> Any:
+    """The declaration, its id checked like everything else. Raises Problem("invalid_request")."""
+    try:
+        return msgspec.convert(msgspec.to_builtins(members), shape)
+    except msgspec.ValidationError as error:
+        raise Problem("invalid_request", str(error)) from error
+
+
+async def carry_out(
+    request: Request, caller: ClientCaller, act: Callable[[Connection], Awaitable[Change]]
+) -> Change:
+    """One act of the operating organisation, in a transaction of its own."""
+    async with platform_of(request).control.transaction() as conn:
+        await require_operator(conn, caller)
+        return await act(conn)
+
+
+put_organization = putting(
+    OrganizationDeclaration,
+    "organization_id",
+    registry.register_organization,
+    ("operating_organization_exists", "change_not_allowed"),
+    examples.ORGANIZATION,
+)
+put_criteria = putting(
+    CriteriaDeclaration,
+    "criteria_version",
+    registry.publish_criteria,
+    ("change_not_allowed",),
+    examples.CRITERIA,
+)
+put_authentication_service = putting(
+    AuthenticationServiceDeclaration,
+    "authentication_service_id",
+    registry.register_authentication_service,
+    (),
+    examples.AUTHENTICATION_SERVICE,
+)
+put_dataset = putting(
+    DatasetDeclaration,
+    "dataset_id",
+    registry.register_dataset,
+    ("dataset_schema_invalid",),
+    examples.DATASET,
+)
+put_purpose = putting(PurposeDeclaration, "purpose_id", registry.register_purpose, (), examples.PURPOSE)
+put_component = putting(
+    ComponentDeclaration,
+    "component_id",
+    registry.register_component,
+    ("does_not_exist", "contractor_not_named", "change_not_allowed"),
+    examples.COMPONENT,
+)
+put_service = putting(
+    ServiceDeclaration,
+    "service_id",
+    registry.register_service,
+    ("does_not_exist", "service_kind_unknown", "level_reason_missing", "change_not_allowed"),
+    examples.SERVICE,
+)
+put_link = putting(
+    LinkDeclaration,
+    "link_id",
+    registry.register_link,
+    ("does_not_exist", "link_text_missing", "link_not_possible", "already_exists", "change_not_allowed"),
+    examples.LINK,
+)
+put_service_terms = putting(
+    ServiceTermsDeclaration,
+    "service",
+    registry.publish_service_terms,
+    ("does_not_exist", "terms_incomplete", "terms_not_published", "audit_not_scheduled"),
+    examples.SERVICE_TERMS,
+)
+put_client = putting(
+    ClientDeclaration,
+    "client_id",
+    registry.register_client,
+    ("does_not_exist", "client_invalid", "change_not_allowed"),
+    examples.CLIENT,
+)
+put_witness = putting(
+    WitnessDeclaration, "witness_id", registry.register_witness, ("does_not_exist",), examples.WITNESS
+)
+
+
+@describes(
+    request=PlatformTermsDeclaration,
+    response=Change,
+    codes=(*_SHARED_CODES, "terms_incomplete", "audit_not_scheduled"),
+    example=examples.PLATFORM_TERMS,
+)
+async def put_platform_terms(request: Request, caller: ClientCaller) -> Response:
+    body = await read_json(request, PlatformTermsDeclaration)
+    return given(
+        await carry_out(
+            request, caller, lambda conn: registry.publish_platform_terms(conn, body, actor(caller))
+        )
+    )
+
+
+@describes(response=Change, codes=(*_SHARED_CODES, "does_not_exist"), example={"path": {"id": "kenko-steps"}})
+async def end_link(request: Request, caller: ClientCaller) -> Response:
+    link_id = request.path_params["id"]
+    return given(
+        await carry_out(request, caller, lambda conn: registry.end_link(conn, link_id, actor(caller)))
+    )
+
+
+# --- certification and suspension -------------------------------------------------------------------
+
+
+class CertificationBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who reviewed, against which published criteria. The reviewing organisation is the caller's own."""
+
+    criteria_version: Annotated[str, msgspec.Meta(max_length=40)]
+    reviewer: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+
+
+class SuspensionBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The reason goes on record, and is shown to staff."""
+
+    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]
+
+
+@describes(
+    request=CertificationBody,
+    response=Change,
+    codes=(
+        *_SHARED_CODES,
+        "does_not_exist",
+        "criteria_not_published",
+        "organization_suspended",
+        "reviewer_not_independent",
+    ),
+    example={"path": {"id": "c2"}, "body": {"criteria_version": "2026-1", "reviewer": "審査委員会"}},
+)
+async def certify_organization(request: Request, caller: ClientCaller) -> Response:
+    """The operating organisation certifies others; a member certifies the operating organisation."""
+    body = await read_json(request, CertificationBody)
+    review = CertificationRequest(body.criteria_version, body.reviewer, caller.organization_id)
+    async with platform_of(request).control.transaction() as conn:
+        change = await registry.certify_organization(conn, request.path_params["id"], review, actor(caller))
+    return given(change)
+
+
+@describes(
+    request=SuspensionBody,
+    response=Change,
+    codes=(*_SHARED_CODES, "does_not_exist", "organization_not_certified"),
+    example={"path": {"id": "koiki"}, "body": {"reason": "報告の遅れ"}},
+)
+async def suspend_organization(request: Request, caller: ClientCaller) -> Response:
+    reason, one = (await read_json(request, SuspensionBody)).reason, request.path_params["id"]
+    return given(
+        await carry_out(
+            request, caller, lambda conn: registry.suspend_organization(conn, one, reason, actor(caller))
+        )
+    )
+
+
+@describes(response=Change, codes=(*_SHARED_CODES, "does_not_exist"), example={"path": {"id": "koiki"}})
+async def reinstate_organization(request: Request, caller: ClientCaller) -> Response:
+    one = request.path_params["id"]
+    return given(
+        await carry_out(
+            request, caller, lambda conn: registry.reinstate_organization(conn, one, actor(caller))
+        )
+    )
+
+
+@describes(
+    response=Change,
+    codes=(*_SHARED_CODES, "does_not_exist", "organization_not_certified", "terms_not_published"),
+    example={"path": {"id": "kenko-mimamori"}},
+)
+async def certify_service(request: Request, caller: ClientCaller) -> Response:
+    one = request.path_params["id"]
+    return given(
+        await carry_out(request, caller, lambda conn: registry.certify_service(conn, one, actor(caller)))
+    )
+
+
+@describes(
+    request=SuspensionBody,
+    response=Change,
+    codes=(*_SHARED_CODES, "does_not_exist", "service_not_certified"),
+    example={"path": {"id": "kenko-mimamori"}, "body": {"reason": "点検"}},
+)
+async def suspend_service(request: Request, caller: ClientCaller) -> Response:
+    reason, one = (await read_json(request, SuspensionBody)).reason, request.path_params["id"]
+    return given(
+        await carry_out(
+            request, caller, lambda conn: registry.suspend_service(conn, one, reason, actor(caller))
+        )
+    )

@@ -17,6 +17,7 @@ Tile = tuple[int, int]
 HASH_BYTES = 32
 TILE_WIDTH = 256
 TILE_BYTES = TILE_WIDTH * HASH_BYTES
+_MAX_GROUPS = 6  # tile numbers below 10**18, more than any database's integers need
 EMPTY_ROOT = sha256(b"").digest()
 
 
@@ -242,7 +243,9 @@ def parse_tile_path(path: str) -> tuple[int | str, int, int]:
     width = int(partial) if partial else TILE_WIDTH
     known = level == "entries" or 0 <= int(level) < 64
     parsed = (level if level == "entries" else int(level), number, width)
-    if kind != "tile" or not (groups and known and 0 < width <= TILE_WIDTH) or tile_path(*parsed) != path:
+    if kind != "tile" or not (known and 0 < len(groups) <= _MAX_GROUPS and 0 < width <= TILE_WIDTH):
+        raise ValueError(f"not a tile: {path}")
+    if tile_path(*parsed) != path:
         raise ValueError(f"not a tile: {path}")
     return parsed
 

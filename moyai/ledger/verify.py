@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from pathlib import Path
 from uuid import UUID
 
 import msgspec
@@ -20,7 +21,7 @@ from moyai.ledger import merkle, note
 from moyai.ledger.findings import Finding, finding
 from moyai.ledger.merkle import HASH_BYTES, Frontier, leaf_hash
 from moyai.ledger.note import Checkpoint, Note, NoteError, Verifier
-from moyai.ledger.verify_source import Absent, Source, witness_checkpoint
+from moyai.ledger.verify_source import Absent, Source, VerifyError, open_source, witness_checkpoint
 
 _LEAF_BYTES = 58
 
@@ -91,6 +92,26 @@ def _entry_id(leaf: bytes | None) -> str | None:
     return str(UUID(bytes=leaf if len(leaf) == 16 else leaf[10:26]))
 
 
+def examine(
+    place: str,
+    *,
+    checkpoints: Sequence[Path] = (),
+    witnesses: Sequence[str] = (),
+    log_keys: Sequence[str] = (),
+    progress: Progress | None = None,
+) -> Report:
+    """Verify the log at a URL or in a directory, against saved checkpoint files and witnesses' URLs.
+
+    Raises VerifyError if there is no log to examine, or an argument cannot be used.
+    """
+    try:
+        saved = [(str(path), path.read_text(encoding="utf-8")) for path in checkpoints]
+        source = open_source(place)
+        return verify(source, log_keys=log_keys, saved=saved, witnesses=witnesses, progress=progress)
+    except (Absent, ValueError, OSError) as error:
+        raise VerifyError(str(error)) from error
+
+
 def verify(
     source: Source,
     *,
@@ -105,8 +126,9 @@ def verify(
     checkpoints kept elsewhere, `witnesses` are URLs. Raises Absent if there is no log at all.
     """
     findings: list[Finding] = []
+    trusted = [note.parse_vkey(key) for key in log_keys]
     said = source.keys()
-    keys = [note.parse_vkey(key) for key in (log_keys or said.verifier_keys)]
+    keys = trusted or [note.parse_vkey(key) for key in said.verifier_keys]
     try:
         head, signed = note.open_checkpoint(source.read("checkpoint").decode(errors="replace"), keys)
     except NoteError as error:

@@ -21,6 +21,10 @@ class Absent(Exception):
     """The source does not have what was asked for, or does not answer."""
 
 
+class VerifyError(Exception):
+    """Nothing could be examined; the message says why."""
+
+
 class WitnessKey(msgspec.Struct, frozen=True):
     witness_id: str
     verifier_key: str

@@ -1,0 +1,51 @@
+"""Every page of a running platform, at 360 and 1280 pixels, passes every check that a page must pass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.async_api import Browser
+
+from moyai.web.routes import ROUTES
+from tests.pages import assert_good_page
+from tests.stack import Stack, platform_up
+from tests.visits import Visit, Visitor, visits
+
+pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.xdist_group("every-page")]
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with platform_up(tmp_path_factory.mktemp("every-page") / "platform") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def visitor(browser: Browser, stack: Stack) -> Visitor:
+    return Visitor(browser, stack)
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize("visit", visits(), ids=lambda visit: visit.name)
+async def test_page_holds(visitor: Visitor, visit: Visit, width: int) -> None:
+    page = await visitor.open(visit, width)
+    try:
+        await assert_good_page(page)
+    finally:
+        await page.context.close()
+
+
+def test_every_page_route_without_parameters_is_visited() -> None:
+    shown = {
+        operation.path
+        for operation in ROUTES
+        if operation.method == "GET" and operation.errors == "page" and "{" not in operation.path
+    }
+    by_machine = {path for path in shown if path.startswith("/oauth2/")} | {"/login/code"}
+    assert shown - by_machine <= {visit.path for visit in visits()}
+
+
+def test_pages_are_named_once() -> None:
+    names = [visit.name for visit in visits()]
+    assert len(set(names)) == len(names)

@@ -92,6 +92,10 @@ class Engine:
 
     def prepare(self) -> None:
         """Make the data directory if there is none, and what a restart of the machine may have taken away."""
+        if self._home.engine.is_symlink() and not self._home.engine.exists():
+            raise EngineError(
+                f"the engine's data is gone: {self._home.engine} leads nowhere; restore a backup"
+            )
         self._home.logs.mkdir(parents=True, exist_ok=True)
         self._make_socket_directory()
         if not (self.data / "PG_VERSION").exists():

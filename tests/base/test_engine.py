@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -136,6 +137,13 @@ def test_a_closed_directory_is_left_closed(scratch):
         shutil.rmtree(home.engine.resolve())
 
 
+def test_data_that_is_gone_is_not_begun_anew(own_home):
+    shutil.rmtree(own_home.engine)
+    own_home.engine.symlink_to(own_home.directory / "nowhere")
+    with pytest.raises(EngineError, match="data is gone"):
+        Engine(own_home, durable=False).start()
+
+
 def test_a_long_path_gets_a_short_socket(scratch):
     home = Home(scratch / ("long-" * 20))
     socket = engine_place.place(home)
@@ -151,3 +159,5 @@ def test_programs_behind_a_closed_directory_are_copied(scratch, monkeypatch):
     copied = engine_place._copy(package)
     assert runs_as.can_enter(copied)
     assert engine_place._copy(package) == copied
+    command = [str(copied / "postgres"), "--version"]
+    assert "18." in subprocess.run(command, capture_output=True, text=True, **runs_as.options()).stdout

@@ -6,6 +6,7 @@ import gc
 import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
@@ -23,6 +24,7 @@ from moyai.identity.tokens import TokenVerifier
 from moyai.personal.names import Names
 from moyai.personal.opening import exchange_road, stores_of
 from moyai.web.access import AccessLog
+from moyai.web.dispatch import Dispatch
 from moyai.web.endpoint import endpoint, error_response
 from moyai.web.operation import Operation, Public
 from moyai.web.platform import Platform
@@ -40,7 +42,18 @@ async def open_platform(home: Home) -> AsyncGenerator[Platform]:
     names = Names(control)
     hot, lanes = exchange_road(home, control, stores, names)
     try:
-        yield Platform(home, config, control, context, box, KeyRing(box), TokenVerifier(config.server.base_url), stores, names, hot)
+        yield Platform(
+            home,
+            config,
+            control,
+            context,
+            box,
+            KeyRing(box),
+            TokenVerifier(config.server.base_url),
+            stores,
+            names,
+            hot,
+        )
     finally:
         for lane in lanes:
             await lane.close()
@@ -49,7 +62,7 @@ async def open_platform(home: Home) -> AsyncGenerator[Platform]:
         await control.close()
 
 
-def create(home: Home, process: str = "serve") -> Starlette:
+def create(home: Home, process: str = "serve") -> Dispatch:
     """The ASGI application of one platform."""
 
     @asynccontextmanager
@@ -67,17 +80,17 @@ def create(home: Home, process: str = "serve") -> Starlette:
     return application(lifespan)
 
 
-def application(lifespan: object) -> Starlette:
+def application(lifespan: Any) -> Dispatch:
     """Routes and error handling around a given life span (tests bring their own)."""
+    endpoints = [(operation, endpoint(operation)) for operation in ROUTES]
     routes = [
-        Route(operation.path, endpoint(operation), methods=[operation.method], name=_name(operation))
-        for operation in ROUTES
+        Route(operation.path, respond, methods=[operation.method], name=_name(operation))
+        for operation, respond in endpoints
     ]
-    return Starlette(
-        routes=_merge(routes),
-        lifespan=lifespan,  # type: ignore[arg-type]
-        exception_handlers={HTTPException: _http_exception},
+    app = Starlette(
+        routes=_merge(routes), lifespan=lifespan, exception_handlers={HTTPException: _http_exception}
     )
+    return Dispatch(app, endpoints)
 
 
 def _name(operation: Operation) -> str:
@@ -139,6 +152,8 @@ def serve(home: Home, fd: int | None, process: str) -> None:
             access_log=False,
             log_config=None,
             server_header=False,
+            # a proxy header never decides who calls or by what URL: the base URL is configured
+            proxy_headers=False,
             timeout_graceful_shutdown=5,
         )
     )

@@ -20,6 +20,7 @@ A = TypeVar("A")
 
 Run = Callable[[Connection, Sequence[Q]], Awaitable[Sequence[A]]]
 
+
 class Lane(Generic[Q, A]):
     """Questions in, answers out, `width` statements at a time, at most `most` questions in one."""
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+import secrets
 import time
-import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -21,6 +22,8 @@ from moyai.web.operation import Operation, PortalSession, StaffSession
 
 log = structlog.get_logger("moyai.web")
 
+_PROCESS = secrets.token_hex(8)
+_numbers = itertools.count()
 _CORRELATION = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
@@ -29,7 +32,7 @@ def correlation_id(request: Request) -> str:
     known = getattr(request.state, "correlation_id", None)
     if known is None:
         given = request.headers.get("x-correlation-id", "")
-        known = given if _CORRELATION.fullmatch(given) else uuid.uuid4().hex
+        known = given if given and _CORRELATION.fullmatch(given) else f"{_PROCESS}{next(_numbers):08x}"
         request.state.correlation_id = known
     return known
 

@@ -81,7 +81,7 @@ def print_table(results: dict[str, dict[str, Any]]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make requirements", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print JSON alone on stdout")
-    parser.add_argument("pytest_args", nargs="*", default=["-n", "2", "--dist", "loadgroup"])
+    parser.add_argument("pytest_args", nargs="*", default=["-n", "2", "--dist", "loadfile"])
     arguments = parser.parse_args()
     results = report(run_marked_tests(arguments.pytest_args), list(titles()))
     if arguments.json:

@@ -12,7 +12,7 @@ from tests.pages import assert_good_page
 from tests.stack import Stack, platform_up
 from tests.visits import Visit, Visitor, visits
 
-pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.xdist_group("every-page")]
+pytestmark = [pytest.mark.browser, pytest.mark.stack]
 
 
 @pytest.fixture(scope="module")

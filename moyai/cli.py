@@ -99,6 +99,31 @@ def apply(file: Path, *, directory: Directory = DEFAULT_DIRECTORY, json: Json = 
     print_report(asyncio.run(apply_file(home_of(directory), file)), as_json=json)
 
 
+@app.command(name="import")
+def import_(
+    file: Path,
+    *,
+    dataset: Annotated[
+        str, Parameter(help="Kind of dataset, e.g. evacuation-site, aed, hospital, public-toilet.")
+    ],
+    source: Annotated[str | None, Parameter(help="The credit that every entity carries.")] = None,
+    directory: Directory = DEFAULT_DIRECTORY,
+    json: Json = False,
+) -> None:
+    """Put open data into the city data that all may read. Importing a file again changes nothing.
+
+    Rows that cannot be imported are listed with the reason; the others are imported.
+
+    Parameters
+    ----------
+    file
+        A CSV in the columns of 自治体標準オープンデータセット (UTF-8 or Shift_JIS), or outlines of municipalities.
+    """
+    from moyai.context.command import run
+
+    asyncio.run(run(home_of(directory), file, dataset, source=source, as_json=json))
+
+
 @app.command
 def introspect(
     *,
@@ -113,6 +138,47 @@ def introspect(
     from moyai.introspection import print_table
 
     print_table(asyncio.run(run([home_of(one) for one in directory])), as_json=json)
+
+
+@app.command
+def verify(
+    place: Annotated[str, Parameter(help="The platform's URL, or a directory that holds a copy of its log.")],
+    *,
+    checkpoint: Annotated[
+        list[Path] | None, Parameter(help="A checkpoint that you saved earlier (repeatable).", negative="")
+    ] = None,
+    witness: Annotated[
+        list[str] | None,
+        Parameter(help="A witness's URL; ask it what it has seen (repeatable).", negative=""),
+    ] = None,
+    log_key: Annotated[
+        list[str] | None,
+        Parameter(
+            help="The log's verifier key, if you do not take it from the log (repeatable).", negative=""
+        ),
+    ] = None,
+    copy_to: Annotated[Path | None, Parameter(help="First copy the log here, then examine the copy.")] = None,
+    json: Json = False,
+) -> None:
+    """Examine a log from outside: was any entry changed, removed or moved? Trusts nothing but keys."""
+    from moyai.ledger.verify import examine
+    from moyai.ledger.verify_source import copy_log
+    from moyai.tables import progress, show
+
+    if copy_to is not None:
+        place = copy_log(place, copy_to, lambda done, total: progress("copied", done, total))
+    report = examine(
+        place,
+        checkpoints=checkpoint or (),
+        witnesses=witness or (),
+        log_keys=log_key or (),
+        progress=lambda done, total: progress("examined", done, total),
+    )
+    if json:
+        show(report, as_json=True)
+    else:
+        print("\n".join(report.lines()))
+    sys.exit(not report.ok)
 
 
 bench = App(name="bench", help="Measure, as ratios against a floor in the same run.")

@@ -5,6 +5,17 @@ from moyai.base.engine_place import EngineError
 from moyai.base.errors import Problem
 from moyai.base.migrate import SchemaTooNew, SchemaTooOld
 from moyai.base.processes import AlreadyRunning
+from moyai.ledger.verify_source import VerifyError
 from moyai.supervisor import StartError
 
-EXPECTED = (ConfigError, Problem, EngineError, SchemaTooNew, SchemaTooOld, AlreadyRunning, StartError, PermissionError)
+EXPECTED = (
+    ConfigError,
+    Problem,
+    EngineError,
+    SchemaTooNew,
+    SchemaTooOld,
+    AlreadyRunning,
+    StartError,
+    PermissionError,
+    VerifyError,
+)

@@ -38,6 +38,14 @@ class Report(msgspec.Struct, frozen=True):
     cosigned_by: list[str]
     findings: list[Finding]
 
+    def lines(self) -> list[str]:
+        """For people: what was examined, and each finding in both languages."""
+        seen = f"{self.origin}  {self.size:,}  {self.root}"
+        by = f"証人 / witnesses: {', '.join(self.cosigned_by) or '-'}"
+        told = [line for found in self.findings for line in (f"✕ {found.ja}", f"  {found.en}")]
+        good = "○ 変更・削除・並べ替えはありません。 / Nothing was changed, removed or moved."
+        return [seen, by, *(told or [good])]
+
 
 class Claim(msgspec.Struct, frozen=True):
     """A signed statement about the log at one size. `saved_in` names where an outside one comes from."""

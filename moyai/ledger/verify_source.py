@@ -178,3 +178,12 @@ def export(source: Source, directory: Path, progress: Callable[[int, int], None]
         if progress is not None:
             progress(done, len(wanted))
     return checkpoint.size
+
+
+def copy_log(place: str, directory: Path, progress: Callable[[int, int], None] | None = None) -> str:
+    """Copy the log at a URL (or in a directory) for later; returns the copy's place. Raises VerifyError."""
+    try:
+        export(open_source(place), directory, progress)
+    except (Absent, ValueError, OSError) as error:
+        raise VerifyError(str(error)) from error
+    return str(directory)

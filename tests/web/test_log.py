@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import sys
+from asyncio.subprocess import DEVNULL, PIPE
 from pathlib import Path
 from uuid import uuid4
 
@@ -117,3 +120,21 @@ async def test_what_cannot_be_examined_is_said_in_one_sentence(tmp_path: Path):
         examine(str(tmp_path), log_keys=["rubbish"])
     with pytest.raises(VerifyError, match="saved"):
         examine(str(tmp_path), checkpoints=[tmp_path / "saved"])
+
+
+async def test_the_command_prints_json_and_exits_by_what_it_found(platform, tmp_path: Path):
+    async def moyai(*arguments: str) -> tuple[int | None, bytes]:
+        program = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "moyai", "verify", *arguments, stdout=PIPE, stderr=DEVNULL
+        )
+        return program.returncode or await program.wait(), (await program.communicate())[0]
+
+    code, printed = await moyai(platform.url, "--copy-to", str(tmp_path / "copy"), "--json")
+    assert (code, json.loads(printed)["ok"], json.loads(printed)["size"]) == (0, True, 300)
+    bundle = tmp_path / "copy" / "tile" / "entries" / "000"
+    data = bundle.read_bytes()
+    bundle.write_bytes(data[:100] + bytes([data[100] ^ 1]) + data[101:])
+    code, printed = await moyai(str(tmp_path / "copy"))
+    assert code == 1
+    assert "記録 1 番" in printed.decode()
+    assert (await moyai(str(tmp_path / "nowhere")))[0] == 1

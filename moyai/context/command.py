@@ -35,10 +35,10 @@ async def import_file(
 
     All rows of the file are written in one transaction, and the act is recorded in the ledger before the report
     is given. If recording fails the command fails: importing again changes nothing but records.
-    Raises OSError, and Problem: dataset_kind_unknown, file_not_readable, columns_missing, does_not_exist (no 運営組織
+    Raises Problem: dataset_kind_unknown, file_not_readable, columns_missing, does_not_exist (no 運営組織
     yet), organization_suspended.
     """
-    content = await asyncio.to_thread(file.read_bytes)
+    content = await asyncio.to_thread(_content, file)
     parsed = importing.parse_file(content, kind, source)
     async with control.connection() as conn:
         author = await _operator(conn)
@@ -47,6 +47,13 @@ async def import_file(
     async with control.transaction() as conn:
         await record(conn, _act(author, report, file.name, content))
     return report
+
+
+def _content(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise Problem("file_not_readable", f"{file}: {error.strerror}") from error
 
 
 async def _operator(conn: Connection) -> Author:

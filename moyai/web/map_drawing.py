@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
@@ -48,6 +49,11 @@ def draw(outlines: Sequence[Outline], dots: Mapping[str, Sequence[Position]]) ->
     )
 
 
+def short_name(name: str) -> str:
+    """A municipality without its county: `三木町` for `木田郡三木町`."""
+    return re.sub(r"^.+郡(?=.+[町村]$)", "", name)
+
+
 class _Plane:
     """Equirectangular: degrees of longitude shortened by the cosine of the middle latitude."""
 
@@ -86,4 +92,4 @@ def _labels(outlines: Sequence[Outline], plane: _Plane) -> Iterable[Label]:
         ring = max(outline.rings, key=len)
         x, y = plane.at((sum(p[0] for p in ring) / len(ring), sum(p[1] for p in ring) / len(ring)))
         if 60 < x < plane.width - 60 and 20 < y < plane.height - 20:
-            yield Label(outline.name, round(x), round(y))
+            yield Label(short_name(outline.name), round(x), round(y))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from rich.console import Console
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
 from moyai.context import actions
-from moyai.context.command import import_file, show
+from moyai.context.command import import_file, run, show
 from moyai.ledger import Kind, history
 from tests.factories import make_organization
 
@@ -83,3 +84,22 @@ async def test_the_report_reads_in_both_languages(
     assert "除外 rejected 2" in text
     assert "空欄です。必須の項目です" in text
     assert "is not a latitude in Japan" in text
+
+
+async def test_the_command_prints_json_alone(
+    fresh_platform: Any, file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with (await fresh_platform.pool()).transaction() as conn:
+        await make_organization(conn, kind="operating_organization")
+    for created, unchanged in ((1, 0), (0, 1)):
+        await run(fresh_platform.home, file, "aed", as_json=True)
+        out = capsys.readouterr()
+        report = json.loads(out.out)
+        assert (report["created"], report["unchanged"], len(report["rejected"])) == (created, unchanged, 2)
+        assert out.err == ""
+
+
+async def test_a_missing_file_is_said_to_be_missing(fresh_platform: Any, tmp_path: Path) -> None:
+    with pytest.raises(Problem) as refused:
+        await run(fresh_platform.home, tmp_path / "nowhere.csv", "aed")
+    assert refused.value.code == "file_not_readable"

@@ -5,6 +5,7 @@
   const PAGE = 1000;
   const live = document.getElementById("map-live");
   const still = document.getElementById("map-still");
+  const hint = document.getElementById("map-hint");
   const { kinds, disasters, labels } = JSON.parse(live.dataset.map);
   const [west, south, east, north] = live.dataset.bounds.split(" ").map(Number);
   const style = getComputedStyle(document.documentElement);
@@ -24,11 +25,14 @@
       if (this._renderer._drawing && !this._empty()) this._renderer._updateSquare(this);
     },
   });
+  // Later ones lie on top: where to flee must not be hidden under AEDs.
+  const ORDER = ["aed", "tsunami", "evacuation"];
   const MARKS = {
-    evacuation: (at, options) => L.circleMarker(at, { ...options, radius: 7, color: "#fff", weight: 2, fillColor: colour("--mark-evacuation"), fillOpacity: 1 }),
-    tsunami: (at, options) => new Square(at, { ...options, radius: 6, color: "#fff", weight: 2, fillColor: colour("--mark-tsunami"), fillOpacity: 1 }),
-    aed: (at, options) => L.circleMarker(at, { ...options, radius: 5, color: colour("--mark-aed"), weight: 4, fillColor: "#fff", fillOpacity: 1 }),
+    evacuation: { Shape: L.CircleMarker, radius: 7, color: "#fff", weight: 2, fillColor: colour("--mark-evacuation") },
+    tsunami: { Shape: Square, radius: 6, color: "#fff", weight: 2, fillColor: colour("--mark-tsunami") },
+    aed: { Shape: L.CircleMarker, radius: 5, color: colour("--mark-aed"), weight: 3, fillColor: "#fff" },
   };
+  const sizeAt = zoom => (zoom < 11 ? 0.6 : zoom < 13 ? 0.8 : 1);
 
   // Every page of a type. The broker's order is that of creation, so that pages meet.
   async function entities(type, attrs) {
@@ -75,25 +79,29 @@
       const largest = rings.reduce((a, b) => (b.length > a.length ? b : a));
       const middle = [1, 0].map(i => largest.reduce((sum, point) => sum + point[i], 0) / largest.length);
       const name = document.createElement("span");
-      name.textContent = area.name;
+      name.textContent = area.name.replace(/^.+郡(?=.+[町村]$)/, "");
       L.tooltip({ permanent: true, direction: "center", className: "map-name", interactive: false }).setLatLng(middle).setContent(name).addTo(map);
       outline.bringToBack();
     }
   }
 
-  async function drawPlaces(map, kind, renderer) {
+  async function drawPlaces(map, marks, kind, renderer) {
     for (const place of await entities(kind.type, "name,address,location,disasterTypes,installedAt")) {
       if (place.location?.type !== "Point") continue;
       if (kind.disaster && !place.disasterTypes?.includes(kind.disaster)) continue;
       const [longitude, latitude] = place.location.coordinates;
-      MARKS[kind.id]([latitude, longitude], { renderer }).bindPopup(() => popup(kind, place)).addTo(map);
+      const { Shape, ...look } = MARKS[kind.id];
+      const mark = new Shape([latitude, longitude], { renderer, fillOpacity: 1, ...look, radius: look.radius * sizeAt(map.getZoom()) });
+      mark.fullRadius = look.radius;
+      marks.addLayer(mark.bindPopup(() => popup(kind, place)));
     }
   }
 
   async function start() {
     live.hidden = false;
     still.hidden = true;
-    const map = L.map(live, { attributionControl: false, zoomControl: false, minZoom: 7, maxZoom: 17, scrollWheelZoom: false });
+    hint.hidden = false;
+    const map = L.map(live, { attributionControl: false, zoomControl: false, minZoom: 7, maxZoom: 17, zoomSnap: 0.25, zoomDelta: 1, scrollWheelZoom: false });
     L.control.zoom({ zoomInTitle: labels.zoomIn, zoomOutTitle: labels.zoomOut }).addTo(map);
     map.fitBounds([[south, west], [north, east]], { padding: [12, 12] });
     map.on("popupopen", ({ popup: opened }) => {
@@ -102,13 +110,16 @@
     const places = L.canvas({ pane: map.createPane("places"), tolerance: 10 });
     map.getPane("places").style.zIndex = 450;
     await drawOutlines(map);
-    for (const kind of kinds) await drawPlaces(map, kind, places);
+    const marks = L.layerGroup().addTo(map);
+    map.on("zoomend", () => marks.eachLayer(mark => mark.setRadius(mark.fullRadius * sizeAt(map.getZoom()))));
+    const inOrder = [...kinds].sort((a, b) => ORDER.indexOf(a.id) - ORDER.indexOf(b.id));
+    for (const kind of inOrder) await drawPlaces(map, marks, kind, places);
     live.dataset.ready = "";
   }
 
   // Whatever goes wrong, the still picture and the table are there.
   start().catch(() => {
-    live.hidden = true;
+    live.hidden = hint.hidden = true;
     still.hidden = false;
   });
 })();

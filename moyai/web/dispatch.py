@@ -22,6 +22,7 @@ class Dispatch:
 
     def __init__(self, app: Starlette, endpoints: list[tuple[Operation, Endpoint]]) -> None:
         self.app = app
+        self.state = app.state
         self._exact = {
             (operation.method, operation.path): respond
             for operation, respond in endpoints

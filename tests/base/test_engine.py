@@ -43,13 +43,13 @@ def test_it_does_not_run_as_root(platform):
 async def test_it_survives_the_kill_of_the_server(fresh_platform):
     engine = fresh_platform.engine
     conn = await fresh_platform.connect()
-    await conn.execute("insert into platform.fact (name, value) values ('kept', '1')")
+    await conn.execute("insert into identity.seen_token (fingerprint, expires_at) values ('kept', now())")
     os.kill(engine.pid, signal.SIGKILL)
     began = time.monotonic()
     engine.start()
     assert time.monotonic() - began < 5
     conn = await fresh_platform.connect()
-    assert await conn.fetchval("select count(*) from platform.fact where name = 'kept'") == 1
+    assert await conn.fetchval("select count(*) from identity.seen_token where fingerprint = 'kept'") == 1
 
 
 async def test_it_survives_the_kill_of_all_its_processes(fresh_platform):
@@ -92,9 +92,10 @@ async def test_a_running_server_of_another_process_is_replaced(fresh_platform):
 async def test_values_and_statements_stay_out_of_the_log(fresh_platform):
     conn = await fresh_platform.connect()
     marked = "marked-value-7714"
-    await conn.execute("insert into platform.fact (name, value) values ($1, '1')", marked)
+    insert = "insert into registry.purpose (purpose_id, name_ja, name_en) values ($1, 'x', 'x')"
+    await conn.execute(insert, marked)
     with pytest.raises(asyncpg.UniqueViolationError):
-        await conn.execute("insert into platform.fact (name, value) values ($1, '1')", marked)
+        await conn.execute(insert, marked)
     with pytest.raises(asyncpg.PostgresError):
         await conn.raw.execute(f"select '{marked}'::int")
     fresh_platform.engine.stop()

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-INSERT = "insert into platform.fact (name, value) values ('fixture', '1')"
-COUNT = "select count(*) from platform.fact where name = 'fixture'"
+INSERT = "insert into identity.seen_token (fingerprint, expires_at) values ('fixture', now())"
+COUNT = "select count(*) from identity.seen_token where fingerprint = 'fixture'"
 
 
 @pytest.mark.parametrize("turn", [1, 2])
@@ -18,7 +18,7 @@ async def test_each_test_starts_from_an_empty_database(control, turn):
 
 async def remove_and_fail(database) -> None:
     async with database.transaction() as conn:
-        await conn.execute("delete from platform.fact")
+        await conn.execute("delete from identity.seen_token")
         raise ZeroDivisionError
 
 

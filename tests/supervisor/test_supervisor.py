@@ -56,7 +56,7 @@ async def test_a_killed_engine_recovers_with_what_was_committed(supervisor, own_
     await supervisor.start()
     before = supervisor.pids["postgres"]
     conn = await connect(own_home.dsn(SERVE))
-    await conn.execute("insert into platform.fact (name, value) values ('kept', '1')")
+    await conn.execute("insert into identity.seen_token (fingerprint, expires_at) values ('kept', now())")
     os.kill(before, signal.SIGKILL)
     began = time.monotonic()
     while True:
@@ -66,7 +66,7 @@ async def test_a_killed_engine_recovers_with_what_was_committed(supervisor, own_
         except Exception:
             assert time.monotonic() - began < 10
             await asyncio.sleep(0.05)
-    assert await conn.fetchval("select count(*) from platform.fact where name = 'kept'") == 1
+    assert await conn.fetchval("select count(*) from identity.seen_token where fingerprint = 'kept'") == 1
     await conn.close()
 
 

@@ -8,30 +8,57 @@ grant select on public.moyai_schema_version to moyai_serve, moyai_worker;
 revoke all on all tables in schema platform, registry, identity, consent, ledger, personal
     from moyai_serve, moyai_worker;
 grant usage on schema platform, registry, identity, consent, ledger, personal to moyai_serve, moyai_worker;
-grant select on all tables in schema platform, registry, identity, consent, ledger, personal
-    to moyai_serve, moyai_worker;
 
--- serve: what people and programs do over HTTP.
-grant insert, update, delete on all tables in schema platform, registry, identity, consent, personal
-    to moyai_serve;
+-- Each right below is one that a statement of the program uses, and no other (tests/house/test_grants.py).
 
--- worker: settles intents, sweeps what has expired, makes keys at first use, provisions stores.
-grant insert, update, delete on all tables in schema platform, personal to moyai_worker;
-grant insert, update on registry.store to moyai_worker;
-grant delete on identity.session, identity.authorization_request, identity.refresh_token, identity.seen_token,
-    identity.authorization_grant, identity.login_attempt,
-    consent.presentation, consent.enrolment, consent.code_attempt to moyai_worker;
+-- serve: what people and programs do over HTTP. It reads everything but the stores, which have their own roles.
+grant select on all tables in schema platform, registry, identity, consent, ledger, personal to moyai_serve;
+grant insert, update on platform.signing_key to moyai_serve;
 
--- The ledger. Both append; nobody changes an entry. Contents go at erasure, which is an act at the desk (serve).
+-- The registry forgets nothing: things change or end. Versions of terms and criteria do not even change.
+grant insert, update on registry.organization, registry.component, registry.service, registry.dataset,
+    registry.purpose, registry.link, registry.client, registry.authentication_service, registry.store,
+    registry.witness to moyai_serve;
+grant insert, delete on registry.service_component, registry.component_dataset to moyai_serve;
+grant insert on registry.terms_version, registry.criteria_version to moyai_serve;
+
+-- Persons. A resident ID stays when the person behind it is erased.
+grant insert, update on identity.resident, identity.staff, identity.refresh_token to moyai_serve;
+grant insert, update, delete on identity.person, identity.credential, identity.pairwise, identity.session,
+    identity.login_attempt, identity.authorization_request, identity.authorization_grant to moyai_serve;
+grant insert, delete on identity.proofing, identity.seen_token to moyai_serve;
+
+-- Consents. What was served and what was decided never changes; erasure deletes it.
+grant insert, delete on consent.presentation, consent.act, consent.code_attempt to moyai_serve;
+grant insert, update, delete on consent.state, consent.history, consent.membership, consent.enrolment,
+    consent.sharing to moyai_serve;
+
+grant insert, delete on personal.intent to moyai_serve;
+grant insert, update, delete on personal.location to moyai_serve;
+
+-- The ledger: appended to by both. Contents go at erasure, which is an act at the desk (serve).
 grant insert on ledger.entry, ledger.content to moyai_serve, moyai_worker;
 grant delete on ledger.content to moyai_serve;
 grant insert on ledger.idempotency to moyai_serve;
-grant delete on ledger.idempotency to moyai_serve, moyai_worker;
 
--- The integrator (worker) gives the order, and keeps the tiles, counts and checkpoints.
-grant insert on ledger.sequence, ledger.checkpoint, ledger.cosignature to moyai_worker;
-grant insert, update, delete on ledger.tile, ledger.daily to moyai_worker;
-grant insert, update on ledger.log to moyai_worker;
+-- worker: gives the ledger its order, counts, signs, has it co-signed.
+grant select on all tables in schema ledger, platform, registry to moyai_worker;
+grant insert on platform.signing_key, ledger.sequence, ledger.checkpoint, ledger.cosignature to moyai_worker;
+grant insert, update on ledger.log, ledger.tile, ledger.daily to moyai_worker;
+
+-- It settles writes that a crash left half done: needs to know the resident as the one component does.
+grant select on all tables in schema personal to moyai_worker;
+grant delete on personal.intent to moyai_worker;
+grant insert, update, delete on personal.location to moyai_worker;
+grant select on identity.pairwise to moyai_worker;
+
+-- It forgets what has run out, without reading it: it sees no person, no login, no text.
+grant select (expires_at), delete on identity.session, identity.authorization_request, identity.seen_token,
+    identity.authorization_grant, consent.enrolment to moyai_worker;
+grant select (last_at), delete on identity.login_attempt to moyai_worker;
+grant select (attempted_at), delete on consent.code_attempt to moyai_worker;
+grant select (presentation_id, resident_key, expires_at), delete on consent.presentation to moyai_worker;
+grant select (presentation_id, resident_key) on consent.act to moyai_worker;
 
 -- Missing rights do not bind the owner, so what is appended also defends itself.
 create or replace function ledger.refuse_change() returns trigger language plpgsql as $$

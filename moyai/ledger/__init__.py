@@ -7,6 +7,7 @@
 from moyai.ledger.actions import (
     daily,
     erase_contents,
+    forget_keys,
     history,
     insert_entry,
     mismatched_contents,
@@ -31,6 +32,7 @@ __all__ = [
     "daily",
     "entry",
     "erase_contents",
+    "forget_keys",
     "history",
     "insert_entry",
     "mismatched_contents",

@@ -27,6 +27,7 @@ from moyai.ledger.model import (
     parse_leaf,
 )
 
+_KEY_SECONDS = 7 * 86_400
 _AT = '"at":"'
 
 
@@ -91,6 +92,11 @@ async def remember_key(
     )
 
 
+async def forget_keys(conn: Connection) -> None:
+    """Forget each `Idempotency-Key` a week after its exchange: a later request under it is a new one."""
+    await store.forget_keys(conn, _KEY_SECONDS)
+
+
 def _event(row: Record) -> Event:
     content = msgspec.json.decode(row["body"])
     return Event(
@@ -151,7 +157,9 @@ async def daily(
 
 
 async def erase_contents(conn: Connection, resident_key: int) -> int:
-    """Delete what the commitments of one resident's entries open to. Entries stay, so proofs hold.
+    """Delete what the commitments of one resident's entries open to, and digests of answers about them.
+
+    Entries stay, so proofs hold.
 
     Returns the number of entries that became unreadable. Raises ValueError for key 0, which is nobody.
     """

@@ -164,10 +164,11 @@ async def newest(
 
 
 async def erase(conn: Connection, resident_key: int) -> int:
-    """Delete contents and salts; entries and their commitments stay."""
+    """Delete contents, salts and digests of answers; entries and their commitments stay."""
     return await conn.fetchval(
         """
-        with gone as (delete from ledger.content where resident_key = $1 returning entry_id)
+        with gone as (delete from ledger.content where resident_key = $1 returning entry_id),
+             forgotten as (delete from ledger.idempotency where resident_key = $1)
         select count(*) from gone
         """,
         resident_key,
@@ -228,4 +229,11 @@ async def remember(conn: Connection, *values: Any) -> None:
         values ($1, $2, $3, $4, $5, $6)
         """,
         *values,
+    )
+
+
+async def forget_keys(conn: Connection, seconds: float) -> None:
+    await conn.execute(
+        "delete from ledger.idempotency where created_at < clock_timestamp() - make_interval(secs => $1)",
+        seconds,
     )

@@ -14,7 +14,7 @@ from moyai.base.migrate import check_version
 from moyai.base.roles import WORKER
 from moyai.consent import store_enrolment
 from moyai.identity import sweep as forget_logins
-from moyai.ledger import integrator, witnesses
+from moyai.ledger import forget_keys, integrator, witnesses
 from moyai.ledger.integrator import Integrator
 from moyai.ledger.log import LogClosed
 from moyai.ledger.witnesses import Witness
@@ -75,6 +75,7 @@ def platform_jobs(home: Home, database: Pool) -> list[Job]:
         async with database.connection() as conn:
             await forget_logins(conn)
             await store_enrolment.sweep(conn)
+            await forget_keys(conn)
 
     return [
         Job("integrate", 1, lambda: integrator.run(ledger, registered)),

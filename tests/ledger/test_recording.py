@@ -128,6 +128,27 @@ async def test_an_idempotency_key_remembers_its_exchange(control: Connection) ->
     assert await ledger.recorded_under(control, 2, b"key") is None
 
 
+async def test_a_key_is_forgotten_at_erasure_or_after_a_week(control: Connection) -> None:
+    for resident_key, key in ((7, b"one"), (8, b"two"), (9, b"three")):
+        made = exchange(resident_key, fingerprint=key)
+        await ledger.insert_entry(control, made)
+        await ledger.remember_key(control, 1, key, b"request", made, b"answer")
+    await control.execute("delete from ledger.idempotency where key_hash = 'three'")
+    await control.execute(
+        """
+        insert into ledger.idempotency
+        values (1, 'three', 'request', gen_random_uuid(), 9, 'answer', clock_timestamp() - interval '8 days')
+        """
+    )
+    await ledger.erase_contents(control, 7)
+    assert await ledger.recorded_under(control, 1, b"one") is None
+    assert await control.fetchval("select count(*) from ledger.idempotency") == 2
+    await ledger.forget_keys(control)
+    assert [row["key_hash"] for row in await control.fetch("select key_hash from ledger.idempotency")] == [
+        b"two"
+    ]
+
+
 async def test_what_is_not_there_is_said_so(control: Connection) -> None:
     with pytest.raises(Problem) as caught:
         await ledger.opening(control, exchange().entry_id)

@@ -80,6 +80,8 @@ create table ledger.idempotency (
     created_at     timestamptz not null default clock_timestamp(),
     primary key (component_key, key_hash)
 );
+create index idempotency_resident on ledger.idempotency (resident_key);
+create index idempotency_age on ledger.idempotency (created_at);
 
 -- Counted by the integrator, so that no page ever counts the ledger itself.
 create table ledger.daily (

@@ -1,0 +1,169 @@
+"""The history: every movement and refusal, newest first, and check marks that prove themselves in the browser."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import httpx
+import pytest
+from playwright.async_api import Page, expect
+
+from moyai.base.db import Connection
+from moyai.base.keys import KeyRing
+from moyai.base.roles import WORKER
+from moyai.identity import sessions
+from moyai.identity.credentials import Credential
+from moyai.ledger.integrator import Integrator, drain
+from tests.conftest import Platform
+from tests.factories import Town, make_town
+from tests.serving import served
+from tests.web import in_process
+from tests.web.conftest import PageAt
+from tests.web.portal.conftest import cookie_name
+from tests.web.portal.happenings import exchanged, source
+
+
+@dataclass
+class Recorded:
+    """A platform with real commits, where data of Hanako moved three times and was refused once."""
+
+    url: str
+    cookie: dict[str, str]
+    worker_integrates: Integrator
+    platform: Platform
+    town: Town
+
+    async def open(self, page: Page, path: str) -> Page:
+        await page.context.add_cookies([self.cookie])  # type: ignore[list-item]
+        await page.goto(self.url + path)
+        return page
+
+
+async def _cookie(conn: Connection, town: Town) -> str:
+    await conn.execute(
+        "insert into identity.credential (login, resident_key, password_hash) values ('hanako', $1, 'not used')",
+        town.hanako.key,
+    )
+    credential = Credential("hanako", town.hanako.key, None, True)
+    return (await sessions.open_session(conn, credential, ("pwd", "otp"))).cookie
+
+
+@pytest.fixture
+async def recorded(fresh_platform: Platform) -> AsyncIterator[Recorded]:
+    serve, worker = await fresh_platform.pool(), await fresh_platform.pool(WORKER)
+    owner = await fresh_platform.connect("moyai_admin")
+    async with owner.transaction():
+        town = await make_town(owner)
+        cookie = await _cookie(owner, town)
+    for happened in (
+        [source("steps", items=7)],
+        [source("steps", items=7), source("presence", items=3)],
+        [source("vitals", code="consent_refused")],
+        [source("steps", items=8)],
+    ):
+        async with serve.transaction() as conn:
+            await exchanged(conn, town, *happened)
+    box = fresh_platform.home.box()
+    integrator = Integrator(worker, KeyRing(box), "localhost/log/v1")
+    await drain(integrator)
+    async with in_process.running(fresh_platform.home, serve, box) as app, served(app) as url:
+        kept = {"name": cookie_name(app), "value": cookie, "url": url}
+        yield Recorded(url, kept, integrator, fresh_platform, town)
+
+
+@pytest.mark.browser
+async def test_every_check_mark_proves_itself_in_the_browser(recorded: Recorded, page_at: PageAt) -> None:
+    page = await recorded.open(await page_at(360), "/portal/history")
+    marks = page.locator("[data-proof]")
+    assert await marks.count() == 4
+    for mark in await marks.all():
+        await expect(mark).to_have_attribute("data-state", "good")
+        await expect(mark).to_have_text("確かめました")
+
+
+@pytest.mark.browser
+async def test_a_text_that_was_altered_shows(recorded: Recorded, page_at: PageAt) -> None:
+    """The database says something else than what was committed to: the browser notices, not the platform."""
+    admin = await recorded.platform.connect("moyai_admin")
+    await admin.execute(
+        "update ledger.content set body = replace(body, 'consent_refused', 'consent_missing')"
+        " where body like '%consent_refused%'"
+    )
+    page = await recorded.open(await page_at(1280), "/portal/history")
+    refusal = page.locator(".move--refusal [data-proof]")
+    await expect(refusal).to_have_attribute("data-state", "bad")
+    await expect(page.locator("[data-state=good]")).to_have_count(3)
+    await refusal.click()
+    await expect(page.get_by_role("alert")).to_contain_text("計算が合いません")
+
+
+@pytest.mark.browser
+async def test_a_proof_can_be_read_step_by_step_without_scripts(recorded: Recorded, page_at: PageAt) -> None:
+    page = await recorded.open(await page_at(1280, javascript=False), "/portal/history")
+    await page.locator(".proof").first.click()
+    await expect(page.get_by_text("計算が合いました")).to_be_visible()
+    assert await page.locator("main .card h2").count() == 4
+    assert '"kind":"exchange"' in await page.locator("main .blob").first.inner_text()
+
+
+@pytest.mark.browser
+async def test_an_entry_that_is_not_in_the_tree_yet_waits_and_then_proves_itself(
+    recorded: Recorded, page_at: PageAt
+) -> None:
+    serve = await recorded.platform.pool()
+    async with serve.transaction() as conn:
+        await exchanged(conn, recorded.town, source("presence", items=1))
+    page = await recorded.open(await page_at(360), "/portal/history")
+    newest = page.locator("[data-proof]").first
+    await expect(newest).to_have_attribute("data-state", "waiting")
+    await recorded.worker_integrates.step()
+    await expect(newest).to_have_attribute("data-state", "good")
+
+
+async def test_newest_first_with_the_reason_of_a_refusal(
+    control: Connection, town: Town, visitor: httpx.AsyncClient
+) -> None:
+    await exchanged(control, town, source("steps", items=7))
+    await exchanged(control, town, source("vitals", code="consent_refused"))
+    text = (await visitor.get("/portal/history")).text
+    assert text.index("move--refusal") < text.index("move--exchange")
+    assert "住民がこの連携を断っています。" in text
+    assert "/errors/consent_refused" in text
+    assert "健康アプリ（さぬき東部広域連合）" in text
+
+
+async def test_the_picture_counts_what_moved_and_what_was_refused(
+    control: Connection, town: Town, visitor: httpx.AsyncClient
+) -> None:
+    for _ in range(3):
+        await exchanged(control, town, source("steps", items=7))
+    await exchanged(control, town, source("vitals", code="consent_refused"))
+    text = (await visitor.get("/portal/history")).text
+    assert 'role="img"' in text
+    assert ">3回<" in text
+    assert ">拒否1回<" in text
+
+
+async def test_pages_of_twenty(control: Connection, town: Town, visitor: httpx.AsyncClient) -> None:
+    for _ in range(25):
+        await exchanged(control, town, source("steps", items=1))
+    first = (await visitor.get("/portal/history")).text
+    assert first.count('<li class="move ') == 20
+    older = first.split('href="/portal/history?before=')[1].split('"')[0]
+    second = (await visitor.get("/portal/history", params={"before": older.replace("&amp;", "&")})).text
+    assert second.count('<li class="move ') == 5
+    assert (await visitor.get("/portal/history?before=rubbish")).status_code == 422
+
+
+async def test_nobody_reads_the_proof_of_another_resident(
+    control: Connection, town: Town, visitor: httpx.AsyncClient, app: object, log_in: object
+) -> None:
+    await exchanged(control, town, source("steps", items=7))
+    entry = await control.fetchval(
+        "select entry_id from ledger.content where resident_key = $1", town.hanako.key
+    )
+    assert (await visitor.get(f"/portal/history/{entry}")).status_code == 200
+    async with in_process.client_of(app) as other:
+        other.cookies.set(cookie_name(app), await log_in(town.ichiro))  # type: ignore[operator]
+        assert (await other.get(f"/portal/history/{entry}")).status_code == 404

@@ -179,9 +179,9 @@ async def test_days_are_counted_by_kind_provider_consumer_and_code(log):
 
 async def test_a_rotated_key_signs_on_and_the_old_signatures_hold(log):
     await log.grow(3)
-    async with log.worker.transaction() as conn:
-        old = await keys.current(conn, log.box, "log")
-        new = await keys.rotate(conn, log.box, "log")
+    async with log.serve.transaction():
+        old = await keys.current(log.serve, log.box, "log")
+        new = await keys.rotate(log.serve, log.box, "log")
     log.integrator = Integrator(log.worker, KeyRing(log.box), "other")
     await log.grow(3)
     assert old.key_id != new.key_id

@@ -39,12 +39,13 @@ grant insert, update, delete on personal.location to moyai_serve;
 -- The ledger: appended to by both. Contents go at erasure, which is an act at the desk (serve).
 grant insert on ledger.entry, ledger.content to moyai_serve, moyai_worker;
 grant delete on ledger.content to moyai_serve;
-grant insert on ledger.idempotency to moyai_serve;
+grant insert, delete on ledger.idempotency to moyai_serve;
 
 -- worker: gives the ledger its order, counts, signs, has it co-signed.
 grant select on all tables in schema ledger, platform, registry to moyai_worker;
 grant insert on platform.signing_key, ledger.sequence, ledger.checkpoint, ledger.cosignature to moyai_worker;
 grant insert, update on ledger.log, ledger.tile, ledger.daily to moyai_worker;
+grant delete on ledger.idempotency to moyai_worker;
 
 -- It settles writes that a crash left half done: needs to know the resident as the one component does.
 grant select on all tables in schema personal to moyai_worker;

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import httpx
+from msgspec.structs import replace
 
 from moyai.app import application
 from moyai.base.config import Home
@@ -28,9 +29,12 @@ def client_of(app: object) -> httpx.AsyncClient:
 
 
 @asynccontextmanager
-async def running(home: Home, control: Database, box: SecretBox) -> AsyncIterator[object]:
+async def running(
+    home: Home, control: Database, box: SecretBox, base_url: str = BASE
+) -> AsyncIterator[object]:
     """The ASGI application, with everything but the exchange road's own lanes on `control`."""
     config = home.config()
+    config = replace(config, server=replace(config.server, base_url=base_url))
     stores = stores_of(control, box, config)
     names = Names(control)
     hot, lanes = exchange_road(home, control, stores, names)

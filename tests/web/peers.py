@@ -43,6 +43,10 @@ class Key:
         self.jkt = b64(hashlib.sha256(canonical.encode()).digest())
 
     @property
+    def private_jwk(self) -> dict[str, str]:
+        return {**self.jwk, "d": b64(self._private.private_numbers().private_value.to_bytes(32))}
+
+    @property
     def jwks(self) -> dict[str, Any]:
         return {"keys": [{**self.jwk, "kid": self.kid, "alg": "ES256", "use": "sig"}]}
 

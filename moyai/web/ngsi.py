@@ -16,7 +16,8 @@ from moyai.web import ngsi_entities as entities
 from moyai.web import ngsi_request as asked
 from moyai.web.ngsi_answers import json_answer, problem_answer
 from moyai.web.ngsi_handling import Handler, connection, ngsi_errors, paging, readable_tenant
-from moyai.web.operation import AnyOf, Client, Operation, Public
+from moyai.web.ngsi_shapes import TypesQuery
+from moyai.web.operation import AnyOf, Client, Operation, Public, describes
 
 SCOPE: Final = "context:write"
 """The scope that clients need to write city data, and to read what is not in the common tenant."""
@@ -30,6 +31,7 @@ def error_response(problem: Problem) -> Response:
     return problem_answer(None, problem)
 
 
+@describes(response=dict[str, str], example={})
 @ngsi_errors
 async def entry_point(request: Request, _: Caller) -> Response:
     """GET /v2"""
@@ -38,6 +40,7 @@ async def entry_point(request: Request, _: Caller) -> Response:
     return json_answer(request, {f"{kind}_url": f"/v2/{kind}" for kind in kinds})
 
 
+@describes(response=list[dict[str, Any]], query=TypesQuery, example={"query": {"options": "noAttrDetail"}})
 @ngsi_errors
 async def list_types(request: Request, caller: Caller) -> Response:
     """GET /v2/types, with `values` or `noAttrDetail`: names and numbers come from counters, details would not"""

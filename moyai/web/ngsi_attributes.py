@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import msgspec
 from starlette.requests import Request
@@ -16,8 +17,16 @@ from moyai.identity.model import Caller
 from moyai.web import ngsi_request as asked
 from moyai.web.ngsi_answers import empty_answer, json_answer, text_answer
 from moyai.web.ngsi_handling import author_of, found_entity, ngsi_errors, transaction
+from moyai.web.ngsi_shapes import ATTRIBUTE, BENCH, ENTITY, AttributeShape, ChangeQuery, EntityQueryShape
+from moyai.web.operation import describes
 
 
+@describes(
+    request=dict[str, AttributeShape],
+    query=ChangeQuery,
+    status=204,
+    example={"path": ENTITY, "body": {"colour": {"type": "Text", "value": "green"}}},
+)
 @ngsi_errors
 async def append_attributes(request: Request, caller: Caller) -> Response:
     """POST /v2/entities/{entityId}/attrs"""
@@ -36,6 +45,12 @@ async def append_attributes(request: Request, caller: Caller) -> Response:
     return await _change_attributes(request, caller, act, "already exist")
 
 
+@describes(
+    request=dict[str, AttributeShape],
+    query=ChangeQuery,
+    status=204,
+    example={"path": ENTITY, "body": {"seats": {"type": "Number", "value": 4}}},
+)
 @ngsi_errors
 async def update_attributes(request: Request, caller: Caller) -> Response:
     """PATCH /v2/entities/{entityId}/attrs"""
@@ -53,6 +68,15 @@ async def update_attributes(request: Request, caller: Caller) -> Response:
     return await _change_attributes(request, caller, act, "do not exist")
 
 
+@describes(
+    request=dict[str, AttributeShape],
+    query=ChangeQuery,
+    status=204,
+    example={
+        "path": ENTITY,
+        "body": {name: value for name, value in BENCH.items() if name not in ("id", "type")},
+    },
+)
 @ngsi_errors
 async def replace_attributes(request: Request, caller: Caller) -> Response:
     """PUT /v2/entities/{entityId}/attrs"""
@@ -96,6 +120,7 @@ async def _change_attributes(request: Request, caller: Caller, act: _Act, why_no
     return empty_answer(request)
 
 
+@describes(response=AttributeShape, query=EntityQueryShape, example={"path": ATTRIBUTE})
 @ngsi_errors
 async def get_attribute(request: Request, caller: Caller) -> Response:
     """GET /v2/entities/{entityId}/attrs/{attrName}"""
@@ -106,6 +131,12 @@ async def get_attribute(request: Request, caller: Caller) -> Response:
     return json_answer(request, actions.attribute_of(entity, asked.attribute_name(request)))
 
 
+@describes(
+    request=AttributeShape,
+    query=ChangeQuery,
+    status=204,
+    example={"path": ATTRIBUTE, "body": {"type": "Number", "value": 4}},
+)
 @ngsi_errors
 async def put_attribute(request: Request, caller: Caller) -> Response:
     """PUT /v2/entities/{entityId}/attrs/{attrName}"""
@@ -120,6 +151,7 @@ async def put_attribute(request: Request, caller: Caller) -> Response:
     return empty_answer(request)
 
 
+@describes(query=ChangeQuery, status=204, example={"path": {**ENTITY, "attribute": "name"}})
 @ngsi_errors
 async def delete_attribute(request: Request, caller: Caller) -> Response:
     """DELETE /v2/entities/{entityId}/attrs/{attrName}"""
@@ -132,6 +164,7 @@ async def delete_attribute(request: Request, caller: Caller) -> Response:
     return empty_answer(request)
 
 
+@describes(response=Any, query=EntityQueryShape, example={"path": {**ENTITY, "attribute": "material"}})
 @ngsi_errors
 async def get_value(request: Request, caller: Caller) -> Response:
     """GET /v2/entities/{entityId}/attrs/{attrName}/value: JSON for objects and arrays, else plain text"""
@@ -148,6 +181,12 @@ async def get_value(request: Request, caller: Caller) -> Response:
     )
 
 
+@describes(
+    request=Any,
+    query=ChangeQuery,
+    status=204,
+    example={"path": {**ENTITY, "attribute": "material"}, "body": ["stone"]},
+)
 @ngsi_errors
 async def put_value(request: Request, caller: Caller) -> Response:
     """PUT /v2/entities/{entityId}/attrs/{attrName}/value"""

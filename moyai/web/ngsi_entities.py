@@ -22,8 +22,23 @@ from moyai.web.ngsi_handling import (
     readable_tenant,
     transaction,
 )
+from moyai.web.ngsi_shapes import (
+    BENCH,
+    ENTITY,
+    ChangeQuery,
+    CreateQuery,
+    EntityQueryShape,
+    EntityShape,
+    ListQuery,
+)
+from moyai.web.operation import describes
 
 
+@describes(
+    response=list[EntityShape],
+    query=ListQuery,
+    example={"query": {"type": "AED", "limit": 3, "options": "count,keyValues"}},
+)
 @ngsi_errors
 async def list_entities(request: Request, caller: Caller) -> Response:
     """GET /v2/entities"""
@@ -46,6 +61,12 @@ async def list_entities(request: Request, caller: Caller) -> Response:
     return json_answer(request, shown, headers=headers)
 
 
+@describes(
+    request=EntityShape,
+    query=CreateQuery,
+    status=201,
+    example={"query": {"options": "upsert"}, "body": BENCH},
+)
 @ngsi_errors
 async def create_entity(request: Request, caller: Caller) -> Response:
     """POST /v2/entities"""
@@ -63,12 +84,18 @@ async def create_entity(request: Request, caller: Caller) -> Response:
     return empty_answer(request, 201 if created else 204, {"Location": location})
 
 
+@describes(
+    response=EntityShape, query=EntityQueryShape, example={"path": ENTITY, "query": {"options": "keyValues"}}
+)
 @ngsi_errors
 async def get_entity(request: Request, caller: Caller) -> Response:
     """GET /v2/entities/{entityId}"""
     return await _one(request, caller, model.render_entity)
 
 
+@describes(
+    response=EntityShape, query=EntityQueryShape, example={"path": ENTITY, "query": {"attrs": "name,seats"}}
+)
 @ngsi_errors
 async def get_attributes(request: Request, caller: Caller) -> Response:
     """GET /v2/entities/{entityId}/attrs"""
@@ -84,6 +111,7 @@ async def _one(request: Request, caller: Caller, render: Callable[..., dict[str,
     return json_answer(request, render(entity, attrs, key_values="keyValues" in options))
 
 
+@describes(query=ChangeQuery, status=204, example={"path": ENTITY})
 @ngsi_errors
 async def delete_entity(request: Request, caller: Caller) -> Response:
     """DELETE /v2/entities/{entityId}"""

@@ -9,7 +9,8 @@ import httpx
 import pytest
 
 from moyai.base.db import Connection
-from moyai.web.ngsi import SCOPE
+from moyai.web.ngsi import OPERATIONS, SCOPE
+from moyai.web.operation import Operation
 from tests import factories
 from tests.web.peers import Party
 
@@ -83,3 +84,28 @@ async def test_a_platform_without_a_broker_says_so(app: Any, web: httpx.AsyncCli
     getattr(app, "app", app).state.platform.context = None
     answer = await web.get("/v2/entities")
     assert (answer.status_code, answer.json()["error"]) == (501, "NotImplemented")
+
+
+async def test_the_documented_examples_work_one_after_the_other(
+    control: Connection, broker: httpx.AsyncClient
+) -> None:
+    party, token = await _token(control, broker, SCOPE)
+    done = 0
+    for operation in sorted(OPERATIONS, key=lambda o: (o.path == "/v2/entities", _ORDER.index(o.method)))[
+        ::-1
+    ]:
+        example = operation.description.example
+        if example is None:
+            continue
+        path = operation.path.format(**example.get("path", {}))
+        content = {"json": example["body"]} if "body" in example else {}
+        answer = await party.call(operation.method, path, token, params=example.get("query", {}), **content)
+        assert answer.status_code < 300, (operation.method, path, answer.text)
+        done += 1
+    assert done == 15
+
+
+def _turn(operation: Operation) -> tuple[int, int]:
+    """Create before changing, read, then remove parts before the whole."""
+    turn = ("POST", "PUT", "PATCH", "GET", "DELETE").index(operation.method)
+    return turn, len(operation.path) * (-1 if operation.method == "DELETE" else 1)

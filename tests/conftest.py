@@ -22,7 +22,7 @@ import pytest
 from moyai.base import engine_place
 from moyai.base.config import Home
 from moyai.base.db import Connection, Pool, connect
-from moyai.base.engine import Engine
+from moyai.base.engine import ADMIN, Engine
 from moyai.base.migrate import migrate_context, migrate_control
 from moyai.base.provision import Store, provision_store
 from moyai.base.roles import SERVE, context_database
@@ -203,10 +203,15 @@ def box(home: Home) -> SecretBox:
 
 
 @asynccontextmanager
-async def _rolled_back(dsn: str, kept: dict[str, Connection]) -> AsyncIterator[Connection]:
+async def _rolled_back(
+    dsn: str, kept: dict[str, Connection], *, serve: bool = False
+) -> AsyncIterator[Connection]:
     conn = kept.get(dsn)
     if conn is None or conn.raw.is_closed():
         conn = kept[dsn] = await connect(dsn)
+        if serve:
+            # The administrator's session with the rights of `moyai_serve`: tests.admin takes it back for a moment.
+            await conn.execute("set session authorization moyai_serve")
     transaction = conn.raw.transaction()
     await transaction.start()
     try:
@@ -226,8 +231,8 @@ async def kept_sessions() -> AsyncIterator[dict[str, Connection]]:
 
 @pytest.fixture
 async def control(home: Home, kept_sessions: dict[str, Connection]) -> AsyncIterator[Connection]:
-    """The control database as `moyai_serve`, rolled back after the test."""
-    async with _rolled_back(home.dsn(SERVE), kept_sessions) as conn:
+    """The control database with the rights of `moyai_serve`, rolled back after the test."""
+    async with _rolled_back(home.dsn(ADMIN, "moyai_control"), kept_sessions, serve=True) as conn:
         yield conn
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
+import asyncpg
 import pytest
+
+from tests.admin import as_admin
 
 INSERT = "insert into identity.seen_token (fingerprint, expires_at) values ('fixture', now())"
 COUNT = "select count(*) from identity.seen_token where fingerprint = 'fixture'"
@@ -14,6 +17,14 @@ COUNT = "select count(*) from identity.seen_token where fingerprint = 'fixture'"
 async def test_each_test_starts_from_an_empty_database(control, turn):
     assert await control.fetchval(COUNT) == 0
     await control.execute(INSERT)
+
+
+async def test_control_has_the_rights_of_serve_and_no_others(control):
+    assert await control.fetchval("select current_user") == "moyai_serve"
+    async with as_admin(control):
+        await control.execute("update platform.fact set value = '2'")
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await control.execute("update platform.fact set value = '2'")
 
 
 async def remove_and_fail(database) -> None:

@@ -14,6 +14,7 @@ from moyai.base.secrets import SecretBox
 from moyai.consent import gate, store, store_enrolment
 from moyai.consent.model import PresentationText, canonical
 from moyai.ledger import Kind, history
+from tests.admin import as_admin
 from tests.consent.conftest import Walk, calls
 from tests.factories import Town, make_client, make_link, make_terms, tie
 
@@ -105,9 +106,10 @@ async def test_a_text_runs_out_after_an_hour(control: Connection, town: Town, ha
     await hanako.steps()
     shown = await hanako.present()
     assert shown.expires_at - shown.served_at == timedelta(hours=1)
-    await control.execute(
-        "update consent.presentation set expires_at = clock_timestamp() - interval '1 second'"
-    )
+    async with as_admin(control):
+        await control.execute(
+            "update consent.presentation set expires_at = clock_timestamp() - interval '1 second'"
+        )
     with pytest.raises(Problem, match="text_not_served"):
         await hanako.decide(shown.sha256)
 
@@ -353,8 +355,9 @@ async def test_walks_and_texts_that_ran_out_are_swept(control: Connection, town:
     await hanako.steps()
     await hanako.present()
     await control.execute("update consent.enrolment set expires_at = clock_timestamp() - interval '1 second'")
-    await control.execute(
-        "update consent.presentation set expires_at = clock_timestamp() - interval '1 second'"
-    )
+    async with as_admin(control):
+        await control.execute(
+            "update consent.presentation set expires_at = clock_timestamp() - interval '1 second'"
+        )
     assert await store_enrolment.sweep(control) == 2
     assert await control.fetchval("select count(*) from consent.presentation") == 0

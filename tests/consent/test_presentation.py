@@ -12,6 +12,7 @@ from moyai.base.db import Connection
 from moyai.base.secrets import SecretBox
 from moyai.consent import facts_of, presentation
 from moyai.consent.model import PresentationText, canonical
+from tests.admin import as_admin
 from tests.consent.conftest import HERE, Walk, calls
 from tests.factories import Town, make_component, make_link, make_service
 
@@ -109,11 +110,12 @@ async def test_the_text_of_yesterday_still_counts_within_its_hour(
     shown = await hanako.present()
     facts = await facts_of(control, town.kenko.id)
     yesterday = presentation.compose(HERE, facts, SERVED)
-    await control.execute(
-        "update consent.presentation set served_at = $1, sha256 = $2, expires_at = clock_timestamp() + interval '1 m'",
-        SERVED,
-        yesterday.sha256(),
-    )
+    async with as_admin(control):
+        await control.execute(
+            "update consent.presentation set served_at = $1, sha256 = $2, expires_at = clock_timestamp() + interval '1 m'",
+            SERVED,
+            yesterday.sha256(),
+        )
     assert yesterday.sha256().hex() != shown.sha256
     assert (await hanako.decide(yesterday.sha256().hex())).links["kenko-steps"] == "given"
 

@@ -12,6 +12,7 @@ from moyai.consent import gate, sharing, sharing_in_force, withdrawal
 from moyai.consent.sharing import Offer
 from moyai.identity.model import ResidentCaller
 from moyai.ledger import Kind, history
+from tests.admin import as_admin
 from tests.consent.conftest import HERE, Walk, calls
 from tests.factories import Town, make_resident, tie
 
@@ -129,9 +130,10 @@ async def test_ten_wrong_codes_are_enough(
         assert await sharing.accept(control, daughter, "0000-0000") is None
     with pytest.raises(Problem, match="too_many_requests"):
         await sharing.accept(control, daughter, code)
-    await control.execute(
-        "update consent.code_attempt set attempted_at = attempted_at - interval '61 minutes'"
-    )
+    async with as_admin(control):
+        await control.execute(
+            "update consent.code_attempt set attempted_at = attempted_at - interval '61 minutes'"
+        )
     assert await sharing.accept(control, daughter, code) is not None
 
 

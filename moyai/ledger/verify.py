@@ -10,38 +10,37 @@ rewritten and signed anew with the true key.
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from uuid import UUID
 
 import msgspec
 
 from moyai.ledger import merkle, note
 from moyai.ledger.findings import Finding, finding
-from moyai.ledger.merkle import HASH_BYTES, Frontier, leaf_hash
 from moyai.ledger.note import Checkpoint, Note, NoteError, Verifier
+from moyai.ledger.verify_read import Place, Progress, Trees, read, tile
 from moyai.ledger.verify_source import Absent, Source, VerifyError, open_source, witness_checkpoint
-
-_LEAF_BYTES = 58
-
-Progress = Callable[[int, int], None]
 
 
 class Report(msgspec.Struct, frozen=True):
-    """What was found. `size` and `root` (base64) are the newest checkpoint's; `cosigned_by` its witnesses."""
+    """What was found. `size` and `root` (base64) are the newest checkpoint's.
+
+    `cosigned_by` are the witnesses under the newest checkpoint that has any, `cosigned_size` is its size.
+    """
 
     ok: bool
     origin: str
     size: int
     root: str
     cosigned_by: list[str]
+    cosigned_size: int
     findings: list[Finding]
 
     def lines(self) -> list[str]:
         """For people: what was examined, and each finding in both languages."""
         seen = f"{self.origin}  {self.size:,}  {self.root}"
-        by = f"証人 / witnesses: {', '.join(self.cosigned_by) or '-'}"
+        by = f"証人 / witnesses: {', '.join(self.cosigned_by) or '-'}  ({self.cosigned_size:,})"
         told = [line for found in self.findings for line in (f"✕ {found.ja}", f"  {found.en}")]
         good = "○ 変更・削除・並べ替えはありません。 / Nothing was changed, removed or moved."
         return [seen, by, *(told or [good])]
@@ -52,52 +51,6 @@ class Claim(msgspec.Struct, frozen=True):
 
     checkpoint: Checkpoint
     saved_in: str | None = None
-
-
-class Place(msgspec.Struct, frozen=True):
-    """One index where bundle and tile disagree."""
-
-    index: int
-    entry_id: str | None
-    in_bundle: bytes | None
-    in_tile: bytes | None
-
-
-class Trees:
-    """The two trees, grown side by side from bundles and from tiles, and their roots at the claimed sizes."""
-
-    def __init__(self) -> None:
-        self.bundles, self.tiles = Frontier(), Frontier()
-        self.bundles_whole = self.tiles_whole = True
-        self.differ: list[Place] = []
-        self.full: list[bytes] = []  # the roots of the full tiles of level 0
-        self.proven: dict[int, tuple[bytes | None, bytes | None]] = {}
-
-    def mark(self, size: int) -> None:
-        self.proven[size] = (
-            self.bundles.root() if self.bundles_whole else None,
-            self.tiles.root() if self.tiles_whole else None,
-        )
-
-    def add(self, index: int, leaf: bytes | None, in_tile: bytes | None) -> None:
-        in_bundle = leaf_hash(leaf) if leaf is not None and len(leaf) == _LEAF_BYTES else None
-        if in_bundle is None:
-            self.bundles_whole = False
-        else:
-            self.bundles.append(in_bundle)
-        if in_tile is None:
-            self.tiles_whole = False
-        else:
-            self.tiles.append(in_tile)
-        if in_bundle is None or in_bundle != in_tile:
-            self.differ.append(Place(index, _entry_id(leaf), in_bundle, in_tile))
-
-
-def _entry_id(leaf: bytes | None) -> str | None:
-    """The id in a leaf, or the id alone, which the platform serves in place of a missing leaf."""
-    if leaf is None or len(leaf) not in (16, _LEAF_BYTES):
-        return None
-    return str(UUID(bytes=leaf if len(leaf) == 16 else leaf[10:26]))
 
 
 def examine(
@@ -138,31 +91,35 @@ def verify(
     said = source.keys()
     keys = trusted or [note.parse_vkey(key) for key in said.verifier_keys]
     try:
-        head, signed = note.open_checkpoint(source.read("checkpoint").decode(errors="replace"), keys)
+        head, newest = note.open_checkpoint(source.read("checkpoint").decode(errors="replace"), keys)
     except NoteError as error:
         bad = finding("checkpoint_invalid", where="checkpoint", why=str(error))
-        return Report(False, said.origin, 0, "", [], [bad])
-    claims = [Claim(head), *_chain(source, keys, head, findings), *_outside(keys, saved, witnesses, findings)]
-    trees = _read(source, head, {claim.checkpoint.size for claim in claims}, findings, progress)
+        return Report(False, said.origin, 0, "", [], 0, [bad])
+    signed = [(head, newest), *_chain(source, keys, head, findings)]
+    claims = [*(Claim(each) for each, _ in signed), *_outside(keys, saved, witnesses, findings)]
+    trees = read(source, head, {claim.checkpoint.size for claim in claims}, findings, progress)
     _judge(trees, claims, head, findings)
     if head.root == trees.proven[head.size][1] and not trees.differ:
         _upper_tiles(source, trees, head, findings)
     cosigned = _cosigned(signed, [key.verifier_key for key in said.witnesses], findings)
     root = base64.b64encode(head.root).decode()
-    return Report(not findings, head.origin, head.size, root, cosigned, findings)
+    return Report(not findings, head.origin, head.size, root, *cosigned, findings)
 
 
-def _chain(source: Source, keys: list[Verifier], head: Checkpoint, findings: list[Finding]) -> list[Claim]:
-    claims: list[Claim] = []
+def _chain(
+    source: Source, keys: list[Verifier], head: Checkpoint, findings: list[Finding]
+) -> list[tuple[Checkpoint, Note]]:
+    """The checkpoints that the log keeps, up to the newest one that was read before."""
+    chain: list[tuple[Checkpoint, Note]] = []
     for number, text in enumerate(source.chain()):
         try:
-            checkpoint, _ = note.open_checkpoint(text, keys)
+            checkpoint, signed = note.open_checkpoint(text, keys)
         except NoteError as error:
             findings.append(finding("checkpoint_invalid", where=f"checkpoints[{number}]", why=str(error)))
             continue
         if checkpoint.size <= head.size:  # the log may have grown since
-            claims.append(Claim(checkpoint))
-    return claims
+            chain.append((checkpoint, signed))
+    return chain
 
 
 def _outside(
@@ -184,62 +141,6 @@ def _outside(
         except NoteError as error:
             findings.append(finding("checkpoint_invalid", where=where, why=str(error)))
     return claims
-
-
-def _read(
-    source: Source, head: Checkpoint, sizes: set[int], findings: list[Finding], progress: Progress | None
-) -> Trees:
-    trees = Trees()
-    trees.mark(0)
-    places = merkle.widths(head.size, 0)
-    for done, (number, width) in enumerate(places, 1):
-        leaves = _bundle(source, number, width, findings)
-        hashes = _tile(source, 0, number, width, findings)
-        for offset in range(width):
-            index = number * merkle.TILE_WIDTH + offset
-            trees.add(index, leaves[offset], hashes[offset])
-            if index + 1 in sizes:
-                trees.mark(index + 1)
-        if width == merkle.TILE_WIDTH and None not in hashes:
-            trees.full.append(merkle.fold(b"".join([hash_ for hash_ in hashes if hash_])))
-        if progress is not None:
-            progress(done, len(places))
-    return trees
-
-
-def _bundle(source: Source, number: int, width: int, findings: list[Finding]) -> list[bytes | None]:
-    path = merkle.tile_path("entries", number, width)
-    try:
-        leaves: list[bytes | None] = list(_unpack(source.read(path)))
-    except (Absent, ValueError) as error:
-        findings.append(finding("tile_unreadable", where=path, why=str(error)))
-        return [None] * width
-    if len(leaves) != width:
-        findings.append(finding("tile_unreadable", where=path, why=f"{len(leaves)} entries, not {width}"))
-    return (leaves + [None] * width)[:width]
-
-
-def _unpack(data: bytes) -> Iterator[bytes]:
-    at = 0
-    while at < len(data):
-        end = at + 2 + int.from_bytes(data[at : at + 2], "big")
-        if end > len(data) or at + 2 > len(data):
-            raise ValueError("truncated bundle")
-        yield data[at + 2 : end]
-        at = end
-
-
-def _tile(source: Source, level: int, number: int, width: int, findings: list[Finding]) -> list[bytes | None]:
-    path = merkle.tile_path(level, number, width)
-    try:
-        data = source.read(path)
-    except Absent as error:
-        findings.append(finding("tile_unreadable", where=path, why=str(error)))
-        return [None] * width
-    if len(data) != width * HASH_BYTES:
-        findings.append(finding("tile_unreadable", where=path, why=f"{len(data)} bytes"))
-        return [None] * width
-    return [data[i : i + HASH_BYTES] for i in range(0, len(data), HASH_BYTES)]
 
 
 def _judge(trees: Trees, claims: Sequence[Claim], head: Checkpoint, findings: list[Finding]) -> None:
@@ -296,7 +197,7 @@ def _upper_tiles(source: Source, trees: Trees, head: Checkpoint, findings: list[
         full: list[bytes] = []
         for number, width in merkle.widths(head.size, level):
             expected = hashes[number * merkle.TILE_WIDTH :][:width]
-            served = _tile(source, level, number, width, findings)
+            served = tile(source, level, number, width, findings)
             if served != expected and None not in served:
                 findings.append(finding("tile_changed", where=merkle.tile_path(level, number, width)))
             if width == merkle.TILE_WIDTH:
@@ -304,10 +205,15 @@ def _upper_tiles(source: Source, trees: Trees, head: Checkpoint, findings: list[
         level, hashes = level + 1, full
 
 
-def _cosigned(signed: Note, vkeys: Sequence[str], findings: list[Finding]) -> list[str]:
-    """Names of the witnesses whose good signature the newest checkpoint carries."""
+def _cosigned(
+    signed: list[tuple[Checkpoint, Note]], vkeys: Sequence[str], findings: list[Finding]
+) -> tuple[list[str], int]:
+    """Names of the witnesses under the newest checkpoint that any has cosigned, and its size."""
     try:
-        return [key.name for key in note.signed_by(signed, [note.parse_vkey(vkey) for vkey in vkeys])]
+        keys = [note.parse_vkey(vkey) for vkey in vkeys]
+        for checkpoint, text in sorted(signed, key=lambda pair: -pair[0].size):
+            if names := [key.name for key in note.signed_by(text, keys)]:
+                return names, checkpoint.size
     except NoteError as error:
-        findings.append(finding("checkpoint_invalid", where="checkpoint", why=str(error)))
-        return []
+        findings.append(finding("checkpoint_invalid", where="checkpoints", why=str(error)))
+    return [], 0

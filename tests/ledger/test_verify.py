@@ -12,12 +12,14 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from moyai import ledger
 from moyai.base.roles import WORKER
 from moyai.ledger import merkle, note, public, verify_source, witnesses
 from moyai.ledger.integrator import Integrator
 from moyai.ledger.model import parse_leaf
+from moyai.ledger.note import Signer
 from moyai.ledger.verify import verify
 from moyai.ledger.verify_source import Absent, Directory, Url
 from tests.conftest import _running as running
@@ -242,7 +244,8 @@ async def test_a_log_rewritten_or_cut_back_is_convicted_by_a_witness(log, url, w
     good = await examined(url, witnesses=[log.witnesses[0].url])
     assert (good.ok, good.cosigned_by) == (True, ["c1.example/witness"])
     await log.grow(30)
-    assert (await examined(url, witnesses=[log.witnesses[0].url])).ok
+    grown = await examined(url, witnesses=[log.witnesses[0].url])
+    assert (grown.ok, grown.size, grown.cosigned_size) == (True, 330, 300)
     await rewritten(log)
     assert codes(await examined(url, witnesses=[log.witnesses[0].url])) == ["log_rewritten"]
     for table in ("checkpoint", "sequence", "entry", "tile"):
@@ -251,6 +254,20 @@ async def test_a_log_rewritten_or_cut_back_is_convicted_by_a_witness(log, url, w
     await log.grow(10)
     report = await examined(url, witnesses=[log.witnesses[0].url])
     assert [(found.code, found.interval) for found in report.findings] == [("log_shorter", (10, 300))]
+
+
+async def test_a_forged_cosignature_is_found(copy):
+    keys = json.loads((copy / "keys.json").read_text())
+    witness = Signer("c1.example/witness", Ed25519PrivateKey.generate())
+    keys["witnesses"] = [{"witness_id": "c1", "verifier_key": witness.verifier(note.WITNESS_KEY).vkey()}]
+    (copy / "keys.json").write_text(json.dumps(keys))
+    text = (copy / "checkpoint").read_text()
+    (copy / "checkpoint").write_text(
+        text + witness.cosign(text.partition("\n\n")[0] + "\n", 1_700_000_000).line()
+    )
+    assert (await examined(copy)).cosigned_by == ["c1.example/witness"]
+    (copy / "checkpoint").write_text(text + witness.cosign("another text\n", 1_700_000_000).line())
+    assert codes(await examined(copy)) == ["checkpoint_invalid"]
 
 
 async def test_a_witness_that_does_not_answer_is_no_reassurance(copy):

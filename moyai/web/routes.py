@@ -8,6 +8,7 @@ from moyai.web import (
     consent,
     consent_seeing,
     consent_sharing,
+    console,
     desk,
     identity_api,
     log,
@@ -20,6 +21,7 @@ from moyai.web import (
     portal_proof,
     portal_services,
     portal_sharing,
+    public_registry,
     registry,
     static_files,
 )
@@ -31,6 +33,7 @@ _ITEMS = f"{_SUBJECT}/datasets/{{dataset}}/items"
 _SERVICE = "/consent/v1/services/{service}"
 _RESIDENT = Resident("consent")
 _REGISTRAR = Client("registry:write")
+_CONSOLE = StaffSession("operator", "auditor")
 
 _DESK = StaffSession("desk")
 
@@ -96,6 +99,13 @@ ROUTES: tuple[Operation, ...] = (
     Operation("PUT", "/registry/v1/terms/{id}", registry.put_service_terms, _REGISTRAR, ja="サービス利用規約の公表", en="Publish a service's terms"),
     Operation("PUT", "/registry/v1/clients/{id}", registry.put_client, _REGISTRAR, ja="クライアントの登録", en="Register a client"),
     Operation("PUT", "/registry/v1/witnesses/{id}", registry.put_witness, _REGISTRAR, ja="記録の証人の登録", en="Register a witness"),
+    Operation("GET", "/organizations", public_registry.organizations, Public(), ja="認定された組織", en="Certified organisations", errors="page"),
+    Operation("GET", "/terms/{owner}", public_registry.terms, Public(), ja="規約", en="Terms", errors="page"),
+    Operation("GET", "/console", console.overview, StaffSession("operator", "auditor", "desk", "provider_admin"), ja="概況", en="Overview", errors="page"),
+    Operation("GET", "/console/organizations", console.organizations, _CONSOLE, ja="組織と認定", en="Organisations and certification", errors="page"),
+    Operation("GET", "/console/services", console.services, _CONSOLE, ja="部品と連携", en="Components and links", errors="page"),
+    Operation("GET", "/console/stores", console.stores, _CONSOLE, ja="保管場所", en="Stores", errors="page"),
+    Operation("GET", "/console/record", console.record, _CONSOLE, ja="台帳", en="Ledger", errors="page"),
     # --- consent: the resident's and the touch point's API --------------------------------------------
     Operation("GET", "/consent/v1/services", consent.list_services, _RESIDENT, ja="選べるサービス", en="Services on offer"),
     Operation("POST", f"{_SERVICE}/enrolment", consent.begin_enrolment, _RESIDENT, ja="手順1 サービスを選ぶ", en="Step 1: choose the service"),

@@ -11,8 +11,9 @@ from moyai.base.errors import Problem
 from moyai.consent.model import Party
 from moyai.identity.model import Resident
 from moyai.identity.residents import find
+from moyai.registry import lookups, store_links, store_organizations, store_services, store_terms
 from moyai.registry import model as registry
-from moyai.registry import store_links, store_organizations, store_services, store_terms
+from moyai.registry.services import is_offered, offered_service
 
 _NO_PARTY = Party("", "", "")
 
@@ -43,8 +44,8 @@ class ServiceFacts(msgspec.Struct, frozen=True):
 
     def on_offer(self) -> bool:
         """Certified, by a certified organisation, with both terms published (guidebook 1.1.1: in that order)."""
-        certified = (self.service.state, self.service.organization_state) == ("certified", "certified")
-        return certified and self.service_terms is not None and self.terms_of_platform is not None
+        published = self.service_terms is not None and self.terms_of_platform is not None
+        return is_offered(self.service) and published
 
     def links_on_offer(self) -> list[registry.Link]:
         """Links that could flow if the resident agreed: a consent to a closed link is not asked for."""
@@ -69,7 +70,7 @@ class ServiceFacts(msgspec.Struct, frozen=True):
 
 def _published(terms: registry.TermsVersion | None, what: str) -> registry.TermsVersion:
     if terms is None:
-        raise Problem("service_not_offered", f"no {what} are published")
+        raise Problem("service_not_offered", f"no {what} are published", reason="terms_not_published")
     return terms
 
 
@@ -103,13 +104,11 @@ def _organization_party(organization: registry.Organization | None) -> Party:
 
 
 async def facts_of(conn: Connection, service_id: str, *, on_offer: bool = True) -> ServiceFacts:
-    """Raises Problem: does_not_exist; and, where it must be `on_offer`, service_not_offered."""
-    service = await store_services.service(conn, service_id) if registry.is_id(service_id) else None
-    if service is None:
-        raise Problem("does_not_exist", f"service {service_id}")
+    """Raises Problem: does_not_exist; and, where it must be `on_offer`, service_not_offered (with a `reason`)."""
+    service = await (offered_service if on_offer else lookups.service)(conn, service_id)
     facts = (await _gather(conn, [service], await _links(conn, service.service_key)))[0]
-    if on_offer and not facts.on_offer():
-        raise Problem("service_not_offered", f"service {service_id} is {service.state}")
+    if on_offer:
+        _ = facts.terms_keys  # raises if one of the terms is missing
     return facts
 
 

@@ -14,7 +14,7 @@ import msgspec
 
 from moyai.base.clock import rfc3339
 from moyai.base.db import Connection
-from moyai.base.errors import CODES, Problem
+from moyai.base.errors import CODES, Code, Problem
 from moyai.consent.catalogue import Names, names
 from moyai.consent.model import Party
 from moyai.ledger import Event, Kind, history
@@ -67,6 +67,9 @@ class Row(msgspec.Struct, frozen=True, omit_defaults=True):
     text_ja: str
     text_en: str
     proof: Proof
+    code: str | None = None
+    code_ja: str | None = None
+    code_en: str | None = None
     target: Party | None = None
     movements: tuple[Movement, ...] = ()
     purpose_id: str | None = None
@@ -118,7 +121,9 @@ def _row(event: Event, known: Names) -> Row:
     purpose, service = known.purpose(detail.get("purpose")), known.service(detail.get("service"))
     target = known.component(detail.get("consumer"))
     movements = _movements(detail, known)
-    text_ja, text_en = _sentence(event, target, movements, service)
+    code: str | None = detail.get("code") or next((m.code for m in movements if m.code), None)
+    words = CODES.get(code) if code else None
+    text_ja, text_en = _sentence(event, target, movements, service, words)
     return Row(
         entry_id=str(event.entry_id),
         at=rfc3339(event.at),
@@ -130,6 +135,9 @@ def _row(event: Event, known: Names) -> Row:
         text_ja=text_ja,
         text_en=text_en,
         proof=_proof(event),
+        code=code,
+        code_ja=words.ja if words else None,
+        code_en=words.en if words else None,
         target=target,
         movements=movements,
         purpose_id=detail.get("purpose"),
@@ -190,6 +198,7 @@ def _sentence(
     target: Party | None,
     movements: tuple[Movement, ...],
     service: tuple[str | None, str | None],
+    reason: Code | None,
 ) -> tuple[str, str]:
     """One sentence a resident can read without knowing how the platform works."""
     what_ja = "、".join(dict.fromkeys(m.dataset_ja for m in movements if m.dataset_ja))
@@ -200,8 +209,12 @@ def _sentence(
     if event.kind is Kind.EXCHANGE:
         return f"{who_ja}が、{what_ja}を受け取りました。", f"{who_en} received: {what_en}."
     if event.kind is Kind.REFUSAL:
-        why_ja = next((m.code_ja for m in movements if m.code_ja), "")
-        why_en = next((m.code_en for m in movements if m.code_en), "")
+        why_ja, why_en = (reason.ja, reason.en) if reason else ("", "")
+        if target is None:
+            return (
+                f"データを見ようとした人がいましたが、見せていません。{why_ja}",
+                f"Somebody tried to view data and was shown nothing. {why_en}".strip(),
+            )
         return (
             f"{who_ja}が{what_ja}を求めましたが、渡していません。{why_ja}",
             f"{who_en} asked for {what_en} and got nothing. {why_en}".strip(),

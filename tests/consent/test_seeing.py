@@ -3,6 +3,7 @@ erasure see."""
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from datetime import timedelta
@@ -32,6 +33,7 @@ async def exchange(conn: Connection, town: Town, *, code: str | None = None) -> 
         "sources": [{**source, **outcome}],
     }
     kind = Kind.REFUSAL if code else Kind.EXCHANGE
+    await asyncio.sleep(0.002)  # the record keeps milliseconds: what follows must be later
     await record(conn, Act(kind=kind, actor="client", resident_key=town.hanako.key, detail=detail))
 
 

@@ -91,6 +91,8 @@ class Child:
         self.name = name
         self.program = program
         self.restarts = -1
+        self.kept = False
+        """Whether it was ready once, and is to be started again when it dies."""
         self._process: subprocess.Popen[Any] | None = None
         self._started_at = 0.0
         self._young_deaths = 0

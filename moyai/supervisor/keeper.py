@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import socket
+import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from typing import IO, Any
@@ -25,6 +26,8 @@ ENGINE = "postgres"
 
 _LOOK_SECONDS = 0.05
 _START_SECONDS = 60.0
+# The engine may have to replay all that was written since its last checkpoint.
+_RECOVERY_SECONDS = 600.0
 _STOP_SECONDS = 15.0
 
 
@@ -35,7 +38,7 @@ class StartError(Exception):
 class Supervisor:
     """The processes of one platform's directory.
 
-    `add` names a process, `start` starts (and awaits) whatever was added since, and the engine first; so a
+    `add` names a process, `start` starts (and awaits) whatever was added since, the engine first; so a
     caller may start the engine, migrate, add `serve` and start again. `wait` returns when the platform is told
     to stop (SIGTERM, SIGINT, or `request_stop`), `stop` stops everything, the engine last.
 
@@ -84,18 +87,26 @@ class Supervisor:
         self._children[name] = Child(name, program)
 
     async def start(self) -> None:
-        """Start what was added since the last time, in that order, each ready before the next.
+        """Start what was added since the last time: the engine first, then the programs together.
+
+        Returns when all of them are ready; what has to wait for another program is added after that.
 
         Raises AlreadyRunning if the directory's platform runs already, StartError or EngineError if a process
         does not become ready (whatever was started keeps running: call `stop`).
         """
         if self._lock is None:
             self._take_directory()
-        for child in list(self._children.values()):
-            if child.restarts < 0:
+        new = [child for child in self._children.values() if not child.kept]
+        for together in (
+            [one for one in new if one.name == ENGINE],
+            [one for one in new if one.name != ENGINE],
+        ):
+            for child in together:
                 child.start()
+            for child in together:
                 await self._ready(child)
-                self._write_run_file()
+                child.kept = True
+        self._write_run_file()
         if self._watch is None:
             self._watch = asyncio.create_task(self._keep_alive())
 
@@ -109,7 +120,7 @@ class Supervisor:
             asyncio.get_running_loop().add_signal_handler(number, self.request_stop)
 
     async def _ready(self, child: Child) -> None:
-        until = time.monotonic() + _START_SECONDS
+        until = time.monotonic() + (_RECOVERY_SECONDS if child.name == ENGINE else _START_SECONDS)
         while not await self._answers(child):
             if not child.running or time.monotonic() > until:
                 log_file = self._home.logs / f"{child.name}.log"
@@ -126,7 +137,7 @@ class Supervisor:
         """Start again what has died, as soon as it may."""
         while True:
             for child in self._children.values():
-                if child.restarts >= 0:
+                if child.kept:
                     self._look_after(child)
             await asyncio.sleep(_LOOK_SECONDS)
 
@@ -135,14 +146,18 @@ class Supervisor:
             log.warning("process died", process=child.name, exit_code=child.exit_code)
             child.bury()
         if child.may_start():
-            try:
-                child.start()
-            except (EngineError, OSError) as error:
-                log.error("process does not start", process=child.name, reason=str(error))
-                child.bury()
-                return
-            log.info("process started again", process=child.name, pid=child.pid)
+            self._start_again(child)
+
+    def _start_again(self, child: Child) -> None:
+        try:
+            child.start()
             self._write_run_file()
+            log.info("process started again", process=child.name, pid=child.pid)
+        except (EngineError, OSError, subprocess.SubprocessError) as error:
+            # No room, no memory: whatever it is, the next look tries again.
+            log.error("process does not start", process=child.name, reason=str(error))
+            if not child.running:
+                child.bury()
 
     def describe(self, **facts: Any) -> None:
         """Publish facts in `run.json`, beside the process ids that the supervisor keeps current there."""

@@ -129,6 +129,33 @@ async def test_a_program_that_cannot_start_is_named_with_its_log(supervisor, own
     assert "cannot start" in (own_home.logs / "broken.log").read_text()
 
 
+async def test_what_is_added_later_starts_beside_what_runs(supervisor):
+    supervisor.add("first", program("sleep"))
+    await supervisor.start()
+    before = supervisor.pids
+    supervisor.add("second", program("sleep"))
+    await supervisor.start()
+    assert {name: supervisor.pids[name] for name in before} == before
+    assert supervisor.pids.keys() == {"postgres", "first", "second"}
+    with pytest.raises(ValueError, match="first already"):
+        supervisor.add("first", program("sleep"))
+
+
+async def test_a_program_that_went_missing_is_tried_again(supervisor, own_home):
+    script = own_home.directory / "program"
+    script.write_text("#!/bin/sh\nexec sleep 600\n")
+    script.chmod(0o755)
+    supervisor.add("script", [str(script)])
+    await supervisor.start()
+    script.rename(script.with_suffix(".away"))
+    before = supervisor.pids["script"]
+    os.kill(before, signal.SIGKILL)
+    await asyncio.sleep(0.5)
+    assert "script" not in supervisor.pids
+    script.with_suffix(".away").rename(script)
+    await until(lambda: supervisor.pids.get("script", before) != before)
+
+
 async def test_stop_ends_the_stubborn_and_what_programs_started_themselves(supervisor, own_home, monkeypatch):
     monkeypatch.setattr("moyai.supervisor.keeper._STOP_SECONDS", 0.5)
     note = own_home.directory / "grandchild"

@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
 from moyai.context import actions, boundaries, importing
 from moyai.context.datasets import DATASETS
-from moyai.context.model import Author
+from moyai.context.model import Author, read_entity
 from moyai.context.query import EntityQuery
 
 FILES = Path(__file__).parents[2] / "scenarios" / "data" / "takamatsu"
@@ -181,3 +183,29 @@ async def test_the_demonstrations_files_are_imported_whole(
     report = await importing.import_parsed(context, OPERATOR, kind, parsed)
     assert (report.rows, report.created) == (rows, rows)
     assert all("location" in entity.attrs and "name" in entity.attrs for _, entity in parsed.entities)
+
+
+CELL = st.one_of(
+    st.text(max_size=12), st.sampled_from(["372013", "1", "34.3", "134.0", "○", '"', "\r\n", "\ue000"])
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(rows=st.lists(st.lists(CELL, min_size=8, max_size=10).map(",".join), max_size=4))
+def test_any_rows_are_imported_or_rejected(rows: list[str]) -> None:
+    try:
+        parsed = importing.parse((HEADER + "\r\n".join(rows)).encode(), DATASETS["evacuation-site"])
+    except Problem as problem:
+        assert problem.code == "file_not_readable"
+        return
+    assert parsed.rows == len(parsed.entities) + len(parsed.rejections)
+    for _, entity in parsed.entities:
+        assert read_entity({"id": entity.id, "type": entity.type, **entity.attrs}) == entity
+
+
+@settings(max_examples=100, deadline=None)
+@given(content=st.binary(max_size=200))
+def test_any_bytes_are_refused(content: bytes) -> None:
+    for kind in ("aed", boundaries.KIND):
+        with pytest.raises(Problem):
+            importing.parse_file(content, kind)

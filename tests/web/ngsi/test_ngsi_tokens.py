@@ -91,9 +91,7 @@ async def test_the_documented_examples_work_one_after_the_other(
 ) -> None:
     party, token = await _token(control, broker, SCOPE)
     done = 0
-    for operation in sorted(OPERATIONS, key=lambda o: (o.path == "/v2/entities", _ORDER.index(o.method)))[
-        ::-1
-    ]:
+    for operation in sorted(OPERATIONS, key=_turn):
         example = operation.description.example
         if example is None:
             continue

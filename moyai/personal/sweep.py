@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from moyai.base.db import Database
+import structlog
+
+from moyai.base.db import LOST, Database, PostgresError
+from moyai.base.errors import Problem
 from moyai.identity import subject_of
 from moyai.personal import store_control, store_items
 from moyai.personal.actions import apply_to_location
 from moyai.personal.stores import Stores
 from moyai.registry import lookups
+
+log = structlog.get_logger("moyai.personal")
 
 _AT_ONCE = 200
 
@@ -18,14 +23,17 @@ async def sweep(control: Database, stores: Stores) -> int:
         intents = await store_control.old_intents(conn, _AT_ONCE)
     settled = 0
     for intent in intents:
-        settled += await _settle(
-            control,
-            stores,
-            intent["intent_id"],
-            intent["resident_key"],
-            intent["dataset_key"],
-            intent["component_key"],
-        )
+        try:
+            settled += await _settle(
+                control,
+                stores,
+                intent["intent_id"],
+                intent["resident_key"],
+                intent["dataset_key"],
+                intent["component_key"],
+            )
+        except (Problem, PostgresError, *LOST) as error:
+            log.warning("write not settled", store_key=intent["store_key"], error=type(error).__name__)
     return settled
 
 

@@ -10,11 +10,15 @@ import sys
 
 import pytest
 
+from moyai.base.ids import random_uuid
 from moyai.base.migrate import SchemaTooNew
+from moyai.base.provision import provision_store
 from moyai.base.roles import OWNER, WORKER
 from moyai.ledger import Act, Kind, record
+from moyai.personal.store_control import begin_intent
 from moyai.worker import work
 from moyai.worker.platform_jobs import log_origin, platform_jobs
+from tests.factories import make_component, make_dataset, make_organization, make_resident, tie
 
 
 @pytest.fixture
@@ -36,6 +40,50 @@ async def test_the_ledger_is_integrated_and_signed_under_the_platforms_name(fres
         await asyncio.wait_for(jobs["integrate"].run(), 1)
     note = await serve.fetchval("select note from ledger.checkpoint order by size desc limit 1")
     assert note.splitlines()[:2] == [log_origin(fresh_platform.home.config()), "1"]
+
+
+async def intent(platform, organization_id: str, *, store: str | None = None) -> tuple[str, int]:
+    """A write of an organisation's component that reached nothing but the list of intents, three minutes ago."""
+    serve = await platform.connect()
+    organization = await make_organization(serve, organization_id)
+    made = await provision_store(platform.home, store or organization_id)
+    database = made.database if store is None else "moyai_personal_away"
+    store_key = await serve.fetchval(
+        "insert into registry.store (broker, organization_key, host, port, database, role, sealed_password)"
+        " values ('personal', $1, $2, $3, $4, $5, $6) returning store_key",
+        organization.key,
+        made.host,
+        made.port,
+        database,
+        made.role,
+        platform.home.box().seal(f"store:{database}", b"x") if store else made.sealed_password,
+    )
+    component, dataset = await make_component(serve, organization), await make_dataset(serve)
+    resident = await make_resident(serve)
+    await tie(serve, resident, component)
+    row = (str(random_uuid()), resident.key, dataset.key, component.key, store_key)
+    await begin_intent(serve, *row)
+    admin = await platform.connect("moyai_admin", "moyai_control")
+    await admin.execute("update personal.intent set begun_at = begun_at - interval '3 minutes'")
+    return row[0], resident.key
+
+
+async def waiting(platform) -> set[str]:
+    conn = await platform.connect()
+    return {row["id"] for row in await conn.fetch("select intent_id::text as id from personal.intent")}
+
+
+async def test_a_write_left_half_done_is_settled(fresh_platform, jobs):
+    await intent(fresh_platform, "one")
+    await jobs["settle"].run()
+    assert await waiting(fresh_platform) == set()
+
+
+async def test_a_store_that_does_not_answer_keeps_its_intents_and_holds_up_nobody(fresh_platform, jobs):
+    kept, _ = await intent(fresh_platform, "first-away", store="away")
+    await intent(fresh_platform, "second")
+    await jobs["settle"].run()
+    assert await waiting(fresh_platform) == {kept}
 
 
 async def test_a_worker_ends_when_it_is_told_to(fresh_platform):

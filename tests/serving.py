@@ -18,7 +18,8 @@ class _Server(uvicorn.Server):
 
 def listening_socket() -> socket.socket:
     """A socket on a free port of this machine, for applications that must know their own URL beforehand."""
-    listener = socket.socket()
+    # the protocol is named, or asyncio leaves small answers waiting for an acknowledgement (40 ms each)
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", 0))
     return listener

@@ -54,6 +54,7 @@ async def overview(request: Request, caller: StaffCaller) -> Response:
         days=days,
         today=days[-1],
         chart=traffic.chart(days),
+        week=traffic.chart(days[-7:], width=360),
         codes=traffic.refusals_by_code(rows),
         log=log,
         late=log.waiting_seconds > LATE_SECONDS,

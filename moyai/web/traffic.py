@@ -10,7 +10,7 @@ import msgspec
 
 from moyai.ledger import Daily, Kind
 
-WIDTH, HEIGHT = 720, 240
+HEIGHT = 240
 LEFT, RIGHT, TOP, BOTTOM = 56, 8, 16, 32
 
 
@@ -69,17 +69,17 @@ def refusals_by_code(rows: Sequence[Daily]) -> list[tuple[str, int]]:
     return codes.most_common()
 
 
-def chart(counts: Sequence[DayCount]) -> Chart:
-    """Stacked bars with a scale of round numbers."""
+def chart(counts: Sequence[DayCount], width: int = 720) -> Chart:
+    """Stacked bars with a scale of round numbers, in a picture `width` units wide."""
     top = _round_up(max((one.exchanges + one.refusals for one in counts), default=0))
     base, room = HEIGHT - BOTTOM, HEIGHT - BOTTOM - TOP
-    slot = (WIDTH - LEFT - RIGHT) / max(1, len(counts))
+    slot = (width - LEFT - RIGHT) / max(1, len(counts))
     bars = [
         _bar(one, LEFT + slot * (number + 0.2), slot * 0.6, base, room / top)
         for number, one in enumerate(counts)
     ]
     lines = [(base - room * step / 4, top * step // 4) for step in range(5)]
-    return Chart(WIDTH, HEIGHT, LEFT, base, bars, lines)
+    return Chart(width, HEIGHT, LEFT, base, bars, lines)
 
 
 def _bar(count: DayCount, x: float, width: float, base: float, scale: float) -> Bar:
@@ -89,6 +89,6 @@ def _bar(count: DayCount, x: float, width: float, base: float, scale: float) -> 
 
 
 def _round_up(number: int) -> int:
-    """The next of 4, 8, 20, 40, 80, 200, … so that a quarter of it is a whole number."""
-    steps = (start * 10**power for power in range(16) for start in (4, 8, 20))
+    """The next of 4, 8, 12, 20, 40, 60, 80, 120, 200, 400, … so that a quarter of it is a whole number."""
+    steps = (4, 8, 12, 20, *(start * 10**power for power in range(1, 16) for start in (4, 6, 8, 12, 20)))
     return next(step for step in steps if step >= number)

@@ -58,6 +58,7 @@ async def test_there_is_one_operating_organisation(control: Connection):
     assert refused.value.code == "operating_organization_exists"
 
 
+@pytest.mark.requirement("R-088", part="certification", of=["certification", "calls"])
 async def test_nobody_reviews_their_own_organisation(control: Connection):
     await certified_parties(control)
     await registry.register_organization(control, TOWN, ACTOR)
@@ -104,6 +105,7 @@ async def test_certifying_under_newer_criteria_renews(control: Connection):
     assert (await registry.organization(control, "city")).criteria_version == "2027-1"
 
 
+@pytest.mark.requirement("R-088", part="certification", of=["certification", "calls"])
 async def test_suspension_and_reinstatement_are_on_record(control: Connection):
     await certified_parties(control)
     await registry.suspend_organization(control, "city", "漏えいの調査", ACTOR)

@@ -91,6 +91,7 @@ async def test_a_suspended_service_is_certified_again(control: Connection):
     assert len(await registry.offered_services(control)) == 1
 
 
+@pytest.mark.requirement("R-029", part="levels", of=["levels", "auditors"])
 @pytest.mark.parametrize(
     ("kind", "levels"),
     [
@@ -114,6 +115,7 @@ async def test_each_kind_proposes_its_levels(control: Connection, kind: str, lev
     assert (service.required_ial, service.required_aal, service.level_reason) == (*levels, None)
 
 
+@pytest.mark.requirement("R-029", part="levels", of=["levels", "auditors"])
 async def test_other_levels_need_a_written_reason(control: Connection):
     await registered_service(control)
     lower = but(SERVICE, kind="healthcare", required_ial=2, required_aal=2)

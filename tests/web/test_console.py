@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import httpx
 import pytest
@@ -20,10 +20,10 @@ from moyai.identity.staff import StaffDeclaration
 from moyai.ledger import Act, Daily, Kind
 from moyai.ledger.integrator import Integrator, drain
 from moyai.registry.model import Bilingual
-from moyai.web import traffic
+from moyai.web import formats, traffic
 from tests.conftest import Platform
 from tests.pages import assert_good_page
-from tests.registry.samples import ACTOR, SERVICE_TERMS, but, certified_service
+from tests.registry.samples import ACTOR, SERVICE, SERVICE_TERMS, but, certified_service
 from tests.serving import served
 from tests.web import in_process
 from tests.web.conftest import PageAt
@@ -121,6 +121,35 @@ async def test_each_link_shows_the_three_responsible_organisations(operator: htt
         assert text in page
 
 
+@pytest.mark.requirement("R-029", part="auditors", of=["levels", "auditors"])
+async def test_the_reason_for_other_levels_is_shown_to_auditors(
+    app: object, operator: httpx.AsyncClient, control: Connection
+):
+    lower = but(
+        SERVICE, kind="healthcare", required_ial=2, required_aal=2, level_reason="診療の記録を扱わないため"
+    )
+    await registry.register_service(control, lower, ACTOR)
+    operator.cookies.set(cookie_name(app), await staff_cookie(control, "auditor"))
+    assert "診療の記録を扱わないため" in (await operator.get("/console/services")).text
+
+
+@pytest.mark.requirement("R-089")
+async def test_criteria_and_certified_organisations_are_public(web: httpx.AsyncClient, control: Connection):
+    """Page and API, without a login, with dates and the version of the criteria."""
+    await certified_service(control)
+    page = (await web.get("/organizations")).text
+    assert "目的のほかに使わない。" in page
+    assert "第 2026-1 版" in page
+    assert formats.day(datetime.now(UTC), "ja") in page
+    found = (await web.get("/registry/v1/catalogue")).json()
+    city = next(one for one in found["organizations"] if one["organization_id"] == "city")
+    assert (city["state"], city["criteria_version"]) == ("certified", "2026-1")
+    assert city["certified_at"]
+    assert found["criteria"]["content"]["requirements"] == [
+        {"ja": "目的のほかに使わない。", "en": "No other use."}
+    ]
+
+
 async def test_the_record_shows_acts_and_who_did_them(operator: httpx.AsyncClient):
     page = (await operator.get("/console/record")).text
     assert "サービスの認定" in page
@@ -164,7 +193,9 @@ def test_days_without_entries_are_days_too():
     assert traffic.refusals_by_code(rows) == [("consent_withdrawn", 5), ("consent_missing", 3)]
 
 
-@pytest.mark.parametrize(("most", "top"), [(0, 4), (4, 4), (5, 8), (13, 20), (81, 200), (5000, 8000)])
+@pytest.mark.parametrize(
+    ("most", "top"), [(0, 4), (4, 4), (5, 8), (13, 20), (47, 60), (81, 120), (5000, 6000)]
+)
 def test_bars_fit_a_scale_of_round_numbers(most: int, top: int):
     picture = traffic.chart([traffic.DayCount(date(2026, 11, 24), exchanges=most, refusals=0)])
     assert picture.lines[-1][1] == top

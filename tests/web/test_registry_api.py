@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -257,3 +258,35 @@ async def test_a_schema_nested_beyond_measure_is_refused(operator: Operator):
             headers={**JSON, "Authorization": f"DPoP {token}", "DPoP": proof},
         )
         assert answer.status_code == status, answer.text
+
+
+@pytest.mark.requirement("R-088", part="calls", of=["certification", "calls"])
+async def test_a_suspended_organisations_calls_fail_on_the_next_request(
+    operator: Operator, control: Connection, web: httpx.AsyncClient
+):
+    provider = Party(web, "walking-program")
+    declared = ClientDeclaration(
+        provider.client_id,
+        "component",
+        "歩数アプリ",
+        "Walking app",
+        ["personal:store"],
+        component="walking",
+        jwks=provider.key.jwks,
+    )
+    await registry.register_client(control, declared, ACTOR)
+    answer = await provider.token(grant_type="client_credentials", scope="personal:store")
+    token = answer.json()["access_token"]
+    items = f"/personal/v1/subjects/{uuid4()}/datasets/steps/items"
+
+    async def code() -> str:
+        return (await provider.call("GET", items, token)).json()["code"]
+
+    assert await code() == "subject_unknown"
+    path = "/registry/v1/organizations/city/suspension"
+    await operator.call("POST", path, {"reason": "報告の遅れ"}, "registry:suspend")
+    assert await code() == "organization_suspended"
+    again = await provider.token(grant_type="client_credentials", scope="personal:store")
+    assert "access_token" not in again.json() or await code() == "organization_suspended"
+    await operator.call("DELETE", path, scope="registry:suspend")
+    assert await code() == "subject_unknown"

@@ -293,6 +293,13 @@ async def test_verifying_while_the_log_grows_is_no_finding(log, url):
     assert grown[0].ok
 
 
+async def test_an_empty_log_and_one_of_whole_tiles_verify(log, url):
+    await log.grow(0)
+    assert ((await examined(url)).ok, (await examined(url)).size) == (True, 0)
+    await log.grow(256)
+    assert ((await examined(url)).ok, (await examined(url)).size) == (True, 256)
+
+
 async def test_there_must_be_a_log(tmp_path):
     with pytest.raises(Absent):
         await examined(tmp_path)

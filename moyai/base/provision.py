@@ -10,7 +10,7 @@ import msgspec
 from moyai.base.config import Home, make_dsn
 from moyai.base.db import connect
 from moyai.base.migrate import migrate_store
-from moyai.base.roles import PROVISION, maintenance, make_database, make_role, run
+from moyai.base.roles import MAINTENANCE, PROVISION, maintenance, make_database, make_role, run
 from moyai.base.secrets import SecretBox
 
 
@@ -50,7 +50,7 @@ async def provision_store(home: Home, organization_id: str, sealed_password: byt
     database, role = store_names(organization_id)
     name = f"store:{database}"
     password = box.open(name, sealed_password).decode() if sealed_password else secrets.token_urlsafe(24)
-    async with maintenance(home, PROVISION) as conn:
+    async with maintenance(home.dsn(PROVISION, MAINTENANCE)) as conn:
         await make_role(conn, role, password)
         await make_database(conn, database, PROVISION)
         await run(conn, "grant connect on database %1$I to %2$I", database, role)

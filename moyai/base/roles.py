@@ -14,8 +14,10 @@ roles and databases cannot take parameters: PostgreSQL itself quotes the names (
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import LiteralString
 
 from moyai.base.config import Home
@@ -46,10 +48,19 @@ async def run(conn: Connection, template: LiteralString, *names: str) -> None:
     )
 
 
+def admin_dsn(home: Home) -> str:
+    """The superuser's URI: the embedded engine's own, or what the file named by MOYAI_ADMIN_DSN_FILE holds.
+
+    On a server that is not ours only the operator knows it; it is needed to set up and to migrate, never to run.
+    """
+    file = os.environ.get("MOYAI_ADMIN_DSN_FILE")
+    return Path(file).read_text(encoding="utf-8").strip() if file else home.dsn(ADMIN, MAINTENANCE)
+
+
 @asynccontextmanager
-async def maintenance(home: Home, role: str) -> AsyncGenerator[Connection]:
+async def maintenance(dsn: str) -> AsyncGenerator[Connection]:
     """A session for making roles and databases; whoever else does the same at this moment waits."""
-    conn = await connect(home.dsn(role, MAINTENANCE))
+    conn = await connect(dsn)
     try:
         # Making a database waits for a checkpoint, and its turn.
         await conn.execute("set statement_timeout = 0")
@@ -61,7 +72,7 @@ async def maintenance(home: Home, role: str) -> AsyncGenerator[Connection]:
 
 async def bootstrap(home: Home) -> None:
     """Make or correct the process roles and the two shared databases, as the bootstrap superuser."""
-    async with maintenance(home, ADMIN) as conn:
+    async with maintenance(admin_dsn(home)) as conn:
         for role in PROCESS_ROLES:
             password = home.secrets().get_or_create(f"role:{role}")
             await make_role(conn, role, password, creates=role == PROVISION)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
+from moyai.base.config import Home
 from moyai.base.db import connect
-from moyai.base.migrate import latest
+from moyai.base.migrate import check_version, latest
 from moyai.base.provision import provision_store, store_names
-from moyai.base.roles import PROVISION
+from moyai.base.roles import PROVISION, SERVE
+from moyai.base.secrets import SecretBox
 from moyai.migrating import Migrated, migrate, migrate_all
 
 INSERT_ORGANIZATION = """
@@ -37,6 +41,25 @@ def test_a_stopped_platform_is_migrated_with_its_own_engine(own_home):
         Migrated("moyai_control", latest("control")),
         Migrated("moyai_context", latest("context")),
     ]
+
+
+async def test_a_server_that_is_not_ours_is_set_up_with_its_operators_uri(
+    fresh_platform, tmp_path, monkeypatch
+):
+    """Another platform's server stands for it: this platform knows no password there, and starts no engine."""
+    text = fresh_platform.home.config_file.read_text()
+    home = Home(tmp_path / "platform")
+    SecretBox.create_file(home.kek_file)
+    home.config_file.write_text(text + 'embedded = false\nname = "moyai_elsewhere_control"\n')
+    uri = tmp_path / "admin-uri"
+    uri.write_text(fresh_platform.dsn("moyai_admin", "postgres") + "\n")
+    monkeypatch.setenv("MOYAI_ADMIN_DSN_FILE", str(uri))
+    results = await asyncio.to_thread(migrate, home)
+    assert [result.database for result in results] == ["moyai_elsewhere_control", "moyai_elsewhere_context"]
+    conn = await connect(home.dsn(SERVE))
+    assert await check_version(conn, "control") == latest("control")
+    await conn.close()
+    assert not home.engine.exists()
 
 
 async def test_stores_are_migrated_and_noted(fresh_platform):

@@ -48,7 +48,9 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     plugin = sabotage.ROOT / "tests" / "plugins" / "outcomes.py"
     (root / "tests" / "plugins" / "outcomes.py").write_text(plugin.read_text())
     monkeypatch.setattr(sabotage, "ROOT", root)
-    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # a tiny test needs no plugins, and starts sooner
+    monkeypatch.setenv(
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1"
+    )  # a tiny test needs no plugins, and starts sooner
     return root
 
 

@@ -14,6 +14,11 @@ from tests.stack import free_port
 
 READMES = ("README.md", "README.ja.md")
 
+# These tests run under `make test`: what that make was told is not for the makes started here.
+ENVIRONMENT = {
+    name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")
+}
+
 
 def first_commands(name: str) -> list[str]:
     """The commands of the README's first shell block, without their explanations."""
@@ -31,7 +36,12 @@ def test_first_screen_names_two_commands(name: str) -> None:
 def planned(*arguments: str) -> str:
     """What make would do, without doing it."""
     answer = subprocess.run(
-        ["make", "--dry-run", *arguments], cwd=ROOT, capture_output=True, text=True, check=True
+        ["make", "--dry-run", *arguments],
+        cwd=ROOT,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return answer.stdout
 
@@ -58,7 +68,13 @@ def test_demo_plays_its_story_and_stops(tmp_path: Path) -> None:
     directory = tmp_path / "platform"
     arguments = f"ARGS=--once --dir {directory} --port {free_port()}"
     answer = subprocess.run(
-        ["make", "demo", arguments], cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
+        ["make", "demo", arguments],
+        cwd=ROOT,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
     assert answer.returncode == 0, answer.stdout[-4000:] + answer.stderr[-4000:]
     assert not (directory / "run.json").exists()

@@ -10,7 +10,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import BrowserContext, Page, Request
+from playwright.async_api import BrowserContext, ConsoleMessage, Page, Request
 
 from tests.pages_js import LEFTOVER_WORDS, MISSING_GLYPHS, SMALL_TARGETS
 
@@ -43,9 +43,14 @@ async def watched_page(context: BrowserContext) -> Page:
         if not _is_inside(request.url):
             outside.append(request.url)
 
+    def note_console(message: ConsoleMessage) -> None:
+        # A page that answers with 401 or 409 says so in the console: that is its status, no fault of a script.
+        if message.type == "error" and message.location.get("url") != page.url:
+            errors.append(message.text)
+
     page.on("request", note_request)
     page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    page.on("console", note_console)
     return page
 
 

@@ -6,6 +6,7 @@ history are written per link. The gate reads the states on the very next request
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
@@ -25,7 +26,6 @@ from moyai.consent.model import Act, Choice, Presentation, State, ThisPlatform
 from moyai.identity.model import ResidentCaller
 from moyai.ledger import Act as LedgerAct
 from moyai.ledger import Kind, record
-from moyai.registry.model import Link
 
 Choices = dict[str, Choice] | Literal["given", "refused"]
 """What is decided per link_id, or one word for all links of the text."""
@@ -71,7 +71,8 @@ async def decide(
         return repeated
     given = [facts.link(link_id) for link_id, choice in links.items() if choice == "given"]
     await require_eligible(conn, caller, facts, given)
-    act = await _write(conn, caller, box, facts, ready, text, links, at)
+    made = _Made(random_uuid(), at, text, links, ready)
+    act = await _write(conn, caller, box, facts, made)
     return Decided(act.act_id, act.receipt or "", act.links, rfc3339(act.acted_at))
 
 
@@ -101,96 +102,87 @@ async def _same_as_last(
     return Decided(last.act_id, last.receipt or "", last.links, rfc3339(last.acted_at), repeated=True)
 
 
+class _Made(msgspec.Struct, frozen=True):
+    """A decision that may be written: everything that leads to it has been checked."""
+
+    act_id: UUID
+    at: datetime
+    text: Presentation
+    links: dict[str, str]
+    ready: Ready
+
+
 async def _write(
-    conn: Connection,
-    caller: ResidentCaller,
-    box: SecretBox,
-    facts: ServiceFacts,
-    ready: Ready,
-    text: Presentation,
-    links: dict[str, str],
-    at: datetime,
+    conn: Connection, caller: ResidentCaller, box: SecretBox, facts: ServiceFacts, made: _Made
 ) -> Act:
-    act_id, service_key = random_uuid(), facts.service.service_key
-    payload = receipts.compose(caller, text.text, act_id, text.sha256, links, at, ready.terms_accepted_at)
+    """Record, make the receipt, put in force. The ledger comes first: the receipt carries its promise."""
+    text, service_key = made.text, facts.service.service_key
+    entry_id = await _record(conn, caller, facts, made)
+    log = await receipts.promise(conn, text.text.platform.base_url, entry_id)
+    accepted_at = made.ready.terms_accepted_at
+    payload = receipts.compose(
+        caller, text.text, made.act_id, text.sha256, made.links, made.at, accepted_at, log
+    )
     act = Act(
-        act_id=act_id,
+        act_id=made.act_id,
         service_key=service_key,
         kind="decide",
         presentation_id=text.presentation_id,
         sha256=text.sha256,
-        content={"links": links, "terms": list(facts.terms_keys)},
+        content={"links": made.links, "terms": list(facts.terms_keys)},
         receipt=await receipts.sign(conn, box, payload),
         client_id=caller.client_id,
-        acted_at=at,
+        acted_at=made.at,
     )
     await store.insert_act(conn, caller.resident_key, act)
-    await _put_in_force(conn, caller, facts, text, act)
-    if not ready.in_use:
-        await store.join_service(
-            conn, caller.resident_key, service_key, facts.terms_keys, ready.terms_accepted_at
-        )
-        await store_enrolment.delete_enrolment(conn, caller.resident_key, service_key, caller.session_id)
-    await store_enrolment.delete_undecided_presentations(
-        conn, caller.resident_key, service_key, caller.session_id
-    )
-    await _record(conn, caller, facts, act, ready)
+    await _put_in_force(conn, caller, facts, made)
+    if not made.ready.in_use:
+        await store.join_service(conn, caller.resident_key, service_key, facts.terms_keys, accepted_at)
+    await _end_walk(conn, caller, service_key)
     return act
 
 
-async def _put_in_force(
-    conn: Connection, caller: ResidentCaller, facts: ServiceFacts, text: Presentation, act: Act
-) -> None:
+async def _end_walk(conn: Connection, caller: ResidentCaller, service_key: int) -> None:
+    """The walk has led somewhere; of the texts that were served on it only the one decided on is kept."""
+    walk = (caller.resident_key, service_key, caller.session_id)
+    await store_enrolment.delete_enrolment(conn, *walk)
+    await store_enrolment.delete_undecided_presentations(conn, *walk)
+
+
+async def _put_in_force(conn: Connection, caller: ResidentCaller, facts: ServiceFacts, made: _Made) -> None:
     """`expires_at` is what the text said, to the moment."""
-    ends = {link.link_id: msgspec.convert(link.until, type=datetime) for link in text.text.links}
-    decided: list[tuple[Link, str]] = [(facts.link(link_id), choice) for link_id, choice in act.links.items()]
+    ends = {link.link_id: msgspec.convert(link.until, type=datetime) for link in made.text.text.links}
+    decided = [(facts.link(link_id), choice == "given") for link_id, choice in made.links.items()]
     await store.set_states(
         conn,
         caller.resident_key,
         [link.link_key for link, _ in decided],
-        [State.GIVEN if choice == "given" else State.REFUSED for _, choice in decided],
-        [ends[link.link_id] if choice == "given" else None for link, choice in decided],
-        act_id=act.act_id,
-        since=act.acted_at,
+        [State.GIVEN if given else State.REFUSED for _, given in decided],
+        [ends[link.link_id] if given else None for link, given in decided],
+        act_id=made.act_id,
+        since=made.at,
         aal=caller.aal,
     )
 
 
-async def _record(
-    conn: Connection, caller: ResidentCaller, facts: ServiceFacts, act: Act, ready: Ready
-) -> None:
-    """One leaf for the decision with all links; before it, on joining, one for the terms that were accepted."""
-    actor, service_id = f"resident:{caller.resident_id}", facts.service.service_id
+async def _record(conn: Connection, caller: ResidentCaller, facts: ServiceFacts, made: _Made) -> UUID:
+    """One leaf for the decision with all links (its entry id is given back); on joining, one for the terms, too."""
     terms = {"service_terms": facts.terms.version, "platform_terms": facts.platform_terms.version}
-    if not ready.in_use:
-        accepted = {"service": service_id, **terms, "client": caller.client_id}
-        await record(
-            conn,
-            LedgerAct(
-                kind=Kind.TERMS_ACCEPTED,
-                actor=actor,
-                resident_key=caller.resident_key,
-                detail=accepted,
-                at=ready.terms_accepted_at,
-            ),
-        )
-    given = "given" in act.links.values()
-    await record(
-        conn,
-        LedgerAct(
-            kind=Kind.CONSENT_GIVEN if given else Kind.CONSENT_REFUSED,
-            actor=actor,
-            resident_key=caller.resident_key,
-            detail={
-                "act_id": str(act.act_id),
-                "service": service_id,
-                "links": act.links,
-                "text_sha256": act.sha256,
-                "client": caller.client_id,
-                "ial": caller.ial,
-                "aal": caller.aal,
-                **terms,
-            },
-            at=act.acted_at,
-        ),
-    )
+    named = {"service": facts.service.service_id, "client": caller.client_id, **terms}
+    if not made.ready.in_use:
+        await record(conn, _leaf(caller, Kind.TERMS_ACCEPTED, made.ready.terms_accepted_at, named))
+    decided: dict[str, object] = {
+        **named,
+        "act_id": str(made.act_id),
+        "links": made.links,
+        "text_sha256": made.text.sha256,
+        "ial": caller.ial,
+        "aal": caller.aal,
+    }
+    kind = Kind.CONSENT_GIVEN if "given" in made.links.values() else Kind.CONSENT_REFUSED
+    return await record(conn, _leaf(caller, kind, made.at, decided))
+
+
+def _leaf(caller: ResidentCaller, kind: Kind, at: datetime, detail: Mapping[str, object]) -> LedgerAct:
+    actor = f"resident:{caller.resident_id}"
+    return LedgerAct(kind=kind, actor=actor, resident_key=caller.resident_key, detail=dict(detail), at=at)

@@ -6,7 +6,7 @@ and where the inclusion proof is. A page or a stranger's program recomputes the 
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -111,8 +111,8 @@ def _cursor(before: str | None) -> tuple[datetime, UUID] | None:
         moment = datetime.fromisoformat(at)
         if moment.tzinfo is None:
             raise ValueError("no zone")
-        return moment, UUID(entry_id)
-    except ValueError as error:
+        return moment.astimezone(UTC), UUID(entry_id)
+    except (ValueError, OverflowError) as error:
         raise Problem("invalid_request", "before: use the `next` of the page before") from error
 
 

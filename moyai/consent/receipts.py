@@ -21,6 +21,7 @@ from moyai.base.db import Connection
 from moyai.base.secrets import SecretBox
 from moyai.consent.model import LinkText, Party, PresentationText
 from moyai.identity.model import ResidentCaller
+from moyai.ledger import opening
 
 SCHEMA_VERSION = "ISO/IEC TS 27560:2023"
 TYPE = "consent-receipt+jws"
@@ -101,6 +102,14 @@ def _parties(text: PresentationText) -> list[dict[str, Any]]:
     return [_party(party, *held) for party, held in roles.values()]
 
 
+async def promise(conn: Connection, base_url: str, entry_id: UUID) -> dict[str, str]:
+    """The platform's promise to keep this entry in its log: with the leaf in a signed receipt, its holder can show
+    that the promise was broken. The inclusion proof is there about a second later."""
+    entry = await opening(conn, entry_id)
+    proof = f"{base_url}/log/v1/proof/inclusion?entry={entry_id}"
+    return {"entry_id": str(entry_id), "leaf": entry.leaf.hex(), "inclusion": proof}
+
+
 def compose(
     caller: ResidentCaller,
     text: PresentationText,
@@ -109,8 +118,9 @@ def compose(
     links: dict[str, str],
     at: datetime,
     accepted_at: datetime,
+    log: dict[str, str],
 ) -> dict[str, Any]:
-    """The receipt's payload. `links` holds what was decided for every link of the text."""
+    """The receipt's payload. `links` holds what was decided for every link of the text; `log` is the promise."""
     return {
         "iss": text.platform.base_url,
         "iat": int(at.timestamp()),
@@ -135,6 +145,7 @@ def compose(
             for event in _link_events(caller, link, links[link.link_id], at)
         ],
         "moyai_touch_point": caller.client_id,
+        "moyai_log": log,
         "moyai_assurance": {"ial": f"jp-ds500:{caller.ial}", "aal": f"jp-ds500:{caller.aal}"},
     }
 
@@ -148,7 +159,13 @@ def _link_events(caller: ResidentCaller, link: LinkText, state: str, at: datetim
 
 
 def compose_withdrawal(
-    caller: ResidentCaller, base_url: str, service_id: str, act_id: UUID, links: dict[str, str], at: datetime
+    caller: ResidentCaller,
+    base_url: str,
+    service_id: str,
+    act_id: UUID,
+    links: dict[str, str],
+    at: datetime,
+    log: dict[str, str],
 ) -> dict[str, Any]:
     """A withdrawal's receipt: which links were stopped, and when."""
     return {
@@ -166,6 +183,7 @@ def compose_withdrawal(
             for event in _events("withdrawn", at, caller.resident_id, None)
         ],
         "moyai_touch_point": caller.client_id,
+        "moyai_log": log,
     }
 
 

@@ -99,9 +99,12 @@ async def _write(
     *,
     left: bool,
 ) -> Act:
-    act_id, service_id = random_uuid(), facts.service.service_id
-    links = dict.fromkeys(stopping, State.WITHDRAWN.word)
-    payload = receipts.compose_withdrawal(caller, platform.base_url, service_id, act_id, links, at)
+    act_id, links = random_uuid(), dict.fromkeys(stopping, State.WITHDRAWN.word)
+    entry_id = await _record(conn, caller, facts, act_id, links, at, left=left)
+    log = await receipts.promise(conn, platform.base_url, entry_id)
+    payload = receipts.compose_withdrawal(
+        caller, platform.base_url, facts.service.service_id, act_id, links, at, log
+    )
     act = Act(
         act_id=act_id,
         service_key=facts.service.service_key,
@@ -124,22 +127,31 @@ async def _write(
         since=at,
         aal=caller.aal,
     )
-    detail = {
-        "act_id": str(act_id),
-        "service": service_id,
-        "links": links,
-        "left": left,
-        "client": caller.client_id,
-    }
-    kind = Kind.CONSENT_WITHDRAWN if stopping else Kind.SERVICE_LEFT
-    await record(
-        conn,
-        LedgerAct(
-            kind=kind,
-            actor=f"resident:{caller.resident_id}",
-            resident_key=caller.resident_key,
-            detail=detail,
-            at=at,
-        ),
-    )
     return act
+
+
+async def _record(
+    conn: Connection,
+    caller: ResidentCaller,
+    facts: ServiceFacts,
+    act_id: UUID,
+    links: dict[str, str],
+    at: datetime,
+    *,
+    left: bool,
+) -> UUID:
+    """One leaf for the act, however many links it stops."""
+    act = LedgerAct(
+        kind=Kind.CONSENT_WITHDRAWN if links else Kind.SERVICE_LEFT,
+        actor=f"resident:{caller.resident_id}",
+        resident_key=caller.resident_key,
+        detail={
+            "act_id": str(act_id),
+            "service": facts.service.service_id,
+            "links": links,
+            "left": left,
+            "client": caller.client_id,
+        },
+        at=at,
+    )
+    return await record(conn, act)

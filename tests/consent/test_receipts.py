@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from uuid import UUID
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import (
@@ -19,6 +20,7 @@ from moyai.base import keys
 from moyai.base.db import Connection
 from moyai.base.secrets import SecretBox
 from moyai.consent import receipts
+from moyai.ledger import Event, opening
 from tests.consent.conftest import Walk
 from tests.factories import Town
 
@@ -120,3 +122,16 @@ async def test_an_old_receipt_verifies_after_the_key_was_rotated(
     after = await receipts.public_keys(control)
     assert len(after["keys"]) == len(before["keys"]) + 1
     assert receipts.read(receipt, after)["receipt_id"]
+
+
+async def test_it_carries_the_promise_of_the_log(
+    control: Connection, payload: dict[str, object], town: Town
+) -> None:
+    """The leaf in the receipt is the leaf of the decision's entry, which opens to that very decision."""
+    log = payload["moyai_log"]
+    assert isinstance(log, dict)
+    entry = await opening(control, UUID(log["entry_id"]))
+    assert isinstance(entry, Event)
+    assert log["leaf"] == entry.leaf.hex()
+    assert entry.detail["act_id"] == payload["receipt_id"]
+    assert log["inclusion"].endswith(f"/log/v1/proof/inclusion?entry={entry.entry_id}")

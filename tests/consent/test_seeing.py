@@ -19,6 +19,7 @@ from moyai.ledger import Act, Kind, erase_contents, record
 from tests.consent.conftest import HERE, Walk, calls
 from tests.factories import Town, make_consent, make_service
 
+_TOO_OLD = "0001-01-01T00:00:00+23:59~019ab000-0000-7000-8000-000000000000"
 CHOICES = {"kenko-steps": "given", "kenko-vitals": "refused", "kenko-presence": "given"}
 
 
@@ -143,7 +144,7 @@ async def test_pages_follow_each_other_without_gap_or_repeat(control: Connection
     assert len(set(seen)) == 7
 
 
-@pytest.mark.parametrize("before", ["", "x", "2026-11-24T00:00:00~", "2026-11-24T00:00:00Z~x", "~"])
+@pytest.mark.parametrize("before", ["", "x", "2026-11-24T00:00:00~", "2026-11-24T00:00:00Z~x", "~", _TOO_OLD])
 async def test_a_cursor_that_is_not_ours_is_refused(control: Connection, town: Town, before: str) -> None:
     with pytest.raises(Problem, match="invalid_request"):
         await history.page(control, town.hanako.key, before=before)

@@ -6,6 +6,7 @@ only measures (units are CSS pixels of the SVG's own viewBox); `portal/flow_map.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Literal
 from unicodedata import east_asian_width
@@ -29,7 +30,7 @@ class Edge(msgspec.Struct, frozen=True):
 
 
 class Box(msgspec.Struct, frozen=True):
-    """A rectangle with a heading and a smaller line beneath it."""
+    """A rectangle with a heading, a smaller line beneath it, and (where no line has room for it) a note."""
 
     x: int
     y: int
@@ -37,6 +38,8 @@ class Box(msgspec.Struct, frozen=True):
     height: int
     title: tuple[str, ...]
     sub: tuple[str, ...]
+    note: str = ""
+    standing: Standing = "open"
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -68,27 +71,52 @@ _GAP = 20
 
 
 def wrapped(text: str, ems: float) -> tuple[str, ...]:
-    """Break a label into lines of at most `ems` full-width characters; at most two, the last one shortened."""
+    """Break a label into at most two lines of `ems` full-width characters, the last one shortened if need be.
+
+    Latin words stay whole where they fit on a line; Japanese breaks anywhere but before closing marks.
+    """
     lines: list[str] = [""]
     room = ems
-    for character in text:
-        width = 1 if east_asian_width(character) in "WFA" else 0.56
-        if width > room and character not in _NEVER_FIRST:
+    for piece in _pieces(text, ems):
+        width = _ems(piece)
+        if width > room and piece not in _NEVER_FIRST:
             if len(lines) == 2:
-                lines[-1] = lines[-1][:-1] + "…"
+                lines[-1] = _shortened(lines[-1], piece, ems)
                 break
             lines.append("")
             room = ems
-        lines[-1] += character
+        lines[-1] += piece
         room -= width
-    return tuple(line for line in lines if line)
+    return tuple(line.strip() for line in lines if line.strip())
 
 
-def _box(x: int, y: int, width: int, title: str, sub: str) -> Box:
+def _ems(text: str) -> float:
+    return sum(1 if east_asian_width(character) in "WFA" else 0.56 for character in text)
+
+
+def _pieces(text: str, ems: float) -> list[str]:
+    """What must not be broken: a Latin word with the space after it, or one character."""
+    words: list[str] = re.findall(r"[!-~]+\s?|.", text, re.DOTALL)
+    return [part for word in words for part in ([word] if _ems(word) <= ems else list(word))]
+
+
+def _shortened(line: str, rest: str, ems: float) -> str:
+    line += rest
+    while _ems(line) > ems - 1:
+        line = line[:-1]
+    return line + "…"
+
+
+_Label = tuple[str, str, Standing, str]
+"""Heading and smaller line of a box; whether data flows from it, and a note on that."""
+
+
+def _box(x: int, y: int, width: int, label: _Label) -> Box:
+    title, sub, standing, note = label
     heads = wrapped(title, (width - 2 * _PAD) / TITLE_EM)
     subs = wrapped(sub, (width - 2 * _PAD) / SUB_EM)
-    height = 2 * _PAD + len(heads) * 24 + len(subs) * 21
-    return Box(x, y, width, height, heads, subs)
+    height = 2 * _PAD + len(heads) * 24 + (len(subs) + bool(note)) * 21
+    return Box(x, y, width, height, heads, subs, note, standing)
 
 
 def _providers(edges: Sequence[Edge]) -> list[tuple[str, str, str]]:
@@ -99,10 +127,10 @@ def _consumers(edges: Sequence[Edge]) -> list[tuple[str, str]]:
     return list(dict.fromkeys((e.consumer, e.consumer_organization) for e in edges))
 
 
-def _stack(labels: Sequence[tuple[str, str]], x: int, y: int, width: int) -> list[Box]:
+def _stack(labels: Sequence[_Label], x: int, y: int, width: int) -> list[Box]:
     boxes: list[Box] = []
-    for title, sub in labels:
-        boxes.append(_box(x, y, width, title, sub))
+    for label in labels:
+        boxes.append(_box(x, y, width, label))
         y += boxes[-1].height + _GAP
     return boxes
 
@@ -112,13 +140,13 @@ def _bottom(boxes: Sequence[Box]) -> int:
 
 
 def _shifted(boxes: Sequence[Box], dy: int) -> list[Box]:
-    return [Box(b.x, b.y + dy, b.width, b.height, b.title, b.sub) for b in boxes]
+    return [msgspec.structs.replace(box, y=box.y + dy) for box in boxes]
 
 
 def wide(edges: Sequence[Edge], hub_name: str) -> Picture:
     """Three columns, 960 wide. `edges` must not be empty."""
-    left = _stack([(dataset, f"{name}・{org}") for dataset, name, org in _providers(edges)], 0, 0, 290)
-    right = _stack(_consumers(edges), 670, 0, 290)
+    left = _stack([(k[0], f"{k[1]}・{k[2]}", "open", "") for k in _providers(edges)], 0, 0, 290)
+    right = _stack([(*k, "open", "") for k in _consumers(edges)], 670, 0, 290)
     height = max(_bottom(left), _bottom(right), 150)
     left = _shifted(left, (height - _bottom(left)) // 2)
     right = _shifted(right, (height - _bottom(right)) // 2)
@@ -154,9 +182,9 @@ _NARROW = 320
 def narrow(edges: Sequence[Edge], hub_name: str) -> Picture:
     """From top to bottom, 320 wide, with the ropes running down a rail at the left."""
     width = _NARROW - _INSET
-    top = _stack([(dataset, f"{name}・{org}") for dataset, name, org in _providers(edges)], _INSET, 0, width)
+    top = _stack([(k[0], f"{k[1]}・{k[2]}", *_merged(edges, k)) for k in _providers(edges)], _INSET, 0, width)
     hub = Box(0, _bottom(top) + 26, _NARROW, 60, wrapped(hub_name, 16), ())
-    low = _stack(_consumers(edges), _INSET, hub.y + hub.height + 26, width)
+    low = _stack([(*k, "open", "") for k in _consumers(edges)], _INSET, hub.y + hub.height + 26, width)
     lines: list[Line] = []
     for box, key in zip(top, _providers(edges), strict=True):
         standing, note = _merged(edges, key)

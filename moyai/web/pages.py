@@ -192,6 +192,30 @@ def _language_link(request: Request, language: Language) -> str:
     return f"{url.path}?{url.query}"
 
 
+_LOOK_ELSEWHERE = (
+    "アドレスを確かめるか、ホームからえらび直してください。",
+    "Check the address, or start again from the home page.",
+)
+_LOOK_AGAIN = (
+    "前の画面に戻って、入力を確かめてください。",
+    "Go back and check what you entered.",
+)
+_TRY_LATER = (
+    "少し待ってから、もう一度ためしてください。続くときは、お問い合わせ番号を運営組織に知らせてください。",
+    "Wait a little and try again. If it goes on, tell the operating organisation the reference below.",
+)
+_NEXT_ON_PAGES: dict[str, tuple[str, str]] = {
+    **dict.fromkeys(
+        ("not_found", "does_not_exist", "method_not_allowed", "not_implemented"), _LOOK_ELSEWHERE
+    ),
+    **dict.fromkeys(
+        ("malformed_request", "invalid_request", "body_too_large", "unsupported_media_type"), _LOOK_AGAIN
+    ),
+    **dict.fromkeys(("internal_error", "unavailable", "too_many_requests"), _TRY_LATER),
+}
+"""What to do next, for people: the list of codes says it for programs (which member to correct)."""
+
+
 def problem_page(request: Request, problem: Problem, caller: Caller | None, correlation_id: str) -> Response:
     """An error as a page: what is the case, what to do next, and the number to tell the operating organisation."""
     return render(
@@ -200,6 +224,7 @@ def problem_page(request: Request, problem: Problem, caller: Caller | None, corr
         caller or Anonymous(),
         status=problem.status,
         code=problem.code,
+        page_next=_NEXT_ON_PAGES.get(problem.code),
         correlation_id=correlation_id,
         extra=problem.extra,
     )

@@ -136,13 +136,21 @@ def movement(row: history.Row, language: Language) -> MovementView:
         entry_id=row.entry_id,
         at=msgspec.convert(row.at, datetime),
         kind=row.category,
-        title=words(row, "text", language),
+        title=_title(row, language),
         purpose=words(row, "purpose", language),
         target=words(target, "component", language) if target else "",
         target_organization=words(target, "organization", language) if target else "",
         parts=tuple(_part(part, language) for part in row.movements),
         proof=ProofView(leaf=row.proof.leaf, salt=row.proof.salt, body=row.proof.body, index=row.proof.index),
     )
+
+
+def _title(row: history.Row, language: Language) -> str:
+    """The sentence of the row, without the reason: pages show that by itself, with a link."""
+    title = words(row, "text", language)
+    for part in row.movements:
+        title = title.removesuffix(words(part, "code", language) if part.code else "").rstrip()
+    return title
 
 
 def _part(part: history.Movement, language: Language) -> PartView:

@@ -57,6 +57,7 @@ def test_long_labels_break_once_and_are_shortened() -> None:
     assert wrapped("歩数", 10) == ("歩数",)
     assert wrapped("あ" * 15, 10) == ("あ" * 10, "あ" * 5)
     assert wrapped("あ" * 30, 10) == ("あ" * 10, "あ" * 9 + "…")
+    assert wrapped("Test platform of towns", 7) == ("Test", "platform o…")
 
 
 def test_a_line_does_not_begin_with_a_closing_bracket() -> None:

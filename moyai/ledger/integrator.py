@@ -17,7 +17,7 @@ from moyai.ledger import log, merkle, note, store_log, witnesses
 from moyai.ledger.log import Head, LogClosed
 from moyai.ledger.merkle import HASH_BYTES
 from moyai.ledger.note import Checkpoint, Signer
-from moyai.ledger.witnesses import Witness
+from moyai.ledger.verifiers import Witness
 
 BATCH = 20_000
 

@@ -11,7 +11,7 @@ from moyai.ledger import merkle, note, store_log
 from moyai.ledger.merkle import MissingHash
 from moyai.ledger.model import Event
 from moyai.ledger.note import Checkpoint, NoteError
-from moyai.ledger.witnesses import log_keys
+from moyai.ledger.verifiers import log_keys
 
 Mark = Literal["proved", "waiting", "broken"]
 

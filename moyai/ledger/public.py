@@ -15,7 +15,7 @@ from moyai.base.db import Connection
 from moyai.base.errors import Problem
 from moyai.ledger import log, merkle, store_log
 from moyai.ledger.merkle import HASH_BYTES, TILE_WIDTH, MissingHash
-from moyai.ledger.witnesses import Witness, log_keys
+from moyai.ledger.verifiers import Witness, log_keys
 
 PAGE = 1000
 

@@ -14,24 +14,15 @@ import aiohttp
 import msgspec
 import structlog
 
-from moyai.base import keys
 from moyai.base.db import Connection, Database
 from moyai.ledger import log, note, store_log
 from moyai.ledger.merkle import MissingHash
-from moyai.ledger.note import LOG_KEY, Checkpoint, NoteError, Verifier
+from moyai.ledger.note import Checkpoint, NoteError
+from moyai.ledger.verifiers import Witness, log_keys
 
 _log = structlog.get_logger()
 _TIMEOUT = aiohttp.ClientTimeout(total=2)
 _MAX_ANSWER = 65_536
-
-
-class Witness(msgspec.Struct, frozen=True):
-    """A registered witness: its id, its verifier key (C2SP vkey of kind 0x04), its submission prefix."""
-
-    witness_id: str
-    verifier_key: str
-    url: str
-
 
 Registered = Callable[[], Awaitable[Sequence[Witness]]]
 
@@ -39,12 +30,6 @@ Registered = Callable[[], Awaitable[Sequence[Witness]]]
 class _Answer(msgspec.Struct, frozen=True):
     status: int
     text: str
-
-
-async def log_keys(conn: Connection, origin: str) -> list[Verifier]:
-    """The log's keys, newest first, also the retired ones: what they signed stays signed."""
-    jwks = (await keys.public_set(conn, "log"))["keys"]
-    return [Verifier(origin, LOG_KEY, base64.urlsafe_b64decode(jwk["x"] + "==")) for jwk in jwks]
 
 
 async def cosign(database: Database, witnesses: Sequence[Witness]) -> dict[str, str]:

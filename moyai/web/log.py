@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from moyai.identity.model import Anonymous
 from moyai.ledger import public
-from moyai.ledger.witnesses import Witness
+from moyai.ledger.verifiers import Witness
 from moyai.registry import all_witnesses
 from moyai.web.operation import answer, describes, read_query
 from moyai.web.platform import Platform

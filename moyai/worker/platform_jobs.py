@@ -17,7 +17,7 @@ from moyai.identity import sweep as forget_logins
 from moyai.ledger import forget_keys, integrator, witnesses
 from moyai.ledger.integrator import Integrator
 from moyai.ledger.log import LogClosed
-from moyai.ledger.witnesses import Witness
+from moyai.ledger.verifiers import Witness
 from moyai.personal.opening import stores_of
 from moyai.personal.sweep import sweep as settle_intents
 from moyai.registry import all_witnesses

@@ -1,0 +1,25 @@
+"""Whose signatures count: the log's own keys, and its witnesses. Here without the means to call anybody."""
+
+from __future__ import annotations
+
+import base64
+
+import msgspec
+
+from moyai.base import keys
+from moyai.base.db import Connection
+from moyai.ledger.note import LOG_KEY, Verifier
+
+
+class Witness(msgspec.Struct, frozen=True):
+    """A registered witness: its id, its verifier key (C2SP vkey of kind 0x04), its submission prefix."""
+
+    witness_id: str
+    verifier_key: str
+    url: str
+
+
+async def log_keys(conn: Connection, origin: str) -> list[Verifier]:
+    """The log's keys, newest first, also the retired ones: what they signed stays signed."""
+    jwks = (await keys.public_set(conn, "log"))["keys"]
+    return [Verifier(origin, LOG_KEY, base64.urlsafe_b64decode(jwk["x"] + "==")) for jwk in jwks]

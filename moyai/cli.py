@@ -29,6 +29,67 @@ def home_of(directory: Path) -> Home:
     return home
 
 
+Port = Annotated[int | None, Parameter(help="The platform's port (8400, or the one it had).")]
+Once = Annotated[bool, Parameter(negative="", help="Play the whole story over HTTP, then stop.")]
+
+
+@app.command
+def up(
+    scenario: str,
+    *,
+    directory: Directory = DEFAULT_DIRECTORY,
+    port: Port = None,
+    once: Once = False,
+    json: Json = False,
+) -> None:
+    """Start a platform with services, residents and city data from one file, and keep it running.
+
+    Parameters
+    ----------
+    scenario
+        A scenario's name (type-2.1) or file.
+    """
+    from moyai.up.command import run
+
+    sys.exit(run(scenario, directory, port, once=once, as_json=json))
+
+
+demo = App(name="demo", help="The scenario of the day.")
+app.command(demo)
+
+
+@demo.default
+def start(
+    *, directory: Directory = DEFAULT_DIRECTORY, port: Port = None, once: Once = False, json: Json = False
+) -> None:
+    """Start the demonstration: `moyai up type-2.1`."""
+    up("type-2.1", directory=directory, port=port, once=once, json=json)
+
+
+@demo.command
+def code(login: str, *, directory: Directory = DEFAULT_DIRECTORY) -> None:
+    """The code that a login's authenticator app shows now, so that nobody needs a phone to try it."""
+    from moyai.up.code import current
+
+    print(asyncio.run(current(home_of(directory), login)))
+
+
+@app.command
+def call(
+    method: str,
+    url: str,
+    *,
+    client: Annotated[str, Parameter(help="A client's id whose key lies in the directory, or a key file.")],
+    data: Annotated[str | None, Parameter(help="The body, as JSON.")] = None,
+    header: Annotated[list[str] | None, Parameter(help="NAME: VALUE (repeatable).", negative="")] = None,
+    directory: Directory = DEFAULT_DIRECTORY,
+) -> None:
+    """Send one API call signed as a client (private_key_jwt, DPoP), and print the answer."""
+    from moyai.calling_command import run
+
+    sys.exit(asyncio.run(run(method, url, client, data, header or [], directory)))
+
+
 @app.command
 def serve(
     *,

@@ -5,6 +5,7 @@ from moyai.base.engine_place import EngineError
 from moyai.base.errors import Problem
 from moyai.base.migrate import SchemaTooNew, SchemaTooOld
 from moyai.base.processes import AlreadyRunning
+from moyai.calling import CallError
 from moyai.ledger.verify_source import VerifyError
 from moyai.supervisor import StartError
 
@@ -15,6 +16,7 @@ EXPECTED = (
     SchemaTooNew,
     SchemaTooOld,
     AlreadyRunning,
+    CallError,
     StartError,
     PermissionError,
     VerifyError,

@@ -115,7 +115,9 @@ class RegistryFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     city_data: Any = None
     resident: Any = None
     residents: Any = None
+    beginning: Any = None
     story: Any = None
+    witness_program: Any = None
 
 
 def read(path: Path) -> RegistryFile:

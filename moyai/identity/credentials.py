@@ -208,13 +208,17 @@ async def change_password(database: Database, login: str, old: str, new: str) ->
         await store_logins.set_password(conn, login, hashed)
 
 
-async def current_code(conn: Connection, box: SecretBox, login: str) -> str:
-    """The code that an authenticator would show now: for the command line of a trial, never over HTTP.
+async def authenticator_secret(conn: Connection, box: SecretBox, login: str) -> str:
+    """The secret of a login's authenticator: for the command line of a trial, never over HTTP.
 
     Raises Problem does_not_exist.
     """
     row = await store_logins.credential(conn, normal_login(login))
     if row is None or row["sealed_totp"] is None:
         raise Problem("does_not_exist", "no such login")
-    secret = box.open(_sealed_name(row["login"]), row["sealed_totp"]).decode()
-    return TOTP(secret, interval=TOTP_SECONDS).now()
+    return box.open(_sealed_name(row["login"]), row["sealed_totp"]).decode()
+
+
+async def current_code(conn: Connection, box: SecretBox, login: str) -> str:
+    """The code that an authenticator would show now. Raises Problem does_not_exist."""
+    return TOTP(await authenticator_secret(conn, box, login), interval=TOTP_SECONDS).now()

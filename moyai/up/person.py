@@ -1,0 +1,189 @@
+"""A person with a browser and a phone: logs in over HTTP as anybody would, and uses the resident's API.
+
+The browser keeps cookies, follows redirects and sends the forms it is shown; the phone is a public touch point
+(OAuth code flow with PKCE and DPoP) that makes the code of the authenticator app.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import secrets
+import time
+from collections.abc import Mapping
+from html.parser import HTMLParser
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
+
+import aiohttp
+import msgspec
+from joserfc.jwk import ECKey
+from pyotp.totp import TOTP
+
+from moyai.calling import Answer, CallError, Signer, read_answer
+
+_TOUCH_POINT_REDIRECT = "http://127.0.0.1/callback"
+_CODE_SECONDS = 30
+
+
+class Login(msgspec.Struct, frozen=True):
+    """What the desk handed over."""
+
+    login: str
+    password: str
+    totp_secret: str
+
+
+class _Form(HTMLParser):
+    """The first form of a page that holds a field of a given name: where it goes and what it already carries."""
+
+    def __init__(self, page: str, field: str) -> None:
+        super().__init__()
+        self.action: str | None = None
+        self.fields: dict[str, str] = {}
+        self._wanted = field
+        self._action, self._fields, self._inside = "", dict[str, str](), False
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        if tag == "form":
+            self._inside, self._action, self._fields = True, given.get("action", ""), {}
+        elif tag == "input" and self._inside and given.get("name"):
+            self._fields[given["name"]] = given.get("value", "")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "form" and self.action is None and self._wanted in self._fields:
+            self.action, self.fields = self._action, self._fields
+        if tag == "form":
+            self._inside = False
+
+
+class Page(msgspec.Struct, frozen=True):
+    """Where a browser ended up."""
+
+    status: int
+    url: str
+    text: str
+
+    @property
+    def query(self) -> dict[str, str]:
+        return {name: values[0] for name, values in parse_qs(urlsplit(self.url).query).items()}
+
+
+class Person:
+    """One resident. Use `close` when done."""
+
+    def __init__(self, base_url: str, login: Login, touch_point: str) -> None:
+        self.base_url = base_url
+        self.login = login
+        self._touch_point = touch_point
+        self._browser = aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True))
+        self._signer = Signer(ECKey.generate_key("P-256", private=True))
+        self._token = ""
+        self._until = 0.0
+        self._last_code = ""
+
+    async def close(self) -> None:
+        await self._browser.close()
+
+    async def visit(self, url: str, *, stop_at: str | None = None) -> Page:
+        """Open a URL and follow where it leads, logging in on the way when asked. `stop_at` is a prefix of URLs
+        that nobody listens at (a touch point's redirect URI): the browser stops there."""
+        page = await self._follow("GET", url, stop_at=stop_at)
+        page = await self._fill(
+            page, "password", {"login": self.login.login, "password": self.login.password}, stop_at
+        )
+        if _Form(page.text, "code").action is not None:
+            page = await self._fill(page, "code", {"code": await self._code()}, stop_at)
+        return page
+
+    async def submit(self, page: Page, field: str, values: Mapping[str, str]) -> Page:
+        """Send the form of a page that has this field. Raises CallError where there is none."""
+        form = _Form(page.text, field)
+        if form.action is None:
+            raise CallError(f"{page.url} shows no form with {field}")
+        url = urljoin(page.url, form.action or page.url)
+        return await self._follow("POST", url, {**form.fields, **values})
+
+    async def post(self, url: str) -> Page:
+        return await self._follow("POST", url, {})
+
+    async def _fill(self, page: Page, field: str, values: Mapping[str, str], stop_at: str | None) -> Page:
+        form = _Form(page.text, field)
+        if form.action is None:
+            return page
+        url = urljoin(page.url, form.action)
+        return await self._follow("POST", url, {**form.fields, **values}, stop_at)
+
+    async def _code(self) -> str:
+        """The current code; a code is good once, so the same one is waited out."""
+        totp = TOTP(self.login.totp_secret)
+        while totp.now() == self._last_code:
+            await asyncio.sleep(_CODE_SECONDS - time.time() % _CODE_SECONDS + 0.1)
+        self._last_code = totp.now()
+        return self._last_code
+
+    async def _follow(
+        self, method: str, url: str, form: Mapping[str, str] | None = None, stop_at: str | None = None
+    ) -> Page:
+        for _ in range(12):
+            async with self._browser.request(method, url, data=form, allow_redirects=False) as response:
+                text, status = await response.text(), response.status
+                location = response.headers.get("Location")
+            if location is None or status not in (301, 302, 303, 307):
+                return Page(status, url, text)
+            url, method, form = urljoin(url, location), "GET", None
+            if stop_at is not None and url.startswith(stop_at):
+                return Page(status, url, "")
+        raise CallError(f"{url} redirects without end")
+
+    # --- the phone -----------------------------------------------------------------------------------
+
+    async def api(self, method: str, path: str, body: Any = None) -> Answer:
+        """One call of the resident's API with the touch point's token."""
+        await self._authorize()
+        url = self.base_url + path
+        headers = {
+            "Authorization": f"DPoP {self._token}",
+            "DPoP": self._signer.proof(method, url, self._token),
+        }
+        async with self._browser.request(method, url, json=body, headers=headers) as response:
+            return await read_answer(response)
+
+    async def _authorize(self) -> None:
+        if time.time() < self._until:
+            return
+        verifier, state = secrets.token_urlsafe(48), secrets.token_urlsafe(16)
+        challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+        query = urlencode(
+            {
+                "response_type": "code",
+                "client_id": self._touch_point,
+                "redirect_uri": _TOUCH_POINT_REDIRECT,
+                "scope": "openid consent",
+                "state": state,
+                "code_challenge": challenge,
+                "code_challenge_method": "S256",
+            }
+        )
+        page = await self.visit(f"{self.base_url}/oauth2/authorize?{query}", stop_at=_TOUCH_POINT_REDIRECT)
+        if page.query.get("state") != state or "code" not in page.query:
+            raise CallError(f"{self.login.login} could not log in: {page.query or page.status}")
+        await self._redeem(page.query["code"], verifier)
+
+    async def _redeem(self, code: str, verifier: str) -> None:
+        url = f"{self.base_url}/oauth2/token"
+        form = {
+            "grant_type": "authorization_code",
+            "client_id": self._touch_point,
+            "code": code,
+            "redirect_uri": _TOUCH_POINT_REDIRECT,
+            "code_verifier": verifier,
+        }
+        async with self._browser.post(url, data=form, headers={"DPoP": self._signer.proof("POST", url)}) as r:
+            answer = await read_answer(r)
+        if answer.status != 200:
+            raise CallError(f"{self.login.login} obtained no token: {answer.body}")
+        self._token, self._until = answer.body["access_token"], time.time() + answer.body["expires_in"] - 60

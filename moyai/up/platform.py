@@ -1,0 +1,224 @@
+"""A platform's directory and processes: made at the first start, found again at the next."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from moyai.applying import Surroundings, apply_file
+from moyai.base import engine_place
+from moyai.base.config import Brokers, ConfigError, Home
+from moyai.base.config import Platform as PlatformSettings
+from moyai.base.db import connect
+from moyai.base.keys import current
+from moyai.base.roles import WORKER
+from moyai.base.secrets import SecretBox
+from moyai.client_keys import key_file, public_keys
+from moyai.ledger.log import open_log
+from moyai.ledger.verifiers import log_keys
+from moyai.migrating import migrate_all
+from moyai.supervisor import Supervisor, bind
+from moyai.up.scenario import Example, Scenario, program
+from moyai.worker.platform_jobs import log_origin
+
+DEFAULT_PORT = 8400
+
+
+def make_home(directory: Path, scenario: Scenario, port: int | None) -> Home:
+    """The platform's directory with its configuration; an existing one keeps everything but its port.
+
+    Raises ConfigError if the directory holds another platform.
+    """
+    home = Home(directory)
+    known = home.config() if home.config_file.exists() else None
+    if known is None:
+        home.directory.mkdir(parents=True, exist_ok=True, mode=0o755)
+        if not home.kek_file.exists():
+            SecretBox.create_file(home.kek_file)
+    elif known.platform.id != scenario.platform.id:
+        raise ConfigError(f"{home.directory} holds the platform {known.platform.id}; use another --dir")
+    port = port or (known.server.port if known else DEFAULT_PORT)
+    processes = known.server.processes if known else 1
+    socket_directory = engine_place.place(home)
+    home.config_file.write_text(
+        _configuration(scenario.platform, scenario.brokers, port, processes, socket_directory),
+        encoding="utf-8",
+    )
+    return home
+
+
+def _configuration(
+    platform: PlatformSettings, brokers: Brokers, port: int, processes: int, socket_directory: Path
+) -> str:
+    return f"""\
+# Written by `moyai up`; docs/reference/settings.md explains each setting.
+
+[platform]
+id = "{platform.id}"
+name_ja = "{platform.name_ja}"
+name_en = "{platform.name_en}"
+prefecture_code = "{platform.prefecture_code}"
+
+[server]
+base_url = "http://localhost:{port}"
+port = {port}
+processes = {processes}
+
+[database]
+host = "{socket_directory}"
+
+[brokers]
+personal = "{brokers.personal}"
+non_personal = "{brokers.non_personal}"
+"""
+
+
+def listen(home: Home) -> list[socket.socket]:
+    """The platform's port. Raises ConfigError with what to do where somebody else has it."""
+    server = home.config().server
+    try:
+        return bind(server.host, server.port, server.processes)
+    except OSError as error:
+        raise ConfigError(f"port {server.port} is taken; give another with --port") from error
+
+
+class Ports:
+    """Free ports for example services, the same ones at the next start where they are still free."""
+
+    def __init__(self, home: Home) -> None:
+        self._file = home.directory / "ports.json"
+        self._known: dict[str, int] = {}
+        if self._file.exists():
+            self._known = msgspec.json.decode(self._file.read_bytes(), type=dict[str, int])
+
+    def of(self, name: str) -> int:
+        port = _free(self._known.get(name, 0))
+        if self._known.get(name) != port:
+            self._known[name] = port
+            self._file.write_bytes(msgspec.json.encode(self._known))
+        return port
+
+
+def _free(wanted: int) -> int:
+    for port in (wanted, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return probe.getsockname()[1]
+    raise ConfigError("no free port")
+
+
+class Town:
+    """The processes of one platform with its example services."""
+
+    def __init__(self, home: Home, scenario: Scenario, live: bool) -> None:
+        self.home = home
+        self.scenario = scenario
+        self.supervisor = Supervisor(home)
+        self._live = live
+        ports = Ports(home)
+        self.ports = {example.client: ports.of(example.client) for example in scenario.examples}
+        self.witness_ports = {one.witness: ports.of(f"witness-{one.witness}") for one in scenario.witnesses}
+
+    @property
+    def urls(self) -> dict[str, str]:
+        """Addresses of the example services by client id."""
+        return {client: f"http://localhost:{port}" for client, port in self.ports.items()}
+
+    async def start_engine(self) -> None:
+        """Engine up, databases at this release's version."""
+        await self.supervisor.start()
+        await migrate_all(self.home)
+
+    async def register(self) -> None:
+        """Witnesses' keys, then the scenario's registry."""
+        witnesses = {name: (await self._witness_key(name), url) for name, url in self._witness_urls().items()}
+        urls = self.urls
+        for example in self.scenario.examples:
+            if example.component:
+                urls[example.component] = self.urls[example.client]
+            if example.service:
+                urls[example.service] = self.urls[example.client]
+            public_keys(self.home, example.client)
+        await apply_file(self.home, self.scenario.path, Surroundings(urls, witnesses))
+
+    def _witness_urls(self) -> dict[str, str]:
+        return {name: f"http://localhost:{port}" for name, port in self.witness_ports.items()}
+
+    async def start_services(self) -> None:
+        """`serve`, worker, witnesses, example services; each ready before the next."""
+        for number, listening in enumerate(listen(self.home)):
+            name = f"serve-{number + 1}"
+            command = [*_moyai("serve", self.home), "--fd", str(listening.fileno()), "--name", name]
+            health = f"{self.home.config().server.base_url}/health"
+            self.supervisor.add(name, command, ready=health, listening=listening)
+        await self.supervisor.start()
+        for witness in self.scenario.witnesses:
+            await self._add_witness(witness.witness)
+        self.supervisor.add("worker", _moyai("worker", self.home))
+        for example in self.scenario.examples:
+            self.supervisor.add(
+                example.client, self._example(example), ready=f"{self.urls[example.client]}/health"
+            )
+        await self.supervisor.start()
+
+    async def _log_key(self) -> str:
+        """The verifier key of the log, which is named now if it has no name yet."""
+        conn = await connect(self.home.dsn(WORKER))
+        try:
+            async with conn.transaction():
+                await current(conn, self.home.box(), "log")
+                origin = await open_log(conn, log_origin(self.home.config()))
+                return (await log_keys(conn, origin))[0].vkey()
+        finally:
+            await conn.close()
+
+    def _witness_command(self, name: str, log_key: str) -> list[str]:
+        found = next(one for one in self.scenario.witnesses if one.witness == name)
+        place = self.home.directory / "witnesses"
+        place.mkdir(exist_ok=True, mode=0o700)
+        return [
+            sys.executable, str(program(found.program)), "--port", str(self.witness_ports[name]),
+            "--name", f"{name}.{self.home.config().platform.id}", "--key", str(place / f"{name}.key"),
+            "--state", str(place / f"{name}.checkpoint"), "--log-key", log_key,
+        ]  # fmt: skip
+
+    async def _witness_key(self, name: str) -> str:
+        command = [*self._witness_command(name, await self._log_key()), "--print-key"]
+        process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+        output, _ = await process.communicate()
+        if process.returncode != 0:
+            raise ConfigError(f"the witness {name} has no key")
+        return output.decode().strip()
+
+    async def _add_witness(self, name: str) -> None:
+        command = self._witness_command(name, await self._log_key())
+        self.supervisor.add(f"witness-{name}", command, ready=f"{self._witness_urls()[name]}/key")
+
+    def _example(self, example: Example) -> list[str]:
+        state = self.home.directory / "services"
+        state.mkdir(exist_ok=True, mode=0o700)
+        live = example.live_seconds if self._live else 0
+        return [
+            sys.executable, str(program(example.program)),
+            "--platform", self.home.config().server.base_url, "--client", example.client,
+            "--key", str(key_file(self.home, example.client)), "--port", str(self.ports[example.client]),
+            "--state", str(state / f"{example.client}.json"), "--title", example.title,
+            "--live", str(live), *example.arguments,
+        ]  # fmt: skip
+
+    def facts(self) -> dict[str, Any]:
+        """What a stranger's program needs to know of the services, for `run.json`."""
+        return {"base_url": self.home.config().server.base_url}
+
+
+def _moyai(command: str, home: Home) -> list[str]:
+    return [sys.executable, "-m", "moyai", command, "--dir", str(home.directory)]

@@ -1,0 +1,129 @@
+"""`run.json`: what a stranger's program needs to log in, consent, exchange and withdraw. Mode 0600, gone on stop."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from moyai import registry
+from moyai.applying import login_password
+from moyai.base.db import Connection, connect
+from moyai.base.roles import SERVE
+from moyai.client_keys import key_file
+from moyai.identity.credentials import authenticator_secret
+from moyai.registry import Service, links_of_service
+from moyai.registry_file import read
+from moyai.up.platform import Town
+from moyai.up.world import TOUCH_POINT, World
+
+_RESIDENTS = 20
+
+
+async def facts(town: Town, world: World) -> dict[str, Any]:
+    """The members of `run.json` beside the process ids, which the supervisor keeps there."""
+    conn = await connect(town.home.dsn(SERVE))
+    try:
+        return {
+            "base_url": world.base_url,
+            "residents": _residents(world),
+            "staff": await staff(conn, town),
+            "clients": await _clients(conn, town),
+            "touch_point": await _touch_point(conn),
+            "services": [await _service(conn, town, one) for one in await registry.all_services(conn)],
+            "witnesses": [
+                {"id": one.witness_id, "url": one.url, "verifier_key": one.verifier_key}
+                for one in await registry.all_witnesses(conn)
+            ],
+        }
+    finally:
+        await conn.close()
+
+
+def _residents(world: World) -> list[dict[str, Any]]:
+    """The cast first, then some of the others, of every municipality."""
+    return [
+        {
+            "key": key,
+            "name": f"{known.person['family_name']} {known.person['given_name']}",
+            "resident_id": known.resident_id,
+            "login": known.login.login,
+            "password": known.login.password,
+            "totp_secret": known.login.totp_secret,
+            "municipality": known.municipality_code,
+            "subjects": known.subjects,
+        }
+        for key, known in _first(world)
+        if known.login is not None
+    ]
+
+
+def _first(world: World) -> list[tuple[str, Any]]:
+    cast = [
+        (key, known) for key, known in world.people.items() if not key.startswith(("resident-", "story-"))
+    ]
+    others = [(key, known) for key, known in world.people.items() if key.startswith("resident-")]
+    codes = sorted({known.municipality_code for _, known in others})
+    share = _RESIDENTS // max(len(codes), 1)
+    chosen = [
+        pair
+        for code in codes
+        for pair in [one for one in others if one[1].municipality_code == code][-share:]
+    ]
+    return cast + chosen
+
+
+async def staff(conn: Connection, town: Town) -> list[dict[str, Any]]:
+    """Staff that the scenario declares, with their log-ins."""
+    secrets, box = town.home.secrets(), town.home.box()
+    return [
+        {
+            "login": one.login,
+            "name": one.name,
+            "organization": one.organization_id,
+            "roles": one.roles,
+            "password": login_password(secrets, one.login),
+            "totp_secret": await authenticator_secret(conn, box, one.login),
+        }
+        for one in read(town.scenario.path).staff
+    ]
+
+
+async def _clients(conn: Connection, town: Town) -> list[dict[str, Any]]:
+    components = {one.component_id: one.organization_id for one in await registry.all_components(conn)}
+    return [
+        {
+            "id": one.client_id,
+            "kind": one.kind,
+            "component": one.component_id,
+            "organization": one.organization_id or components.get(one.component_id or ""),
+            "scopes": one.scopes,
+            "key_file": str(key_file(town.home, one.client_id)),
+            "redirect_uris": one.redirect_uris,
+        }
+        for one in await registry.all_clients(conn)
+        if one.kind != "touch_point"
+    ]
+
+
+async def _touch_point(conn: Connection) -> dict[str, Any]:
+    found = next(one for one in await registry.all_clients(conn) if one.client_id == TOUCH_POINT)
+    return {"id": found.client_id, "redirect_uris": found.redirect_uris, "scopes": found.scopes}
+
+
+async def _service(conn: Connection, town: Town, service: Service) -> dict[str, Any]:
+    links = await links_of_service(conn, service.service_key)
+    return {
+        "id": service.service_id,
+        "url": service.url,
+        "organization": service.organization_id,
+        "municipalities": service.municipality_codes,
+        "links": [
+            {
+                "id": link.link_id,
+                "provider": link.provider.component_id,
+                "consumer": link.consumer.component_id,
+                "dataset": link.dataset_id,
+                "purpose": link.purpose_id,
+            }
+            for link in links
+        ],
+    }

@@ -146,6 +146,8 @@ def _for_script(chosen: Filter, language: str) -> str:
             "labels": {
                 "zoomIn": _pick(("拡大", "Zoom in"), language),
                 "zoomOut": _pick(("縮小", "Zoom out"), language),
+                "usable": _pick(("使える災害：", "Usable in: "), language),
+                "comma": _pick(("、", ", "), language),
                 "close": _pick(("閉じる", "Close"), language),
             },
         }

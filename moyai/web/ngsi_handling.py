@@ -37,9 +37,9 @@ def ngsi_errors(handler: Handler) -> Handler:
 async def author_of(request: Request, caller: Caller, tenant: str) -> model.Author:
     """The right to write, from the control database at this moment. Raises NgsiError: Unauthorized, Forbidden."""
     if isinstance(caller, Anonymous):
-        raise NgsiError(Kind.UNAUTHORIZED, "An access token of a component's client is required")
+        raise NgsiError(Kind.UNAUTHORIZED, "An access token of an organisation's client is required")
     if not isinstance(caller, ClientCaller):
-        raise NgsiError(Kind.FORBIDDEN, "Only a component's client may do this")
+        raise NgsiError(Kind.FORBIDDEN, "Only an organisation's client may do this")
     async with request.app.state.platform.control.connection() as control:
         return await access.author(control, caller.client_id, tenant)
 

@@ -140,7 +140,9 @@ async def test_a_mark_tells_its_name(city: Any, page_at: Any) -> None:
         popup = page.locator(".leaflet-popup-content")
         await popup.wait_for()
         assert "津波避難ビル" in await popup.inner_text()
+        assert "使える災害：津波" in await popup.inner_text()
         assert await page.get_attribute(".leaflet-popup-close-button", "aria-label") == "閉じる"
+        await assert_good_page(page)
 
 
 @pytest.mark.browser

@@ -65,7 +65,7 @@
       detail.translate = false;
       box.append(detail);
     }
-    if (place.disasterTypes?.length) box.append(line("", place.disasterTypes.map(name => disasters[name] ?? name).join("、")));
+    if (place.disasterTypes?.length) box.append(line("", labels.usable + place.disasterTypes.map(name => disasters[name] ?? name).join(labels.comma)));
     return box;
   }
 
@@ -93,7 +93,7 @@
       const { Shape, ...look } = MARKS[kind.id];
       const mark = new Shape([latitude, longitude], { renderer, fillOpacity: 1, ...look, radius: look.radius * sizeAt(map.getZoom()) });
       mark.fullRadius = look.radius;
-      marks.addLayer(mark.bindPopup(() => popup(kind, place)));
+      marks.addLayer(mark.bindPopup(() => popup(kind, place), { maxWidth: Math.min(300, live.clientWidth - 112), autoPanPadding: [16, 16] }));
     }
   }
 
@@ -102,7 +102,7 @@
     still.hidden = true;
     hint.hidden = false;
     const map = L.map(live, { attributionControl: false, zoomControl: false, minZoom: 7, maxZoom: 17, zoomSnap: 0.25, zoomDelta: 1, scrollWheelZoom: false });
-    L.control.zoom({ zoomInTitle: labels.zoomIn, zoomOutTitle: labels.zoomOut }).addTo(map);
+    L.control.zoom({ position: "bottomright", zoomInTitle: labels.zoomIn, zoomOutTitle: labels.zoomOut }).addTo(map);
     map.fitBounds([[south, west], [north, east]], { padding: [12, 12] });
     map.on("popupopen", ({ popup: opened }) => {
       opened.getElement().querySelector(".leaflet-popup-close-button")?.setAttribute("aria-label", labels.close);

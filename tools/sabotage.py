@@ -16,6 +16,7 @@ import sys
 import tempfile
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -158,7 +159,7 @@ def sabotage(entries: list[Safeguard], processes: int) -> tuple[dict[str, Any], 
         scratch.chmod(0o755)
         wrong = without_sabotage(scratch, entries)
         with ThreadPoolExecutor(processes) as pool:
-            results = pool.map(lambda entry: with_sabotage(scratch, entry), entries)
+            results = pool.map(partial(with_sabotage, scratch), entries)
             found = dict(zip((entry.name for entry in entries), results, strict=True))
     return found, wrong + [f"no test fails: {name}" for name, result in found.items() if not result["failed"]]
 

@@ -10,7 +10,7 @@ import asyncio
 import json
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,7 +23,7 @@ TARGET = ROOT / "screens"
 
 
 @contextmanager
-def running(directory: Path | None) -> Iterator[Stack]:
+def running(directory: Path | None) -> Generator[Stack]:
     if directory is not None:
         yield Stack(directory, json.loads((directory / "run.json").read_text(encoding="utf-8")))
         return

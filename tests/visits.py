@@ -83,7 +83,8 @@ class Visitor:
         if visit.who != "anybody" and visit.who not in self._cookies:
             await self._log_in(visit.who)
         page = await watched_page(await self._context(width, visit.who, language, javascript))
-        answer = await page.goto(f"{self._stack.url}{visit.path}")
+        joint = "&" if "?" in visit.path else "?"
+        answer = await page.goto(f"{self._stack.url}{visit.path}{joint}lang={language}")
         assert answer is not None, visit.path
         assert answer.ok, f"{visit.path} answered {answer.status}"
         for selector in visit.clicks:

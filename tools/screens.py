@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.browser import ROOT, launched
-from tests.stack import Stack, platform_up
+from tests.stack import NotStarted, Stack, platform_up
 from tests.visits import Visit, Visitor, visits
 
 WIDTHS = (360, 1280)
@@ -60,8 +60,11 @@ def main() -> int:
         visit for visit in visits() if not arguments.names or visit.name.startswith(tuple(arguments.names))
     ]
     TARGET.mkdir(exist_ok=True)
-    with running(arguments.dir) as stack:
-        missed = asyncio.run(photograph(stack, chosen))
+    try:
+        with running(arguments.dir) as stack:
+            missed = asyncio.run(photograph(stack, chosen))
+    except NotStarted as error:
+        missed = [f"the platform did not start:\n{error}"]
     for line in missed:
         print(f"screens: {line}", file=sys.stderr)
     return 1 if missed or not chosen else 0

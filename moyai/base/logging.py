@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from pathlib import Path
 from traceback import extract_tb
 from types import TracebackType
@@ -101,8 +101,15 @@ class _Handler(logging.Handler):
         structlog.get_logger().log(record.levelno, said, logger=record.name, exc_info=record.exc_info)
 
 
-def _crashed(_kind: type[BaseException], error: BaseException, _traceback: TracebackType | None) -> None:
-    structlog.get_logger().critical("crashed", exc_info=error)
+def _crash_logger(path: Path) -> Callable[[type[BaseException], BaseException, TracebackType | None], None]:
+    def crashed(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+        if issubclass(kind, KeyboardInterrupt):
+            return
+        structlog.get_logger().critical("crashed", exc_info=error)
+        where = place(traceback)
+        print(f"{kind.__name__} at {where[-1] if where else '?'}; the log is {path}", file=sys.stderr)
+
+    return crashed
 
 
 def set_up(home: Home, process: str) -> Path:
@@ -127,7 +134,7 @@ def set_up(home: Home, process: str) -> Path:
     root.handlers = [_Handler()]
     root.setLevel(logging.WARNING)
     # What nobody catches goes the same way, not to the standard error with its text.
-    sys.excepthook = _crashed
+    sys.excepthook = _crash_logger(path)
     # Its lines hold paths and queries; ours hold the route's pattern.
     logging.getLogger("uvicorn.access").disabled = True
     return path

@@ -84,8 +84,12 @@ def test_libraries_log_without_their_arguments(lines):
     assert MARKED not in json.dumps(line)
 
 
-def test_what_nobody_catches_is_logged_without_its_text(lines):
+def test_what_nobody_catches_is_logged_without_its_text(lines, capsys):
     sys.excepthook(ValueError, ValueError(MARKED), None)
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "ValueError" in said.err
+    assert MARKED not in said.err
     (line,) = lines()
     assert (line["event"], line["level"], line["error"]) == ("crashed", "critical", "ValueError")
     assert MARKED not in json.dumps(line)

@@ -12,6 +12,7 @@ import msgspec
 from moyai import registry
 from moyai.base.config import Home
 from moyai.base.db import Pool, connect
+from moyai.base.logging import set_up
 from moyai.base.roles import SERVE, context_database
 from moyai.context.command import import_file
 from moyai.introspection import introspect
@@ -26,6 +27,8 @@ def run(name: str, directory: Path, port: int | None, *, once: bool, as_json: bo
     """The exit code: 0 if everything held. Raises ConfigError, StartError, CallError with what to do."""
     found = scenario.read(scenario.find(name))
     home = make_home(directory, found, port)
+    # the supervisor's own words belong in a log, not into what programs read
+    set_up(home, "supervisor")
     return asyncio.run(_up(home, found, once=once, as_json=as_json))
 
 

@@ -98,7 +98,7 @@ def _verify(client: ClientParty, assertion: str) -> None:
             continue
         try:
             jws.deserialize_compact(assertion, ECKey.import_key(jwk), algorithms=["ES256"])
-        except (JoseError, ValueError):
+        except (JoseError, ValueError, TypeError, KeyError):
             continue
         return
     raise Problem("assertion_invalid", "no registered key of this client fits the signature (ES256)")

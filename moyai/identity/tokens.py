@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 from uuid import UUID
 
 import msgspec
-from joserfc import jws, jwt
+from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
@@ -55,6 +55,12 @@ class _Claims(msgspec.Struct, frozen=True):
     exp: int
     cnf: _Confirmation
     sid: UUID | None = None
+
+
+class _HintClaims(msgspec.Struct, frozen=True):
+    iss: str
+    aud: str
+    sid: UUID
 
 
 def _sign(key: keys.SigningKey, kind: str, claims: dict[str, Any]) -> str:
@@ -163,7 +169,7 @@ class TokenVerifier:
             key = await self._key(conn, str(header.get("kid")))
             content = jws.deserialize_compact(token, key, algorithms=["ES256"])
             return msgspec.json.decode(content.payload, type=_Claims)
-        except (JoseError, ValueError, msgspec.DecodeError) as error:
+        except (JoseError, ValueError, TypeError, msgspec.DecodeError) as error:
             raise Problem("token_invalid", "the token is not one that this platform signed") from error
 
     async def _key(self, conn: Connection, key_id: str) -> ECKey:
@@ -231,13 +237,15 @@ async def resident(conn: Connection, token: AccessToken, now: float) -> Resident
     )
 
 
-async def read_id_token_hint(conn: Connection, issuer: str, token: str) -> dict[str, Any] | None:
-    """The claims of one of our own ID tokens, also of an expired one; None if it is not ours."""
+async def read_id_token_hint(conn: Connection, issuer: str, token: str) -> tuple[str, UUID] | None:
+    """(client_id, grant_id) of one of our own ID tokens, also of an expired one; None if it is not ours."""
     known = await keys.public_set(conn, "oidc")
     for jwk in known["keys"]:
         try:
-            claims = jwt.decode(token, ECKey.import_key(jwk), algorithms=["ES256"]).claims
-        except (JoseError, ValueError):
+            content = jws.deserialize_compact(token, ECKey.import_key(jwk), algorithms=["ES256"])
+            claims = msgspec.json.decode(content.payload, type=_HintClaims)
+        except (JoseError, ValueError, TypeError, msgspec.DecodeError):
             continue
-        return claims if claims.get("iss") == issuer else None
+        ours = content.headers().get("typ") == "JWT" and claims.iss == issuer
+        return (claims.aud, claims.sid) if ours else None
     return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from urllib.parse import quote, urlsplit
-from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -118,15 +117,15 @@ async def end_session(request: Request, caller: Anonymous) -> Response:
         else unique_fields(request.query_params.multi_items())
     )
     async with platform.control.transaction() as conn:
-        claims = None
+        hint = None
         if "id_token_hint" in given:
-            claims = await tokens.read_id_token_hint(conn, platform.base_url, given["id_token_hint"])
-        client_id = str(claims["aud"]) if claims is not None else given.get("client_id")
+            hint = await tokens.read_id_token_hint(conn, platform.base_url, given["id_token_hint"])
+        client_id = given.get("client_id") if hint is None else hint[0]
         target = await _after_logout(conn, client_id, given)
         session = await sessions.read_session(conn, request.cookies.get(platform.cookie_name))
         if session is None:
             return go(target)
-        hinted = None if claims is None else await store_oauth.session_of_grant(conn, UUID(claims["sid"]))
+        hinted = None if hint is None else await store_oauth.session_of_grant(conn, hint[1])
         if hinted == session.session_hash:
             await sessions.close(conn, session)
             return _without_cookie(go(target), platform.cookie_name)

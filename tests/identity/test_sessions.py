@@ -10,6 +10,7 @@ from moyai.identity import credentials, residents, sessions, staff
 from moyai.identity.credentials import Credential
 from moyai.identity.model import IssuedLogin, Resident, ResidentCaller, StaffCaller, aal_of, acr_of, levels_of
 from moyai.identity.staff import StaffDeclaration
+from tests.conftest import Platform
 from tests.identity.conftest import Scene
 
 
@@ -124,3 +125,8 @@ async def test_staff_need_two_factors(control: Connection, box: SecretBox, scene
 @pytest.mark.parametrize("cookie", [None, "", "made-up", "x" * 500])
 async def test_a_made_up_cookie_is_nobody(control: Connection, cookie: str | None) -> None:
     assert await sessions.caller_of(control, cookie) is None
+
+
+async def test_the_worker_may_sweep(platform: Platform) -> None:
+    conn = await platform.connect("moyai_worker")
+    await sessions.sweep(conn)

@@ -89,6 +89,23 @@ async def test_another_key_does_not_sign_for_this_client(party: Party) -> None:
     assert _error(await _ask(party)) == (401, "invalid_client", "assertion_invalid")
 
 
+@pytest.mark.parametrize(
+    "header",
+    [{"alg": "none"}, {"alg": "HS256"}, {"alg": "ES256", "crit": 5}, {"alg": "ES256", "kid": 7}, {"alg": 1}],
+)
+async def test_a_strange_header_is_refused(party: Party, header: dict[str, Any]) -> None:
+    claims = {
+        "iss": party.client_id,
+        "sub": party.client_id,
+        "aud": BASE,
+        "exp": time.time() + 60,
+        "jti": "12345678",
+    }
+    form = {"client_assertion_type": ASSERTION_TYPE, "client_assertion": party.key.sign(header, claims)}
+    answer = await party.http.post("/oauth2/token", data={"grant_type": "client_credentials", **form})
+    assert _error(answer) == (401, "invalid_client", "assertion_invalid")
+
+
 async def test_a_component_cannot_go_without_an_assertion(party: Party) -> None:
     party.public = True
     answer = await party.token(grant_type="client_credentials")

@@ -135,6 +135,13 @@ async def test_logging_out_without_it_asks_first(scene: Scene, web: httpx.AsyncC
     assert not await _works(scene, scene.tokens["access_token"])
 
 
+@pytest.mark.parametrize("hint", ["junk", "a.b.c", "access_token", "é"])
+async def test_a_hint_that_is_no_id_token_still_asks(scene: Scene, web: httpx.AsyncClient, hint: str) -> None:
+    page = await web.get("/oauth2/logout", params={"id_token_hint": scene.tokens.get(hint, hint)})
+    assert (page.status_code, "ログアウトしますか" in page.text) == (200, True)
+    assert await _works(scene, scene.tokens["access_token"])
+
+
 async def test_logging_out_leads_to_no_strangers_page(scene: Scene, web: httpx.AsyncClient) -> None:
     answer = await web.get(
         "/oauth2/logout",

@@ -84,13 +84,19 @@ def application(lifespan: Any) -> Dispatch:
     """Routes and error handling around a given life span (tests bring their own)."""
     endpoints = [(operation, endpoint(operation)) for operation in ROUTES]
     routes = [
-        Route(operation.path, respond, methods=[operation.method], name=_name(operation))
+        Route(path, respond, methods=[operation.method], name=_name(operation))
         for operation, respond in endpoints
+        for path in _spellings(operation)
     ]
     app = Starlette(
         routes=_merge(routes), lifespan=lifespan, exception_handlers={HTTPException: _http_exception}
     )
     return Dispatch(app, endpoints)
+
+
+def _spellings(operation: Operation) -> tuple[str, ...]:
+    """Clients of Orion end a path with a slash or not, as they like, and do not follow redirects."""
+    return (operation.path, f"{operation.path}/") if operation.errors == "ngsi" else (operation.path,)
 
 
 def _name(operation: Operation) -> str:
@@ -109,6 +115,8 @@ async def _http_exception(request: Request, error: Exception) -> Response:
     """Unknown URLs and methods, in the form of the family that the path belongs to."""
     assert isinstance(error, HTTPException)
     path = request.url.path
+    if path.startswith("/v2/"):
+        path = path.rstrip("/")
     allowed = sorted({o.method for o in ROUTES if _matches(o, path)})
     problem = Problem("method_not_allowed", allow=allowed) if allowed else Problem("not_found")
     family = "ngsi" if path.startswith("/v2") else "problem" if _is_api(path) else "page"

@@ -67,6 +67,7 @@ async def test_a_bad_token_is_not_forgiven_even_for_reading(broker: httpx.AsyncC
     ("method", "path", "status", "error"),
     [
         ("PUT", "/v2/entities", 405, "MethodNotAlowed"),
+        ("PUT", "/v2/entities/", 405, "MethodNotAlowed"),
         ("GET", "/v2/op/query", 405, "MethodNotAlowed"),
         ("GET", "/v2/unknown", 400, "BadRequest"),
         ("GET", "/v2/entities/a/b/c", 400, "BadRequest"),
@@ -107,3 +108,15 @@ def _turn(operation: Operation) -> tuple[int, int]:
     """Create before changing, read, then remove parts before the whole."""
     turn = ("POST", "PUT", "PATCH", "GET", "DELETE").index(operation.method)
     return turn, len(operation.path) * (-1 if operation.method == "DELETE" else 1)
+
+
+async def test_a_slash_at_the_end_changes_nothing(control: Connection, broker: httpx.AsyncClient) -> None:
+    """As in FIWARE's tutorials: `/v2/entities/?type=Product`."""
+    party, token = await _token(control, broker, SCOPE)
+    body = {"id": "urn:ngsi-ld:Product:010", "type": "Product", "size": {"type": "Text", "value": "S"}}
+    assert (await party.call("POST", "/v2/entities/", token, json=body)).status_code == 201
+    listed = await broker.get("/v2/entities/?type=Product&options=keyValues")
+    assert listed.json() == [{"id": "urn:ngsi-ld:Product:010", "type": "Product", "size": "S"}]
+    one = await broker.get("/v2/entities/urn:ngsi-ld:Product:010/?options=keyValues&attrs=type")
+    assert one.json() == {"id": "urn:ngsi-ld:Product:010", "type": "Product"}
+    assert (await broker.get("/v2/")).status_code == 200

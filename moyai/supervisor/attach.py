@@ -16,6 +16,11 @@ def lock(home: Home) -> IO[str]:
     return hold(home.directory / "lock", f"a platform is already running in {home.directory}")
 
 
+def refuse_if_running(home: Home) -> None:
+    """Before files of a platform are changed that a running one reads. Raises AlreadyRunning."""
+    lock(home).close()
+
+
 @contextmanager
 def engine_running(home: Home, *, durable: bool = True) -> Generator[None]:
     """Use the running platform's engine, or start it and stop it again. Does nothing for an external server."""

@@ -22,7 +22,7 @@ from moyai.client_keys import key_file, public_keys
 from moyai.ledger.log import open_log
 from moyai.ledger.verifiers import log_keys
 from moyai.migrating import migrate_all
-from moyai.supervisor import Supervisor, bind
+from moyai.supervisor import Supervisor, bind, refuse_if_running
 from moyai.up.scenario import Example, Scenario, program
 from moyai.worker.platform_jobs import log_origin
 
@@ -32,7 +32,7 @@ DEFAULT_PORT = 8400
 def make_home(directory: Path, scenario: Scenario, port: int | None) -> Home:
     """The platform's directory with its configuration; an existing one keeps everything but its port.
 
-    Raises ConfigError if the directory holds another platform.
+    Raises ConfigError if the directory holds another platform, AlreadyRunning if this one runs.
     """
     home = Home(directory)
     known = home.config() if home.config_file.exists() else None
@@ -42,6 +42,8 @@ def make_home(directory: Path, scenario: Scenario, port: int | None) -> Home:
             SecretBox.create_file(home.kek_file)
     elif known.platform.id != scenario.platform.id:
         raise ConfigError(f"{home.directory} holds the platform {known.platform.id}; use another --dir")
+    else:
+        refuse_if_running(home)
     port = port or (known.server.port if known else DEFAULT_PORT)
     processes = known.server.processes if known else 1
     socket_directory = engine_place.place(home)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from pathlib import Path
 
 import aiohttp
 import msgspec
+from joserfc.jwk import ECKey
 
 from moyai.base.config import Home
 from moyai.calling import Answer, CallError, Client, origin_of, read_key
 from moyai.client_keys import key_file
 
 
-async def run(
-    method: str, url: str, client: str, data: str | None, headers: list[str], directory: Path
-) -> int:
+def run(method: str, url: str, client: str, data: str | None, headers: list[str], directory: Path) -> int:
     """0 if the platform answered below 400. `url` is whole, or a path on the platform in the directory.
 
     Raises CallError: no such key, no token, a body that is not JSON, a header without a colon.
@@ -24,11 +24,17 @@ async def run(
     path = Path(client) if Path(client).is_file() else key_file(home, client)
     client_id = path.name.removesuffix(".jwk.json") if path.name.endswith(".jwk.json") else path.stem
     whole = url if url.startswith("http") else home.config().server.base_url + url
-    async with aiohttp.ClientSession() as session:
-        caller = Client(origin_of(whole), client_id, read_key(path), session)
-        answer = await caller.call(method.upper(), whole, _body(data), _headers(headers))
+    body, sent = _body(data), _headers(headers)
+    answer = asyncio.run(_call(method.upper(), whole, client_id, read_key(path), body, sent))
     _print(answer)
     return 0 if answer.status < 400 else 1
+
+
+async def _call(
+    method: str, url: str, client_id: str, key: ECKey, body: object, headers: dict[str, str]
+) -> Answer:
+    async with aiohttp.ClientSession() as session:
+        return await Client(origin_of(url), client_id, key, session).call(method, url, body, headers)
 
 
 def _body(data: str | None) -> object:

@@ -87,7 +87,7 @@ def call(
     """Send one API call signed as a client (private_key_jwt, DPoP), and print the answer."""
     from moyai.calling_command import run
 
-    sys.exit(asyncio.run(run(method, url, client, data, header or [], directory)))
+    sys.exit(run(method, url, client, data, header or [], directory))
 
 
 @app.command

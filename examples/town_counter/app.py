@@ -35,7 +35,7 @@ async def show(site: Site, request: Request, subject: str) -> Response:
     try:
         found = await applications(site, subject)
     except Refused as refused:
-        return site.refusal(refused.problem.get("title_ja", str(refused)), refused.status)
+        return _closed(site, refused)
     cards = "".join(
         f"<section><h2>{html.escape(one['application'])}</h2><p class='big'>{STATUS[one['status']]}</p>"
         f"<p>{html.escape(one.get('next_step', ''))}</p></section>"
@@ -44,6 +44,18 @@ async def show(site: Site, request: Request, subject: str) -> Response:
     return page(
         site.title,
         f"<h1>申請の進みぐあい</h1>{cards or '<section><p>いま、申請はありません。</p></section>'}"
+        '<form method="post" action="/logout"><p><button>ログアウト</button></p></form>',
+    )
+
+
+def _closed(site: Site, refused: Refused) -> Response:
+    """Without the resident's consent there is nothing to show: say so, and where it can be given."""
+    why = html.escape(refused.problem.get("title_ja", str(refused)))
+    portal = html.escape(f"{site.platform.base_url}/portal/services")
+    return page(
+        site.title,
+        f'<h1>まだお知らせできません</h1><section class="why"><p>{why}</p></section>'
+        f'<p><a class="button" href="{portal}">住民ポータルで始める</a></p>'
         '<form method="post" action="/logout"><p><button>ログアウト</button></p></form>',
     )
 

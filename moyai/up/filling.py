@@ -63,10 +63,11 @@ async def begin(world: World, scenario: Scenario, tell: Tell) -> None:
     """The beginning of the scenario: the cast's first steps, then the first active residents. Played once."""
     if world.begun:
         return
-    for number, step in enumerate(scenario.beginning, 1):
+    for number, step in enumerate(scenario.beginning[world.steps_begun :], world.steps_begun + 1):
         got = await VERBS[step.do](world, **step.given)
         if got != step.expected:
             raise CallError(f"{step.name}: expected {step.expected}, got {got}")
+        world.mark_step()
         tell("はじまり / beginning", number, len(scenario.beginning))
     await _active_residents(world, scenario, tell)
     world.mark_begun()

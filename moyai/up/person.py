@@ -120,7 +120,7 @@ class Person:
     async def _code(self) -> str:
         """The current code; a code is good once, so the same one is waited out."""
         totp = TOTP(self.login.totp_secret)
-        while totp.now() == self._last_code:
+        if totp.now() == self._last_code:
             await asyncio.sleep(_CODE_SECONDS - time.time() % _CODE_SECONDS + 0.1)
         self._last_code = totp.now()
         return self._last_code

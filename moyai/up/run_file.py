@@ -28,7 +28,7 @@ async def facts(town: Town, world: World) -> dict[str, Any]:
             "staff": await staff(conn, town),
             "clients": await _clients(conn, town),
             "touch_point": await _touch_point(conn),
-            "services": [await _service(conn, town, one) for one in await registry.all_services(conn)],
+            "services": [await _service(conn, one) for one in await registry.all_services(conn)],
             "witnesses": [
                 {"id": one.witness_id, "url": one.url, "verifier_key": one.verifier_key}
                 for one in await registry.all_witnesses(conn)
@@ -109,7 +109,7 @@ async def _touch_point(conn: Connection) -> dict[str, Any]:
     return {"id": found.client_id, "redirect_uris": found.redirect_uris, "scopes": found.scopes}
 
 
-async def _service(conn: Connection, town: Town, service: Service) -> dict[str, Any]:
+async def _service(conn: Connection, service: Service) -> dict[str, Any]:
     links = await links_of_service(conn, service.service_key)
     return {
         "id": service.service_id,

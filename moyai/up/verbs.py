@@ -13,7 +13,7 @@ from typing import Any
 
 import aiohttp
 
-from moyai.calling import Answer
+from moyai.calling import Answer, read_answer
 from moyai.ledger.verify import examine
 from moyai.up.world import World
 
@@ -109,28 +109,28 @@ async def delete(world: World, *, who: str, client: str, dataset: str, item: str
 
 
 async def exchange(
-    world: World,
-    *,
-    who: str,
-    client: str,
-    purpose: str,
-    datasets: list[str],
-    key: str | None = None,
-    sources: bool = False,
+    world: World, *, who: str, client: str, purpose: str, datasets: list[str], key: str | None = None
 ) -> Got:
-    """A consumer asks. `key` names an Idempotency-Key of this story; `sources` shows what each source said."""
+    """A consumer asks. `key` names an Idempotency-Key of this story."""
     body = {"subject": world.subject(who, client), "purpose": purpose, "datasets": datasets}
     headers = {"Idempotency-Key": world.retry_key(key)} if key else {}
     answer = await world.client(client).call("POST", "/personal/v1/exchange", body, headers)
+    world.last = answer
     if answer.status == 200:
         world.exchanges.append(answer.body["exchange_id"])
-    got = http(answer)
-    if key and answer.status == 200:
-        got["same_exchange"] = world.same_exchange(key, answer.body["exchange_id"])
-    if sources and answer.status == 200:
-        got["sources"] = {r["dataset"]: r.get("code") or r["status"] for r in answer.body["results"]}
-        got["organizations"] = len({r["source"]["organization_id"] for r in answer.body["results"]})
-    return got
+    return http(answer)
+
+
+async def sources(world: World) -> Got:
+    """What each source of the newest exchange said, and how many organisations they belong to."""
+    results: list[dict[str, Any]] = world.last.body["results"]
+    said = {str(one["dataset"]): one.get("code") or one["status"] for one in results}
+    return {**said, "organizations": len({one["source"]["organization_id"] for one in results})}
+
+
+async def same_exchange(world: World, *, key: str) -> Got:
+    """Whether the newest exchange is the one that this key made at first."""
+    return {"same": world.same_exchange(key, world.last.body["exchange_id"])}
 
 
 async def suspend(world: World, *, organization: str, reason: str) -> Got:
@@ -177,11 +177,14 @@ async def accept(world: World, *, who: str, of: str) -> Got:
 async def view(world: World, *, who: str, of: str) -> Got:
     """The relative looks at what was shared."""
     person = await world.person(who)
-    answer = await person.api("GET", f"/consent/v1/sharings/{world.sharings[of][0]}/items")
-    got = http(answer)
-    if answer.status < 400:
-        got["datasets"] = sorted({result["dataset"] for result in answer.body["results"]})
-    return got
+    world.last = await person.api("GET", f"/consent/v1/sharings/{world.sharings[of][0]}/items")
+    return http(world.last)
+
+
+async def viewed(world: World) -> Got:
+    """Of which datasets the newest look showed something."""
+    results: list[dict[str, Any]] = world.last.body["results"]
+    return {"datasets": sorted({str(one["dataset"]) for one in results})}
 
 
 async def end_sharing(world: World, *, who: str) -> Got:
@@ -195,7 +198,7 @@ async def history(world: World, *, who: str, kinds: list[str]) -> Got:
     answer = await person.api("GET", "/consent/v1/history?limit=100")
     rows: list[dict[str, Any]] = answer.body["rows"] if answer.status == 200 else []
     found = {str(row["kind"]) for row in rows}
-    return {"status": answer.status, "found": sorted(found.intersection(kinds))}
+    return {"found": sorted(found.intersection(kinds))}
 
 
 async def locations(world: World, *, who: str) -> Got:
@@ -203,15 +206,20 @@ async def locations(world: World, *, who: str) -> Got:
     person = await world.person(who)
     answer = await person.api("GET", "/consent/v1/locations")
     places: list[dict[str, Any]] = answer.body["locations"] if answer.status == 200 else []
-    return {"status": answer.status, "datasets": sorted({str(place["dataset_id"]) for place in places})}
+    return {"datasets": sorted({str(place["dataset_id"]) for place in places})}
 
 
-async def city_data(world: World, *, type: str, at_least: int) -> Got:
+async def city_data(world: World, *, type: str) -> Got:
     """An unmodified NGSI call, without a token."""
     url = f"{world.base_url}/v2/entities?type={type}&limit=1&options=count"
     async with aiohttp.ClientSession() as session, session.get(url) as response:
-        count = int(response.headers.get("Fiware-Total-Count", "0"))
-        return {"status": response.status, "code": None, "enough": count >= at_least}
+        world.last = await read_answer(response)
+    return http(world.last)
+
+
+async def counted(world: World, *, at_least: int) -> Got:
+    """Whether the newest list says that there are enough."""
+    return {"enough": int(world.last.headers.get("fiware-total-count", "0")) >= at_least}
 
 
 async def bad_request(world: World, *, client: str, path: str) -> Got:
@@ -229,8 +237,8 @@ async def verify_log(world: World, **_: Any) -> Got:
 VERBS: dict[str, Verb] = {
     verb.__name__: verb
     for verb in (
-        enrol, issue_login, join, decide, decide_unread, withdraw, log_in, record, store, delete, exchange,
-        suspend, reinstate, move, erase, recover, share, accept, view, end_sharing, history, locations,
-        city_data, bad_request, verify_log,
+        enrol, issue_login, join, decide, decide_unread, withdraw, log_in, record, store, delete, exchange, sources, same_exchange,
+        suspend, reinstate, move, erase, recover, share, accept, view, viewed, end_sharing, history, locations,
+        city_data, counted, bad_request, verify_log,
     )
 }  # fmt: skip

@@ -44,6 +44,7 @@ class Known(msgspec.Struct):
 class _Saved(msgspec.Struct):
     people: dict[str, Known] = {}
     runs: int = 0
+    steps_begun: int = 0
     begun: bool = False
 
 
@@ -64,6 +65,7 @@ class World:
         self.exchanges: list[str] = []
         self.acts: list[str] = []
         self.sharings: dict[str, tuple[str, str]] = {}
+        self.last = Answer(0, None, {})
         self._session = session
         self._urls = urls
         self._desks = desks
@@ -83,6 +85,15 @@ class World:
     def begun(self) -> bool:
         """Whether the beginning of the scenario was played to its end."""
         return self._saved.begun
+
+    @property
+    def steps_begun(self) -> int:
+        """How many steps of the beginning are behind us: an interrupted start goes on where it was."""
+        return self._saved.steps_begun
+
+    def mark_step(self) -> None:
+        self._saved.steps_begun += 1
+        self.save()
 
     def mark_begun(self) -> None:
         self._saved.begun = True

@@ -14,24 +14,23 @@ from moyai.registry import Store as RegisteredStore
 async def provision_missing(home: Home, database: Database, actor: str) -> list[Change]:
     """Make the stores that are missing or of an older version, and note them in the registry.
 
-    Does nothing unless the personal broker is `internal_segregated`. May be interrupted and run again.
+    Does nothing unless the personal broker is `internal_segregated`. May be interrupted and run again, and by
+    several processes: `apply` makes the stores of its file, the worker those of organisations that came over HTTP.
     """
     if home.config().brokers.personal != "internal_segregated":
         return []
-    changes: list[Change] = []
     async with database.connection() as conn:
         waiting = await _waiting(conn)
-    for organization, known in waiting:
-        changes.append(await _provision(home, database, organization, known, actor))
-    return changes
+    return [await _provision(home, database, organization, actor) for organization in waiting]
 
 
-async def _waiting(conn: Connection) -> list[tuple[Organization, RegisteredStore | None]]:
+async def _waiting(conn: Connection) -> list[Organization]:
+    """Organisations that generate data and have no store of this release's version."""
     generating = {one.organization_key for one in await registry.all_components(conn) if one.datasets}
     known = {one.organization_key: one for one in await registry.all_stores(conn) if one.broker == "personal"}
     newest = latest("store")
     return [
-        (one, known.get(one.organization_key))
+        one
         for one in await registry.all_organizations(conn)
         if one.organization_key in generating and _is_behind(known.get(one.organization_key), newest)
     ]
@@ -41,17 +40,15 @@ def _is_behind(store: RegisteredStore | None, newest: int) -> bool:
     return store is None or store.schema_version < newest
 
 
-async def _provision(
-    home: Home,
-    database: Database,
-    organization: Organization,
-    known: RegisteredStore | None,
-    actor: str,
-) -> Change:
-    sealed = known.sealed_password if known else None
-    made = await provision_store(home, organization.organization_id, sealed)
-    place = (made.host, made.port, made.database, made.role)
+async def _provision(home: Home, database: Database, organization: Organization, actor: str) -> Change:
     async with database.transaction() as conn:
+        await registry.lock_for_provisioning(conn)
+        known = await registry.store_of(conn, "personal", organization.organization_key)
+        if not _is_behind(known, latest("store")):
+            return Change("store", organization.organization_id, "unchanged")
+        sealed = known.sealed_password if known else None
+        made = await provision_store(home, organization.organization_id, sealed)
+        place = (made.host, made.port, made.database, made.role)
         return await registry.register_store(
             conn, organization.organization_id, place, made.sealed_password, made.schema_version, actor
         )

@@ -79,8 +79,8 @@ from moyai.registry.store_clients import clients as all_clients
 from moyai.registry.store_links import dataset_by_key
 from moyai.registry.store_links import links as all_links
 from moyai.registry.store_organizations import authentication_services as all_authentication_services
+from moyai.registry.store_organizations import lock_for_provisioning, organization_by_key, store_of
 from moyai.registry.store_organizations import operating_organization as find_operating_organization
-from moyai.registry.store_organizations import organization_by_key, store_of
 from moyai.registry.store_organizations import organizations as all_organizations
 from moyai.registry.store_organizations import stores as all_stores
 from moyai.registry.store_organizations import witnesses as all_witnesses
@@ -147,6 +147,7 @@ __all__ = [
     "is_offered",
     "link",
     "links_of_service",
+    "lock_for_provisioning",
     "municipality_name",
     "offered_service",
     "offered_services",

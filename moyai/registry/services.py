@@ -26,7 +26,8 @@ async def register_component(conn: Connection, declared: ComponentDeclaration, a
     await lock_for_writing(conn)
     organization = await lookups.organization(conn, declared.organization)
     _check_engagement(declared, organization.kind)
-    keys = [(await lookups.dataset(conn, dataset)).dataset_key for dataset in declared.datasets]
+    datasets = sorted(set(declared.datasets))
+    keys = [(await lookups.dataset(conn, dataset)).dataset_key for dataset in datasets]
     stored = await store.component(conn, declared.component_id)
     if stored:
         await _check_component_change(conn, declared, stored)
@@ -35,7 +36,7 @@ async def register_component(conn: Connection, declared: ComponentDeclaration, a
         key = await store.put_component(conn, declared, organization.organization_key)
         await store.set_component_datasets(conn, key, keys)
 
-    wanted = {**builtins(declared), "datasets": sorted(declared.datasets)}
+    wanted = {**builtins(declared), "datasets": datasets}
     now = {**builtins(stored), "organization": stored.organization_id} if stored else None
     return await settle(
         conn, "component", declared.component_id, Kind.COMPONENT_REGISTERED, actor, wanted, now, write
@@ -112,7 +113,7 @@ def scope_codes(declared: ServiceDeclaration) -> list[str]:
     unknown = [code for code in declared.municipality_codes if code not in municipalities()]
     if unknown or not declared.municipality_codes or declared.prefecture_code:
         raise Problem("invalid_request", "scope 'municipality' takes municipality_codes that exist")
-    return sorted(declared.municipality_codes)
+    return sorted(set(declared.municipality_codes))
 
 
 def _wanted_service(declared: ServiceDeclaration, scope: list[str], levels: Levels) -> dict[str, Any]:
@@ -123,7 +124,7 @@ def _wanted_service(declared: ServiceDeclaration, scope: list[str], levels: Leve
         "required_ial": levels.ial,
         "required_aal": levels.aal,
         "level_reason": levels.reason,
-        "components": sorted(declared.components),
+        "components": sorted(set(declared.components)),
     }
 
 

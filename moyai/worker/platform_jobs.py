@@ -20,6 +20,7 @@ from moyai.ledger.log import LogClosed
 from moyai.ledger.verifiers import Witness
 from moyai.personal.opening import stores_of
 from moyai.personal.sweep import sweep as settle_intents
+from moyai.provisioning import provision_missing
 from moyai.registry import all_witnesses
 from moyai.worker.jobs import Job, keep_running
 
@@ -80,6 +81,7 @@ def platform_jobs(home: Home, database: Pool) -> list[Job]:
     return [
         Job("integrate", 1, lambda: integrator.run(ledger, registered)),
         Job("cosign", 1, Cosigning(database, registered).run),
+        Job("provision", 5, lambda: provision_missing(home, database, "system")),
         Job("settle", 5, lambda: settle_intents(database, stores)),
         Job("forget", 60, forget),
     ]

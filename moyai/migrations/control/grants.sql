@@ -53,6 +53,9 @@ grant delete on personal.intent to moyai_worker;
 grant insert, update, delete on personal.location to moyai_worker;
 grant select on identity.pairwise to moyai_worker;
 
+-- It makes the stores of organisations that were registered over HTTP.
+grant insert, update on registry.store to moyai_worker;
+
 -- It forgets what has run out, without reading it: it sees no person, no login, no text.
 grant select (expires_at), delete on identity.session, identity.authorization_request, identity.seen_token,
     identity.authorization_grant, consent.enrolment to moyai_worker;

@@ -62,7 +62,8 @@ def run_marked_tests(pytest_args: list[str]) -> list[Mark]:
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "marks.jsonl"
         command = [sys.executable, "-m", "pytest", "-p", "tests.plugins.requirements"]
-        command += ["--requirements-report", str(path), "-m", "requirement", "-q", "--tb=short"]
+        # `--option=path`, in one: pytest takes a path that stands alone for a place to look for its configuration.
+        command += [f"--requirements-report={path}", "-m", "requirement", "-q", "--tb=short"]
         command += ["--continue-on-collection-errors", *pytest_args]
         if run_bounded(command, ROOT, TIME_LIMIT_SECONDS) is None:
             print("requirements: out of time; what did not finish counts as missing", file=sys.stderr)

@@ -113,7 +113,7 @@ def run_tests(tree: Path, tests: list[str]) -> Run:
     """Run pytest in the copy. Raises CannotPatch if it ran out of time or could not collect the tests."""
     outcomes = tree / "outcomes.jsonl"
     outcomes.touch()
-    command = [sys.executable, "-m", "pytest", "-p", "tests.plugins.outcomes", "--outcomes", str(outcomes)]
+    command = [sys.executable, "-m", "pytest", "-p", "tests.plugins.outcomes", f"--outcomes={outcomes}"]
     command += ["-q", "--tb=line", "-p", "no:cacheprovider", *tests]
     if run_bounded(command, tree, TIME_LIMIT_SECONDS, _environment(tree)) is None:
         raise CannotPatch("the tests ran out of time")

@@ -74,7 +74,7 @@ def test_plugin_writes_marks_with_outcomes(pytester: pytest.Pytester) -> None:
         """
     )
     pytester.runpytest_subprocess(
-        "-p", "tests.plugins.requirements", "--requirements-report", "out.jsonl", "-m", "requirement"
+        "-p", "tests.plugins.requirements", "--requirements-report=out.jsonl", "-m", "requirement"
     )
     lines = [json.loads(line) for line in Path(pytester.path / "out.jsonl").read_text().splitlines()]
     assert {(line["number"], line["part"], line["outcome"]) for line in lines} == {

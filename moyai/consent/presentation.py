@@ -7,6 +7,7 @@ a decision is accepted only with the hash of such a text.
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, time, timedelta
 
 import msgspec
@@ -34,6 +35,7 @@ from moyai.consent.model import (
 from moyai.identity.model import ResidentCaller
 from moyai.registry.model import Link
 
+_SHA256 = re.compile("[0-9a-f]{64}")
 STOP_JA = "「同意の確認と変更」から、いつでもやめられます。やめると、その次からデータは渡りません。"
 STOP_EN = "You can stop at any time under “My consents”. From the next request on, no data is passed."
 
@@ -149,6 +151,8 @@ async def served(
 
     A link whose purpose, items or parties have changed since makes another text, which must be read first.
     """
+    if not _SHA256.fullmatch(sha256):
+        return None
     row = await store_enrolment.served_presentation(
         conn, caller.resident_key, caller.session_id, facts.service.service_key, bytes.fromhex(sha256)
     )

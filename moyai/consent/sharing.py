@@ -22,6 +22,7 @@ from moyai.base.ids import random_uuid
 from moyai.base.journal import Journal
 from moyai.consent import store, store_sharing
 from moyai.consent.catalogue import ServiceFacts, facts_of
+from moyai.consent.eligibility import require_eligible
 from moyai.consent.model import Act, Sharing
 from moyai.identity.model import ResidentCaller
 from moyai.ledger import Act as LedgerAct
@@ -76,11 +77,14 @@ async def share(
 ) -> Offer:
     """Offer chosen links of one service to somebody. The code is in the answer and nowhere else.
 
-    Raises Problem: does_not_exist (service or link), link_not_shared (a link without consent in force).
+    To show data to somebody asks for the same levels as to consent to its use. Raises Problem: does_not_exist
+    (service or link), service_not_offered, outside_user_scope, assurance_insufficient, link_not_shared (a link
+    without consent in force).
     """
     await store.lock_resident(conn, caller.resident_key)
     facts = await facts_of(conn, service_id)
     links = [facts.link(link_id) for link_id in dict.fromkeys(link_ids)]
+    await require_eligible(conn, caller, facts, links)
     states = await store.states_of(conn, caller.resident_key)
     for link in links:
         known = states.get(link.link_key)

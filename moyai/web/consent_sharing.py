@@ -134,7 +134,14 @@ async def list_sharings(request: Request, caller: ResidentCaller) -> Response:
 @describes(
     request=NewSharing,
     response=Offered,
-    codes=("does_not_exist", "service_not_offered", "link_not_shared", "invalid_request"),
+    codes=(
+        "does_not_exist",
+        "service_not_offered",
+        "outside_user_scope",
+        "assurance_insufficient",
+        "link_not_shared",
+        "invalid_request",
+    ),
     status=201,
     example={
         "body": {

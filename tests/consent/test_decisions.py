@@ -32,6 +32,7 @@ async def test_one_word_gives_all_links(control: Connection, town: Town, hanako:
     assert await states(control, town) == {"steps": "given", "vitals": "given", "presence": "given"}
 
 
+@pytest.mark.requirement("R-097", part="links", of=["links", "service"])
 async def test_each_link_can_be_refused_alone(control: Connection, town: Town, hanako: Walk) -> None:
     await hanako.join({**GIVEN, "kenko-vitals": "refused"})
     assert await states(control, town) == {"steps": "given", "vitals": "refused", "presence": "given"}
@@ -69,7 +70,7 @@ async def test_a_decision_without_the_text_is_impossible(
     control: Connection, town: Town, hanako: Walk
 ) -> None:
     await hanako.steps()
-    for invented in ("0" * 64, hashlib.sha256(b"something").hexdigest()):
+    for invented in ("0" * 64, hashlib.sha256(b"something").hexdigest(), "", "x" * 64, "ab", "A" * 64):
         with pytest.raises(Problem) as refused:
             await hanako.decide(invented)
         assert refused.value.code == "text_not_served"

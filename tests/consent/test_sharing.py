@@ -160,6 +160,15 @@ async def test_only_consented_links_of_the_service_can_be_shared(
     assert refused.value.code == code
 
 
+async def test_sharing_asks_for_the_same_levels_as_consenting(
+    control: Connection, town: Town, hanako: Walk, box: SecretBox
+) -> None:
+    await hanako.join()
+    weak = Walk(control, box, calls(town.hanako, aal=1), town.kenko.id)
+    with pytest.raises(Problem, match="assurance_insufficient"):
+        await offer(weak)
+
+
 @pytest.mark.parametrize("side", ["sharer", "viewer"])
 async def test_either_side_ends_it_at_once(
     control: Connection, hanako: Walk, daughter: ResidentCaller, journal: Journal, side: str

@@ -43,6 +43,7 @@ async def work(home: Home) -> None:
     database = await Pool.open(home.dsn(WORKER), max_size=4)
     try:
         await _check_database(database)
+        log.info("working")
         await keep_running(platform_jobs(home, database), stopping)
     finally:
         database.terminate()

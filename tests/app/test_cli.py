@@ -58,9 +58,8 @@ def test_a_worker_runs_until_it_is_told_to_stop(fresh_platform):
     command = [sys.executable, "-m", "moyai", "worker", "--dir", str(fresh_platform.home.directory)]
     process = subprocess.Popen(command)
     until = time.monotonic() + 20
-    while not logged.exists():
+    while not (logged.exists() and "working" in logged.read_text()):
         assert time.monotonic() < until
         time.sleep(0.05)
-    time.sleep(0.5)
     process.terminate()
     assert process.wait(10) == 0

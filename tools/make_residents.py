@@ -54,7 +54,7 @@ def towns(city: str) -> list[tuple[str, str]]:
 
 
 def main() -> None:
-    chance = random.Random(20261124)  # noqa: S311 (a list that can be made again)
+    chance = random.Random(20261124)
     families = split(FAMILIES)
     out = csv.writer(sys.stdout, lineterminator="\n")
     out.writerow(

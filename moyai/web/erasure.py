@@ -6,6 +6,8 @@ Only commitments, a bare resident ID and the entry that says on what ground it w
 from __future__ import annotations
 
 from moyai import ledger
+from moyai.base.db import LOST
+from moyai.base.errors import Problem
 from moyai.base.journal import Journal
 from moyai.consent import gate
 from moyai.consent.erase import erase as erase_consents
@@ -25,7 +27,10 @@ async def erase_resident(platform: Platform, resident: Resident, actor: str, gro
         await residents.close_for_erasure(conn, key)
     async with platform.control.transaction() as conn:
         permit = await gate.permit_erasure(conn, key)
-    await personal.erase(platform.stores, permit)
+    try:
+        await personal.erase(platform.stores, permit)
+    except LOST as error:
+        raise Problem("source_unavailable") from error
     async with platform.control.transaction() as conn:
         await personal.forget_locations(conn, permit)
         await erase_consents(conn, key, Journal.of(platform.home))

@@ -1,0 +1,130 @@
+"""Erasure, through every room: content, salts and pairwise numbers go; commitments stay."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import httpx
+import pytest
+
+from moyai import ledger
+from moyai.base.db import Connection, connect
+from moyai.base.journal import Journal
+from moyai.base.provision import Store
+from moyai.base.secrets import SecretBox
+from moyai.ledger import Act, Kind
+from tests import factories
+from tests.conftest import Platform
+from tests.factories import Town
+from tests.web.peers import Party
+
+
+@pytest.fixture
+async def town(control: Connection, organization_store: Store) -> Town:
+    """The town, with the test's store as the one of C1."""
+    town = await factories.make_town(control)
+    await control.execute(
+        "insert into registry.store (broker, organization_key, host, port, database, role, sealed_password)"
+        " values ('personal', $1, $2, $3, $4, $5, $6)",
+        town.c1.key,
+        organization_store.host,
+        organization_store.port,
+        organization_store.database,
+        organization_store.role,
+        organization_store.sealed_password,
+    )
+    return town
+
+
+async def _items(store: Store, box: SecretBox, subject: UUID) -> int:
+    conn = await connect(store.dsn(box))
+    try:
+        return await conn.fetchval("select count(*) from store.item where subject = $1", subject)
+    finally:
+        await conn.close()
+
+
+async def _put(store: Store, box: SecretBox, subject: UUID) -> None:
+    """Committed, as a provider's write is: erasure reaches a store through a session of its own."""
+    conn = await connect(store.dsn(box))
+    try:
+        await conn.execute(
+            "insert into store.item (subject, dataset_id, item_id, content) values ($1, 'steps', 'a', '{}')",
+            subject,
+        )
+    finally:
+        await conn.close()
+
+
+async def _erase(control: Connection, web: httpx.AsyncClient, town: Town, resident_id: str) -> httpx.Response:
+    party = Party(web, "desk-c1")
+    await factories.make_client(
+        control,
+        organization=town.c1,
+        client_id="desk-c1",
+        kind="desk",
+        jwks=party.key.jwks,
+        scopes=("identity:erase",),
+    )
+    token = (await party.token(grant_type="client_credentials")).json()["access_token"]
+    path = f"/identity/v1/residents/{resident_id}/erasure"
+    return await party.call("POST", path, token, json={"ground": "本人の申出"})
+
+
+async def test_everything_about_the_person_goes_and_the_proof_stays(
+    control: Connection,
+    web: httpx.AsyncClient,
+    town: Town,
+    organization_store: Store,
+    box: SecretBox,
+    platform: Platform,
+) -> None:
+    hanako, other = town.hanako, town.ichiro
+    subject = await factories.tie(control, hanako, town.undo_app)
+    kept = await factories.tie(control, other, town.undo_app)
+    for one in (subject, kept):
+        await _put(organization_store, box, one)
+    await factories.make_consent(control, hanako, town.links["steps"])
+    await factories.make_consent(control, other, town.links["steps"])
+    entry = await ledger.record(
+        control,
+        Act(kind=Kind.CONSENT_GIVEN, actor="resident", resident_key=hanako.key, detail={"code": "marked"}),
+    )
+    answer = await _erase(control, web, town, hanako.id)
+    assert answer.status_code == 200, answer.text
+
+    assert await _items(organization_store, box, subject) == 0
+    assert await _items(organization_store, box, kept) == 1
+    for count in (
+        "select count(*) from identity.person where resident_key = $1",
+        "select count(*) from identity.pairwise where resident_key = $1",
+        "select count(*) from consent.state where resident_key = $1",
+        "select count(*) from personal.location where resident_key = $1",
+        "select count(*) from ledger.content where resident_key = $1",
+    ):
+        assert await control.fetchval(count, hanako.key) == 0, count
+    assert (
+        await control.fetchval("select count(*) from consent.state where resident_key = $1", other.key) == 1
+    )
+    assert await control.fetchval("select leaf from ledger.entry where entry_id = $1", entry) is not None
+    lines = [line for line in Journal.of(platform.home).lines() if line.ids.get("resident_key") == hanako.key]
+    assert [line.kind for line in lines] == ["resident_erased"]
+
+
+async def test_a_store_that_does_not_answer_keeps_the_erasure_open(
+    control: Connection, web: httpx.AsyncClient, town: Town
+) -> None:
+    await factories.tie(control, town.hanako, town.undo_app)
+    await control.execute("update registry.store set port = 1")
+    answer = await _erase(control, web, town, town.hanako.id)
+    assert (answer.status_code, answer.json()["code"]) == (503, "source_unavailable")
+    state = await control.fetchval(
+        "select state from identity.resident where resident_key = $1", town.hanako.key
+    )
+    assert state == "closed"
+    assert (
+        await control.fetchval(
+            "select count(*) from identity.person where resident_key = $1", town.hanako.key
+        )
+        == 1
+    )

@@ -57,6 +57,7 @@ async def register_client(conn: Connection, declared: ClientDeclaration, actor: 
             component.component_key if component else None,
             organization.organization_key if organization else None,
         ),
+        Kind.CLIENT_DISABLED if declared.state == "disabled" else Kind.REGISTRY_CHANGED,
     )
 
 

@@ -37,6 +37,7 @@ async def settle(
     wanted: Mapping[str, Any],
     stored: Mapping[str, Any] | None,
     write: Callable[[], Awaitable[Any]],
+    change: Kind = Kind.REGISTRY_CHANGED,
 ) -> Change:
     """Bring what is stored to what is wanted, and record the registration or the change with its fields."""
     fields = tuple(wanted) if stored is None else differing(wanted, stored)
@@ -45,9 +46,7 @@ async def settle(
     await write()
     outcome: Literal["created", "changed"] = "created" if stored is None else "changed"
     detail = {"noun": noun, "id": thing_id, **({} if stored is None else {"fields": list(fields)})}
-    await record(
-        conn, Act(kind=kind if stored is None else Kind.REGISTRY_CHANGED, actor=actor, detail=detail)
-    )
+    await record(conn, Act(kind=kind if stored is None else change, actor=actor, detail=detail))
     return Change(noun, thing_id, outcome, () if stored is None else fields)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 from pathlib import Path
 
@@ -115,6 +116,19 @@ async def test_an_organisation_is_suspended_and_reinstated_by_file(home: Home, c
     await applied(home, control_db, '[[suspension]]\norganization = "koiki"\nended = true')
     async with control_db.connection() as conn:
         assert (await registry.organization(conn, "koiki")).state == "certified"
+
+
+async def test_the_how_to_page_connects_an_organisation(home: Home, control_db: RolledBack):
+    page = (SCENARIO.parents[1] / "docs" / "how-to" / "connect-an-organization.md").read_text(
+        encoding="utf-8"
+    )
+    connect, suspend = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    await apply(home, control_db, read(SCENARIO), AROUND, actor="file:a")
+    assert {one.outcome for one in (await applied(home, control_db, connect)).changes} == {"created"}
+    await applied(home, control_db, suspend)
+    async with control_db.connection() as conn:
+        assert (await registry.organization(conn, "marugame")).state == "suspended"
+        assert (await registry.component(conn, "nemuri-app")).datasets == ["sleep"]
 
 
 @pytest.mark.parametrize(

@@ -100,6 +100,7 @@ async def test_terms_list_the_responsible_organisations_and_no_contractor(contro
     assert "有限会社かげ" not in json.dumps(terms.content, ensure_ascii=False)
 
 
+@pytest.mark.requirement("R-072", part="clause", of=["clause", "enforced"])
 @pytest.mark.parametrize(
     ("members", "ja", "en"),
     [

@@ -9,7 +9,8 @@ import pytest
 from moyai import registry
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
-from tests.registry.samples import ACTOR, CLIENT, CLIENT_KEY, but, registered_service
+from moyai.ledger import Kind
+from tests.registry.samples import ACTOR, CLIENT, CLIENT_KEY, but, recorded, registered_service
 
 
 def keys(*changes: dict[str, Any]) -> dict[str, Any]:
@@ -102,3 +103,4 @@ async def test_a_client_can_be_disabled(control: Connection):
         "state",
     )
     assert (await registry.client(control, "advice")).state == "disabled"
+    assert Kind.CLIENT_DISABLED in {act.kind for act in await recorded(control)}

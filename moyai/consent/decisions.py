@@ -153,7 +153,7 @@ async def _put_in_force(conn: Connection, caller: ResidentCaller, facts: Service
     """`expires_at` is what the text said, to the moment."""
     ends = {link.link_id: msgspec.convert(link.until, type=datetime) for link in made.text.text.links}
     decided = [(facts.link(link_id), choice == "given") for link_id, choice in made.links.items()]
-    await store.set_states(
+    await store.add_to_history(
         conn,
         caller.resident_key,
         [link.link_key for link, _ in decided],
@@ -163,6 +163,7 @@ async def _put_in_force(conn: Connection, caller: ResidentCaller, facts: Service
         since=made.at,
         aal=caller.aal,
     )
+    await store.put_in_force(conn, caller.resident_key, made.act_id, made.at)
 
 
 async def _record(conn: Connection, caller: ResidentCaller, facts: ServiceFacts, made: _Made) -> UUID:

@@ -119,7 +119,7 @@ def _cursor(before: str | None) -> tuple[datetime, UUID] | None:
 def _row(event: Event, known: Names) -> Row:
     detail = event.detail
     purpose, service = known.purpose(detail.get("purpose")), known.service(detail.get("service"))
-    target = known.component(detail.get("consumer"))
+    target = known.component(detail.get("consumer") or detail.get("component_id"))
     movements = _movements(detail, known)
     code: str | None = detail.get("code") or next((m.code for m in movements if m.code), None)
     words = CODES.get(code) if code else None
@@ -219,6 +219,8 @@ def _sentence(
             f"{who_ja}が{what_ja}を求めましたが、渡していません。{why_ja}",
             f"{who_en} asked for {what_en} and got nothing. {why_en}".strip(),
         )
+    if event.kind is Kind.SUBJECT_TIED:
+        return f"{who_ja}に初めてログインしました。", f"You logged in to {who_en} for the first time."
     return _act_sentence(event.kind, what_ja, what_en, service_ja, service_en)
 
 
@@ -246,10 +248,6 @@ _ACTS: dict[Kind, tuple[str, str]] = {
     ),
     Kind.SHARING_ACCEPTED: ("共有相手が、番号を受け取りました。", "The person you share with took the code."),
     Kind.SHARING_ENDED: ("共有を終わりました。", "The sharing has ended."),
-    Kind.SUBJECT_TIED: (
-        "サービスに初めてログインしました。",
-        "You logged in to a service for the first time.",
-    ),
     Kind.RESIDENT_ENROLLED: ("住民IDを登録しました。", "You were enrolled and got a resident ID."),
     Kind.RESIDENT_MOVED: ("住所が変わりました。", "Your address changed."),
 }

@@ -26,7 +26,7 @@ async def now(conn: Connection) -> datetime:
     return await conn.fetchval("select clock_timestamp()")
 
 
-async def set_states(
+async def add_to_history(
     conn: Connection,
     resident_key: int,
     link_keys: Sequence[int],
@@ -37,21 +37,12 @@ async def set_states(
     since: datetime,
     aal: int,
 ) -> None:
-    """Put the decided links in force, and append each to the history."""
+    """Append what an act decided, one row per link. Rows are never changed."""
     await conn.execute(
         """
-        with decided as (
-            select link_key, state, expires_at
-              from unnest($2::int[], $3::smallint[], $4::timestamptz[]) as d(link_key, state, expires_at)
-        ), past as (
-            insert into consent.history (resident_key, link_key, since, state, act_id, expires_at, aal)
-            select $1, link_key, $6, state, $5, expires_at, $7 from decided
-        )
-        insert into consent.state (resident_key, link_key, state, act_id, since, expires_at, aal)
-        select $1, link_key, state, $5, $6, expires_at, $7 from decided
-        on conflict (resident_key, link_key) do update
-           set state = excluded.state, act_id = excluded.act_id, since = excluded.since,
-               expires_at = excluded.expires_at, aal = excluded.aal
+        insert into consent.history (resident_key, link_key, since, state, act_id, expires_at, aal)
+        select $1, link_key, $6, state, $5, expires_at, $7
+          from unnest($2::int[], $3::smallint[], $4::timestamptz[]) as decided(link_key, state, expires_at)
         """,
         resident_key,
         list(link_keys),
@@ -60,6 +51,24 @@ async def set_states(
         act_id,
         since,
         aal,
+    )
+
+
+async def put_in_force(conn: Connection, resident_key: int, act_id: UUID, since: datetime) -> None:
+    """Make what an act decided (and the history has) the state of its links."""
+    await conn.execute(
+        """
+        insert into consent.state (resident_key, link_key, state, act_id, since, expires_at, aal)
+        select resident_key, link_key, state, act_id, since, expires_at, aal
+          from consent.history
+         where resident_key = $1 and act_id = $2 and since = $3
+        on conflict (resident_key, link_key) do update
+           set state = excluded.state, act_id = excluded.act_id, since = excluded.since,
+               expires_at = excluded.expires_at, aal = excluded.aal
+        """,
+        resident_key,
+        act_id,
+        since,
     )
 
 

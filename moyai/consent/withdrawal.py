@@ -117,7 +117,7 @@ async def _write(
         acted_at=at,
     )
     await store.insert_act(conn, caller.resident_key, act)
-    await store.set_states(
+    await store.add_to_history(
         conn,
         caller.resident_key,
         list(stopping.values()),
@@ -127,6 +127,7 @@ async def _write(
         since=at,
         aal=caller.aal,
     )
+    await store.put_in_force(conn, caller.resident_key, act_id, at)
     return act
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime, timedelta
 
+import asyncpg
 import msgspec
 import pytest
 
@@ -362,3 +363,15 @@ async def test_walks_and_texts_that_ran_out_are_swept(control: Connection, town:
         )
     assert await store_enrolment.sweep(control) == 2
     assert await control.fetchval("select count(*) from consent.presentation") == 0
+
+
+@pytest.mark.requirement("R-139", part="history", of=["history", "as_of", "audit"])
+@pytest.mark.parametrize("table", ["history", "act", "presentation"])
+async def test_what_was_decided_cannot_be_rewritten(
+    control: Connection, town: Town, hanako: Walk, table: str
+) -> None:
+    """`serve` may add to the history and erase it with the resident; nobody's past is edited."""
+    await hanako.join()
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        async with control.transaction():
+            await control.raw.execute(f"update consent.{table} set resident_key = resident_key")

@@ -168,7 +168,7 @@ async def test_scope_is_by_municipality_or_by_prefecture(
             await enrolment.choose(control, midori, service.id)
 
 
-@pytest.mark.requirement("R-002", part="not_offered", of=["not_offered", "order_on_record"])
+@pytest.mark.requirement("R-002", part="offer", of=["offer", "trail"])
 @pytest.mark.parametrize("state", ["registered", "suspended"])
 async def test_an_uncertified_service_cannot_be_chosen(
     control: Connection, town: Town, hanako: Walk, state: str

@@ -168,7 +168,7 @@ async def test_disabled_client(door: Door) -> None:
     assert await door.code() == "forbidden"
 
 
-@pytest.mark.requirement("R-016", part="gate", of=["gate", "sign-in"])
+@pytest.mark.requirement("R-016", part="gate", of=["choosing", "gate"])
 async def test_resident_of_another_municipality(door: Door) -> None:
     await door.conn.execute(
         "update identity.resident set municipality_code = $2 where resident_key = $1",

@@ -170,7 +170,7 @@ async def test_nobody_sees_somebody_elses_history(control: Connection, town: Tow
 # --- as of a past moment ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.requirement("R-139", part="as_of", of=["as_of", "audit"])
+@pytest.mark.requirement("R-139", part="as_of", of=["history", "as_of", "audit"])
 async def test_any_past_state_can_be_asked_for(
     control: Connection, town: Town, hanako: Walk, journal: Journal
 ) -> None:

@@ -29,9 +29,9 @@ grant insert, update, delete on identity.person, identity.credential, identity.p
 grant insert, delete on identity.proofing, identity.seen_token to moyai_serve;
 
 -- Consents. What was served and what was decided never changes; erasure deletes it.
-grant insert, delete on consent.presentation, consent.act, consent.code_attempt to moyai_serve;
-grant insert, update, delete on consent.state, consent.history, consent.membership, consent.enrolment,
-    consent.sharing to moyai_serve;
+grant insert, delete on consent.presentation, consent.act, consent.history, consent.code_attempt to moyai_serve;
+grant insert, update, delete on consent.state, consent.membership, consent.enrolment, consent.sharing
+    to moyai_serve;
 
 grant insert, delete on personal.intent to moyai_serve;
 grant insert, update, delete on personal.location to moyai_serve;

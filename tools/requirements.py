@@ -61,7 +61,8 @@ def run_marked_tests(pytest_args: list[str]) -> list[Mark]:
     """Run the marked tests; their output goes to stderr."""
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "marks.jsonl"
-        command = [sys.executable, "-m", "pytest", "-p", "tests.plugins.requirements"]
+        command = [sys.executable, "-m", "pytest", "-c", str(ROOT / "pyproject.toml")]
+        command += ["-p", "tests.plugins.requirements"]
         # `--option=path`, in one: pytest takes a path that stands alone for a place to look for its configuration.
         command += [f"--requirements-report={path}", "-m", "requirement", "-q", "--tb=short"]
         command += ["--continue-on-collection-errors", *pytest_args]

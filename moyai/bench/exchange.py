@@ -76,7 +76,7 @@ async def run(settings: Settings, progress: Progress, say: Callable[[str], None]
     """Measure. Needs no running platform: it makes one in a temporary directory, and removes it."""
     with tempfile.TemporaryDirectory(prefix="moyai-bench-", ignore_cleanup_errors=True) as name:
         directory = Path(name)
-        directory.chmod(0o755)
+        await asyncio.to_thread(directory.chmod, 0o755)  # the engine runs under an account of its own
         home = data.make_home(directory / "platform", data.free_port(), settings.processes)
         engine = Engine(home)
         engine.start()

@@ -10,6 +10,7 @@ from moyai.web import (
     consent_sharing,
     console,
     desk,
+    docs,
     identity_api,
     log,
     login,
@@ -56,6 +57,8 @@ ROUTES: tuple[Operation, ...] = (
     Operation("POST", "/login", login.take_password, Public(), ja="パスワードの確認", en="Check the password", errors="page"),
     Operation("GET", "/login/code", login.show_code, Public(), ja="確認コードの入力", en="Ask for the code", errors="page"),
     Operation("POST", "/login/code", login.take_code, Public(), ja="確認コードの確認", en="Check the code", errors="page"),
+    Operation("GET", "/login/password", login.show_password, PortalSession(), ja="パスワードの変更", en="Change the password", errors="page"),
+    Operation("POST", "/login/password", login.change_password, PortalSession(), ja="パスワードの変更の実行", en="Set a new password", errors="page"),
     Operation("POST", "/logout", authorize.logout, Public(), ja="ログアウト", en="Log out", errors="page"),
     # --- desk and identity ----------------------------------------------------------------------------
     Operation("POST", "/identity/v1/residents", identity_api.enrol, Client("identity:enrol"), ja="住民の登録", en="Enrol a resident"),
@@ -168,5 +171,7 @@ ROUTES: tuple[Operation, ...] = (
     Operation("GET", "/log/v1/keys", log.keys, Public(), ja="記録を確かめる公開鍵", en="Keys of the log and its witnesses"),
     # --- operations -----------------------------------------------------------------------------------
     Operation("GET", "/health", operations.health, Public(), "稼働の確認", "Probe"),
+    Operation("GET", "/openapi.json", docs.document, Public(), "API の定義（機械が読む形）", "The API for programs"),
+    Operation("GET", "/docs", docs.docs, Public(), "API の説明", "The API explained", errors="page"),
     Operation("GET", "/metrics", operations.metrics, Public(), "計測値", "Metrics"),
 )

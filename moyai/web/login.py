@@ -142,3 +142,33 @@ async def _home(request: Request, opened: Opened) -> str:
     if isinstance(caller, StaffCaller):
         return "/desk" if "desk" in caller.roles else "/console"
     return "/portal" if isinstance(caller, ResidentCaller) else "/"
+
+
+# --- a new password ------------------------------------------------------------------------------------------
+
+
+async def show_password(request: Request, caller: ResidentCaller) -> Response:
+    return render(request, "login/change.html", caller, error=None, done=False)
+
+
+async def change_password(request: Request, caller: ResidentCaller) -> Response:
+    """Asks for the present password, although the resident is logged in: the browser may have been left alone."""
+    platform = platform_of(request)
+    form = await read_form(request, caller)
+    async with platform.control.connection() as conn:
+        session = await sessions.read_session(conn, request.cookies.get(platform.cookie_name))
+    if session is None:
+        raise Problem("unauthenticated")
+    try:
+        if form.get("new") != form.get("again"):
+            raise Problem("passwords_differ")
+        await credentials.change_password(
+            platform.control, session.login, form.get("old", ""), form.get("new", "")
+        )
+    except Problem as problem:
+        if problem.code not in (*_AGAIN, "password_too_weak", "passwords_differ"):
+            raise
+        return render(
+            request, "login/change.html", caller, status=problem.status, error=problem.code, done=False
+        )
+    return render(request, "login/change.html", caller, error=None, done=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 from joserfc import jws
 
@@ -106,6 +107,39 @@ async def test_one_person_one_id_which_a_connected_service_accepts(
     subject = jws.extract_compact(tokens["id_token"].encode()).payload
     assert resident_id.encode() not in subject
     assert (await service.call("GET", "/oauth2/userinfo", tokens["access_token"])).status_code == 200
+
+
+@pytest.mark.requirement("R-024")
+async def test_the_proofing_level_is_on_record_with_its_evidence_and_in_tokens(
+    control: Connection, web: httpx.AsyncClient, town: Town, desk: Desk
+) -> None:
+    resident_id = (await desk.enrol()).json()["resident_id"]
+    recorded = await control.fetchrow(
+        "select p.level, p.method, p.document_class, p.verifier, p.verified_at is not null as timed"
+        " from identity.proofing p join identity.resident r using (resident_key) where r.resident_id = $1",
+        resident_id,
+    )
+    assert recorded is not None
+    assert tuple(recorded) == (2, "desk_document", "drivers_license", "c1/client:desk-c1", True)
+
+    by_post = {"level": 3, "method": "postal", "document_class": "my_number_card"}
+    refused = await desk.call("POST", f"/residents/{resident_id}/proofing", by_post)
+    assert (refused.status_code, refused.json()["code"]) == (422, "proofing_insufficient")
+    service = Party(web, "mimamori-client")
+    await factories.make_client(
+        control, town.mimamori, client_id=service.client_id, jwks=service.key.jwks, redirect_uris=(CALLBACK,)
+    )
+    taro = await _login(desk, web, resident_id)
+    assert await _acr(taro, service) == "jp-ds500:ial2:aal2"
+    in_person = {"level": 3, "method": "in_person", "document_class": "my_number_card"}
+    assert (await desk.call("POST", f"/residents/{resident_id}/proofing", in_person)).status_code == 200
+    assert await _acr(taro, service) == "jp-ds500:ial3:aal2"
+
+
+async def _acr(person: Person, service: Party) -> str:
+    answer = await person.authorize(service.request(CALLBACK))
+    tokens = (await service.redeem(members_of(answer)["code"], CALLBACK)).json()
+    return msgspec.json.decode(jws.extract_compact(tokens["id_token"].encode()).payload)["acr"]
 
 
 async def test_a_desk_finds_its_own_residents_only(desk: Desk, town: Town) -> None:

@@ -118,3 +118,33 @@ async def test_the_pages_are_in_japanese_and_in_english(hanako: Person) -> None:
     page = await hanako.http.get("/login?lang=en")
     assert "Password" in page.text
     assert "パスワード" not in page.text
+
+
+async def _change(hanako: Person, old: str, new: str, again: str) -> httpx.Response:
+    page = await hanako.http.get("/login/password")
+    form = form_of(page, "/login/password")
+    return await hanako.http.post("/login/password", data={**form, "old": old, "new": new, "again": again})
+
+
+async def test_a_resident_changes_the_password_from_the_paper(hanako: Person) -> None:
+    await hanako.log_in()
+    new = "みどりの舟が三つ並ぶ港"
+    assert (await _change(hanako, hanako.password, new, new)).status_code == 200
+    assert (await _password(hanako)).status_code == 401
+    assert (await _password(hanako, password=new)).status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "again", "status"),
+    [
+        ("wrong", "a new long one", "a new long one", 401),
+        ("", "a new long one", "another long one", 422),
+        ("", "short", "short", 422),
+    ],
+)
+async def test_a_bad_change_changes_nothing(
+    hanako: Person, old: str, new: str, again: str, status: int
+) -> None:
+    await hanako.log_in()
+    assert (await _change(hanako, old or hanako.password, new, again)).status_code == status
+    assert (await _password(hanako)).status_code == 303

@@ -130,27 +130,44 @@ def holding(location: Location, language: Language) -> HoldingView:
     )
 
 
+_PICTURES_OF_CATEGORY = {"exchange": "arrow", "refusal": "stop", "view": "family", "act": "consent"}
+_PICTURES = {
+    "items_stored": "data",
+    "items_deleted": "data",
+    "sharing_given": "family",
+    "sharing_accepted": "family",
+    "sharing_ended": "family",
+    "subject_tied": "service",
+    "resident_enrolled": "staff",
+    "authenticator_issued": "shield",
+    "authenticator_recovered": "shield",
+    "staff_access": "staff",
+}
+"""Names of icons in `macros.html`, by kind of entry where the category's own does not fit."""
+
+
 def movement(row: history.Row, language: Language) -> MovementView:
     target = row.target
     return MovementView(
         entry_id=row.entry_id,
         at=msgspec.convert(row.at, datetime),
         kind=row.category,
+        picture=_PICTURES.get(row.kind, _PICTURES_OF_CATEGORY[row.category]),
         title=_title(row, language),
         purpose=words(row, "purpose", language),
         target=words(target, "component", language) if target else "",
         target_organization=words(target, "organization", language) if target else "",
         parts=tuple(_part(part, language) for part in row.movements),
+        code=None if any(part.code for part in row.movements) else row.code,
         proof=ProofView(leaf=row.proof.leaf, salt=row.proof.salt, body=row.proof.body, index=row.proof.index),
     )
 
 
 def _title(row: history.Row, language: Language) -> str:
     """The sentence of the row, without the reason: pages show that by itself, with a link."""
-    title = words(row, "text", language)
-    for part in row.movements:
-        title = title.removesuffix(words(part, "code", language) if part.code else "").rstrip()
-    return title
+    return (
+        words(row, "text", language).removesuffix(words(row, "code", language) if row.code else "").rstrip()
+    )
 
 
 def _part(part: history.Movement, language: Language) -> PartView:

@@ -107,16 +107,18 @@ class PartView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MovementView(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of the history."""
+    """One line of the history. `code` is why nothing happened at all, where no part says so."""
 
     entry_id: str
     at: datetime
     kind: Literal["exchange", "refusal", "view", "act"]
+    picture: str
     title: str
     purpose: str
     target: str
     target_organization: str
     parts: tuple[PartView, ...]
+    code: str | None
     proof: ProofView
 
 

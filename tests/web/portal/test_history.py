@@ -14,6 +14,7 @@ from moyai.base.keys import KeyRing
 from moyai.base.roles import WORKER
 from moyai.identity import sessions
 from moyai.identity.credentials import Credential
+from moyai.ledger import Act, Kind, record
 from moyai.ledger.integrator import Integrator, drain
 from tests.conftest import Platform
 from tests.factories import Town, make_town
@@ -167,3 +168,14 @@ async def test_nobody_reads_the_proof_of_another_resident(
     async with in_process.client_of(app) as other:
         other.cookies.set(cookie_name(app), await log_in(town.ichiro))  # type: ignore[operator]
         assert (await other.get(f"/portal/history/{entry}")).status_code == 404
+
+
+async def test_a_look_after_the_sharing_ended_is_told_with_its_reason(
+    control: Connection, town: Town, visitor: httpx.AsyncClient
+) -> None:
+    detail = {"sharing_id": "x", "client": "portal", "sources": [], "code": "grant_not_in_force"}
+    refused = Act(kind=Kind.REFUSAL, actor="resident:x", resident_key=town.hanako.key, detail=detail)
+    await record(control, refused)
+    text = (await visitor.get("/portal/history")).text
+    assert text.count("この共有は終わっているか、ありません。") == 1
+    assert "/errors/grant_not_in_force" in text

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import msgspec
 
-MunicipalityCode = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{6}$")]
+MunicipalityCode = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{6}$(?!\n)")]
 """全国地方公共団体コード, six digits with the check digit."""
 
 ProofingLevel = Literal[1, 2, 3]
@@ -142,9 +142,10 @@ DOCUMENT_CLASSES: Final[dict[str, tuple[str, str]]] = {
 
 # --- people and logins -----------------------------------------------------------------------------------
 
-_Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f]+$")]
-_Kana = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[ぁ-ゖァ-ヺーｦ-ﾟ・･\s]+$")]
-_Line = Annotated[str, msgspec.Meta(max_length=300, pattern=r"^[^\x00-\x1f]*$")]
+# `$` alone would let a trailing line break through.
+_Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f]+$(?!\n)")]
+_Kana = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[ぁ-ゖァ-ヺーｦ-ﾟ・･ 　]+$(?!\n)")]
+_Line = Annotated[str, msgspec.Meta(max_length=300, pattern=r"^[^\x00-\x1f]*$(?!\n)")]
 
 
 class Person(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -157,7 +158,7 @@ class Person(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     birth_date: date
     address: Annotated[_Line, msgspec.Meta(min_length=1)]
     municipality_code: MunicipalityCode
-    postal_code: Annotated[str, msgspec.Meta(pattern=r"^([0-9]{3}-?[0-9]{4})?$")] = ""
+    postal_code: Annotated[str, msgspec.Meta(pattern=r"^([0-9]{3}-?[0-9]{4})?$(?!\n)")] = ""
     sex: Literal["", "female", "male", "other"] = ""
 
 

@@ -19,7 +19,7 @@ from moyai.registry import store_parties
 class StaffDeclaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How a staff account should be. `login` is the id."""
 
-    login: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9._@-]{2,63}$", max_length=64)]
+    login: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9._@-]{2,63}$(?!\n)", max_length=64)]
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
     organization_id: str
     roles: Annotated[list[str], msgspec.Meta(min_length=1, max_length=10)]

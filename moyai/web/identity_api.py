@@ -24,7 +24,7 @@ from moyai.web.erasure import erase_resident
 from moyai.web.oauth import platform_of
 from moyai.web.operation import answer, describes, read_json, read_query
 
-Reason = Annotated[str, msgspec.Meta(max_length=500, pattern=r"^[^\x00-\x1f]*$")]
+Reason = Annotated[str, msgspec.Meta(max_length=500, pattern=r"^[^\x00-\x1f]*$(?!\n)")]
 _EXAMPLE_ID = "7Q2M-9XKD-4ZTA-B1WE"
 
 
@@ -78,14 +78,14 @@ class Residence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A new address."""
 
     municipality_code: MunicipalityCode
-    address: Annotated[str, msgspec.Meta(min_length=1, max_length=300, pattern=r"^[^\x00-\x1f]*$")]
-    postal_code: Annotated[str, msgspec.Meta(pattern=r"^([0-9]{3}-?[0-9]{4})?$")] = ""
+    address: Annotated[str, msgspec.Meta(min_length=1, max_length=300, pattern=r"^[^\x00-\x1f]*$(?!\n)")]
+    postal_code: Annotated[str, msgspec.Meta(pattern=r"^([0-9]{3}-?[0-9]{4})?$(?!\n)")] = ""
 
 
 class ErasureRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`ground` is what audits will read as the reason."""
 
-    ground: Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*$")]
+    ground: Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*$(?!\n)")]
 
 
 class Erased(msgspec.Struct, frozen=True):

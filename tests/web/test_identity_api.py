@@ -231,6 +231,8 @@ async def test_an_erased_resident_is_gone_and_the_record_of_it_stays(
         {"municipality_code": "12"},
         {"family_name": ""},
         {"family_name": "a\x00b"},
+        {"postal_code": "760-8571\n"},
+        {"family_name": "丸亀\n"},
         {"unknown": "member"},
     ],
 )

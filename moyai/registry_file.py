@@ -14,11 +14,10 @@ import msgspec
 
 from moyai.base.errors import Problem
 from moyai.identity.staff import StaffDeclaration
-from moyai.registry.model import (
+from moyai.registry.declarations import (
     AuthenticationServiceDeclaration,
     CertificationRequest,
     ClientDeclaration,
-    ClientKind,
     ComponentDeclaration,
     CriteriaDeclaration,
     DatasetDeclaration,
@@ -28,6 +27,9 @@ from moyai.registry.model import (
     PurposeDeclaration,
     ServiceDeclaration,
     ServiceTermsDeclaration,
+)
+from moyai.registry.model import (
+    ClientKind,
 )
 
 

@@ -12,6 +12,21 @@ nothing. The gate reads this room's views `registry.link_standing` and `registry
 from moyai.registry.catalogue import Catalogue, Registered, catalogue, registered
 from moyai.registry.clients import register_client
 from moyai.registry.datasets import check_content, register_dataset, register_purpose
+from moyai.registry.declarations import (
+    AuthenticationServiceDeclaration,
+    CertificationRequest,
+    ClientDeclaration,
+    ComponentDeclaration,
+    CriteriaDeclaration,
+    DatasetDeclaration,
+    LinkDeclaration,
+    OrganizationDeclaration,
+    PlatformTermsDeclaration,
+    PurposeDeclaration,
+    ServiceDeclaration,
+    ServiceTermsDeclaration,
+    WitnessDeclaration,
+)
 from moyai.registry.links import (
     Responsibility,
     Responsible,
@@ -31,31 +46,18 @@ from moyai.registry.lookups import (
     service,
 )
 from moyai.registry.model import (
-    AuthenticationServiceDeclaration,
-    CertificationRequest,
     Change,
-    ClientDeclaration,
     Component,
-    ComponentDeclaration,
-    CriteriaDeclaration,
     Dataset,
-    DatasetDeclaration,
     Link,
-    LinkDeclaration,
     Organization,
-    OrganizationDeclaration,
     Party,
-    PlatformTermsDeclaration,
     Purpose,
-    PurposeDeclaration,
     RegisteredClient,
     Service,
-    ServiceDeclaration,
-    ServiceTermsDeclaration,
     Store,
     TermsVersion,
     Witness,
-    WitnessDeclaration,
 )
 from moyai.registry.organizations import (
     certify_organization,

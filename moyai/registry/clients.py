@@ -12,7 +12,12 @@ from moyai.base.errors import Problem
 from moyai.ledger import Kind
 from moyai.registry import lookups
 from moyai.registry import store_clients as store
-from moyai.registry.model import Change, ClientDeclaration
+from moyai.registry.declarations import (
+    ClientDeclaration,
+)
+from moyai.registry.model import (
+    Change,
+)
 from moyai.registry.recording import builtins, require_clean, settle
 from moyai.registry.store import lock_for_writing
 

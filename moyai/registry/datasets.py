@@ -12,8 +12,15 @@ from moyai.base.db import Connection
 from moyai.base.errors import Problem
 from moyai.ledger import Kind
 from moyai.registry import store_links as store
+from moyai.registry.declarations import (
+    DatasetDeclaration,
+    PurposeDeclaration,
+)
 from moyai.registry.hashing import canonical
-from moyai.registry.model import Change, Dataset, DatasetDeclaration, PurposeDeclaration
+from moyai.registry.model import (
+    Change,
+    Dataset,
+)
 from moyai.registry.recording import builtins, require_clean, settle
 from moyai.registry.store import lock_for_writing
 

@@ -11,7 +11,16 @@ from moyai.base.errors import Problem
 from moyai.ledger import Act, Kind, record
 from moyai.registry import lookups
 from moyai.registry import store_links as store
-from moyai.registry.model import Change, Component, Link, LinkDeclaration, Organization, Service
+from moyai.registry.declarations import (
+    LinkDeclaration,
+)
+from moyai.registry.model import (
+    Change,
+    Component,
+    Link,
+    Organization,
+    Service,
+)
 from moyai.registry.recording import builtins, require_clean, settle
 from moyai.registry.store import lock_for_writing
 

@@ -13,14 +13,16 @@ from moyai.base.errors import Problem
 from moyai.ledger import Act, Kind, record
 from moyai.registry import lookups
 from moyai.registry import store_organizations as store
+from moyai.registry.declarations import (
+    CertificationRequest,
+    CriteriaDeclaration,
+    OrganizationDeclaration,
+)
 from moyai.registry.hashing import digest
 from moyai.registry.model import (
     PUBLIC_KINDS,
-    CertificationRequest,
     Change,
-    CriteriaDeclaration,
     Organization,
-    OrganizationDeclaration,
 )
 from moyai.registry.places import municipalities
 from moyai.registry.recording import builtins, require_clean, settle

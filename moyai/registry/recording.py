@@ -10,7 +10,9 @@ import msgspec
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
 from moyai.ledger import Act, Kind, record
-from moyai.registry.model import Change
+from moyai.registry.model import (
+    Change,
+)
 
 
 def require_clean(declared: msgspec.Struct) -> None:

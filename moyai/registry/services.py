@@ -9,7 +9,15 @@ from moyai.base.errors import Problem
 from moyai.ledger import Act, Kind, record
 from moyai.registry import lookups, store_organizations, store_terms
 from moyai.registry import store_services as store
-from moyai.registry.model import Change, Component, ComponentDeclaration, Service, ServiceDeclaration
+from moyai.registry.declarations import (
+    ComponentDeclaration,
+    ServiceDeclaration,
+)
+from moyai.registry.model import (
+    Change,
+    Component,
+    Service,
+)
 from moyai.registry.places import codes_of_prefecture, municipalities
 from moyai.registry.recording import builtins, require_clean, settle
 from moyai.registry.service_kinds import Levels, levels_for

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from moyai.base.db import Connection
-from moyai.registry.model import ClientDeclaration, RegisteredClient
+from moyai.registry.declarations import (
+    ClientDeclaration,
+)
+from moyai.registry.model import (
+    RegisteredClient,
+)
 from moyai.registry.store import many, one
 
 

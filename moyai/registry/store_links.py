@@ -7,15 +7,17 @@ from typing import Any
 import msgspec
 
 from moyai.base.db import Connection, Record
+from moyai.registry.declarations import (
+    DatasetDeclaration,
+    LinkDeclaration,
+    PurposeDeclaration,
+)
 from moyai.registry.model import (
     DataItem,
     Dataset,
-    DatasetDeclaration,
     Link,
-    LinkDeclaration,
     Party,
     Purpose,
-    PurposeDeclaration,
 )
 from moyai.registry.store import many, one
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from moyai.base.db import Connection
+from moyai.registry.declarations import (
+    AuthenticationServiceDeclaration,
+    OrganizationDeclaration,
+    WitnessDeclaration,
+)
 from moyai.registry.model import (
     AuthenticationService,
-    AuthenticationServiceDeclaration,
     Criteria,
     Organization,
-    OrganizationDeclaration,
     Store,
     Witness,
-    WitnessDeclaration,
 )
 from moyai.registry.store import many, one
 

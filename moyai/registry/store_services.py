@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from moyai.base.db import Connection
-from moyai.registry.model import Component, ComponentDeclaration, Service, ServiceDeclaration
+from moyai.registry.declarations import (
+    ComponentDeclaration,
+    ServiceDeclaration,
+)
+from moyai.registry.model import (
+    Component,
+    Service,
+)
 from moyai.registry.service_kinds import Levels
 from moyai.registry.store import many, one
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from moyai.base.db import Connection
-from moyai.registry.model import TermsVersion
+from moyai.registry.model import (
+    TermsVersion,
+)
 from moyai.registry.store import many, one
 
 

@@ -6,7 +6,14 @@ from moyai.base.db import Connection
 from moyai.ledger import Act, Kind, record
 from moyai.registry import lookups
 from moyai.registry import store_organizations as store
-from moyai.registry.model import AuthenticationServiceDeclaration, Change, Store, WitnessDeclaration
+from moyai.registry.declarations import (
+    AuthenticationServiceDeclaration,
+    WitnessDeclaration,
+)
+from moyai.registry.model import (
+    Change,
+    Store,
+)
 from moyai.registry.recording import builtins, require_clean, settle
 from moyai.registry.store import lock_for_writing
 

@@ -9,14 +9,16 @@ from moyai.base.errors import Problem
 from moyai.ledger import Act, Kind, record
 from moyai.registry import lookups, store_links, store_organizations, store_services
 from moyai.registry import store_terms as store
+from moyai.registry.declarations import (
+    PlatformTermsDeclaration,
+    ServiceTermsDeclaration,
+)
 from moyai.registry.hashing import digest
 from moyai.registry.model import (
     Change,
     Component,
     Criteria,
-    PlatformTermsDeclaration,
     Service,
-    ServiceTermsDeclaration,
     TermsVersion,
 )
 from moyai.registry.recording import require_clean

@@ -12,15 +12,17 @@ from typing import Any
 
 import msgspec
 
+from moyai.registry.declarations import (
+    PlatformTermsDeclaration,
+    ServiceTermsDeclaration,
+)
 from moyai.registry.model import (
     Bilingual,
     Component,
     Criteria,
     Link,
     Organization,
-    PlatformTermsDeclaration,
     Service,
-    ServiceTermsDeclaration,
 )
 from moyai.registry.places import municipality_name, prefecture_name
 

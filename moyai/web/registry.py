@@ -1,4 +1,4 @@
-"""`/registry/v1`: the public catalogue and terms; registration by the operating organisation (guidebook 5-1).
+"""`/registry/v1`: registration, certification and suspension by the operating organisation (guidebook 5-1).
 
 Every act is the same as in a registry file. Putting the same thing twice changes nothing (200); a new one gives 201.
 """
@@ -6,7 +6,6 @@ Every act is the same as in a registry file. Putting the same thing twice change
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -16,12 +15,10 @@ from starlette.responses import Response
 from moyai import registry
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
-from moyai.identity.model import Caller, ClientCaller
-from moyai.registry.catalogue import Catalogue
-from moyai.registry.model import (
+from moyai.identity.model import ClientCaller
+from moyai.registry.declarations import (
     AuthenticationServiceDeclaration,
     CertificationRequest,
-    Change,
     ClientDeclaration,
     ComponentDeclaration,
     CriteriaDeclaration,
@@ -34,8 +31,11 @@ from moyai.registry.model import (
     ServiceTermsDeclaration,
     WitnessDeclaration,
 )
+from moyai.registry.model import (
+    Change,
+)
 from moyai.web import registry_examples as examples
-from moyai.web.operation import answer, describes, read_json, read_query
+from moyai.web.operation import answer, describes, read_json
 from moyai.web.platform import Platform
 
 Act = Callable[[Connection, Any, str], Awaitable[Change]]
@@ -63,46 +63,6 @@ async def require_operator(conn: Connection, caller: ClientCaller) -> None:
 
 def given(change: Change) -> Response:
     return answer(change, 201 if change.outcome == "created" else 200)
-
-
-# --- reading ----------------------------------------------------------------------------------------
-
-
-@describes(response=Catalogue)
-async def catalogue(request: Request, _: Caller) -> Response:
-    platform = platform_of(request)
-    async with platform.control.transaction() as conn:
-        return answer(await registry.catalogue(conn, platform.config.brokers.personal))
-
-
-class TermsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Leave `version` out for the terms in force."""
-
-    version: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] | None = None
-
-
-class PublishedTerms(msgspec.Struct, frozen=True):
-    """`sha256` (hex) is of `content` as JSON with sorted members and no spaces, in UTF-8."""
-
-    owner: str
-    version: int
-    sha256: str
-    published_at: datetime
-    content: dict[str, Any]
-
-
-@describes(
-    response=PublishedTerms,
-    query=TermsQuery,
-    codes=("does_not_exist", "terms_not_published", "invalid_request"),
-    example={"path": {"owner": "platform"}},
-)
-async def terms(request: Request, _: Caller) -> Response:
-    query, owner = read_query(request, TermsQuery), request.path_params["owner"]
-    async with platform_of(request).control.connection() as conn:
-        service_key = None if owner == "platform" else (await registry.service(conn, owner)).service_key
-        found = await registry.terms_version(conn, service_key, query.version)
-    return answer(PublishedTerms(owner, found.version, found.sha256, found.published_at, found.content))
 
 
 # --- registering ------------------------------------------------------------------------------------

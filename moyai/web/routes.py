@@ -10,6 +10,7 @@ from moyai.web import (
     consent_sharing,
     console,
     desk,
+    desk_enrolment,
     docs,
     identity_api,
     log,
@@ -24,6 +25,7 @@ from moyai.web import (
     portal_sharing,
     public_registry,
     registry,
+    registry_reading,
     static_files,
 )
 from moyai.web.operation import Client, Operation, PortalSession, Public, Resident, StaffSession
@@ -70,8 +72,8 @@ ROUTES: tuple[Operation, ...] = (
     Operation("POST", "/identity/v1/residents/{resident}/erasure", identity_api.erase, Client("identity:erase"), ja="住民の情報の消去", en="Erase a resident"),
     Operation("GET", "/desk", desk.home, _DESK, ja="窓口", en="The desk", errors="page"),
     Operation("POST", "/desk/search", desk.search, _DESK, ja="窓口で住民を探す", en="Find residents at the desk", errors="page"),
-    Operation("GET", "/desk/enrol", desk.show_enrolment, _DESK, ja="窓口での登録", en="Enrol at the desk", errors="page"),
-    Operation("POST", "/desk/enrol", desk.take_enrolment, _DESK, ja="窓口での登録の実行", en="Enrol", errors="page"),
+    Operation("GET", "/desk/enrol", desk_enrolment.show_enrolment, _DESK, ja="窓口での登録", en="Enrol at the desk", errors="page"),
+    Operation("POST", "/desk/enrol", desk_enrolment.take_enrolment, _DESK, ja="窓口での登録の実行", en="Enrol", errors="page"),
     Operation("GET", "/desk/residents/{resident}", desk.record, _DESK, ja="住民の記録", en="A resident's record", errors="page"),
     Operation("POST", "/desk/residents/{resident}/credentials", desk.issue_login, _DESK, ja="窓口でのログインの発行", en="Issue a login at the desk", errors="page"),
     Operation("GET", "/desk/residents/{resident}/recover", desk.ask_recovery, _DESK, ja="再発行の確認", en="Recover: are you sure", errors="page"),
@@ -82,8 +84,8 @@ ROUTES: tuple[Operation, ...] = (
     Operation("GET", "/desk/residents/{resident}/erase", desk.ask_erasure, _DESK, ja="消去の確認", en="Erase: are you sure", errors="page"),
     Operation("POST", "/desk/residents/{resident}/erase", desk.erase, _DESK, ja="窓口での消去", en="Erase at the desk", errors="page"),
     # --- registry and console -------------------------------------------------------------------------
-    Operation("GET", "/registry/v1/catalogue", registry.catalogue, Public(), ja="カタログ", en="The catalogue"),
-    Operation("GET", "/registry/v1/terms/{owner}", registry.terms, Public(), ja="公表された規約", en="Published terms"),
+    Operation("GET", "/registry/v1/catalogue", registry_reading.catalogue, Public(), ja="カタログ", en="The catalogue"),
+    Operation("GET", "/registry/v1/terms/{owner}", registry_reading.terms, Public(), ja="公表された規約", en="Published terms"),
     Operation("PUT", "/registry/v1/organizations/{id}", registry.put_organization, _REGISTRAR, ja="組織の登録", en="Register an organisation"),
     Operation("POST", "/registry/v1/organizations/{id}/certification", registry.certify_organization, _REGISTRAR, ja="組織の認定", en="Certify an organisation"),
     Operation("POST", "/registry/v1/organizations/{id}/suspension", registry.suspend_organization, Client("registry:suspend"), ja="組織の利用停止", en="Suspend an organisation"),

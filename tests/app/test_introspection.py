@@ -12,7 +12,9 @@ from moyai.applying import Surroundings, apply_file
 from moyai.base.config import Brokers
 from moyai.base.db import Connection
 from moyai.introspection import Introspection, Observed, compute, introspect
-from moyai.registry.model import Bilingual
+from moyai.registry.model import (
+    Bilingual,
+)
 from tests.conftest import Platform
 from tests.registry.samples import (
     ACTOR,

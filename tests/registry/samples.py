@@ -8,13 +8,11 @@ import msgspec
 
 from moyai import ledger, registry
 from moyai.base.db import Connection
-from moyai.registry.model import (
-    Bilingual,
+from moyai.registry.declarations import (
     CertificationRequest,
     ClientDeclaration,
     ComponentDeclaration,
     CriteriaDeclaration,
-    DataItem,
     DatasetDeclaration,
     LinkDeclaration,
     OrganizationDeclaration,
@@ -22,6 +20,10 @@ from moyai.registry.model import (
     PurposeDeclaration,
     ServiceDeclaration,
     ServiceTermsDeclaration,
+)
+from moyai.registry.model import (
+    Bilingual,
+    DataItem,
 )
 
 ACTOR = "staff:operator"

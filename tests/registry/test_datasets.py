@@ -9,7 +9,9 @@ import pytest
 from moyai import registry
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
-from moyai.registry.model import DataItem
+from moyai.registry.model import (
+    DataItem,
+)
 from tests.registry.samples import ACTOR, STEPS, but
 
 

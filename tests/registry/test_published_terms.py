@@ -11,7 +11,9 @@ import pytest
 from moyai import registry
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
-from moyai.registry.model import Bilingual
+from moyai.registry.model import (
+    Bilingual,
+)
 from tests.registry.samples import (
     ACTOR,
     ADVICE,

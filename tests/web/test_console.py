@@ -19,7 +19,9 @@ from moyai.identity.credentials import Credential
 from moyai.identity.staff import StaffDeclaration
 from moyai.ledger import Act, Daily, Kind
 from moyai.ledger.integrator import Integrator, drain
-from moyai.registry.model import Bilingual
+from moyai.registry.model import (
+    Bilingual,
+)
 from moyai.web import formats, traffic
 from tests.conftest import Platform
 from tests.pages import assert_good_page

@@ -12,7 +12,9 @@ import pytest
 
 from moyai import registry
 from moyai.base.db import Connection
-from moyai.registry.model import ClientDeclaration
+from moyai.registry.declarations import (
+    ClientDeclaration,
+)
 from moyai.web import registry_examples
 from tests.registry.samples import ACTOR, certified_service, recorded
 from tests.web.peers import Party

@@ -5,7 +5,6 @@ Every act that cannot be taken back lightly asks once more. Names are searched b
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Any
 
 import msgspec
@@ -20,10 +19,8 @@ from moyai.identity.model import (
     DOCUMENT_CLASSES,
     PROOFING_METHODS,
     Desk,
-    Enrolled,
     Evidence,
     IssuedLogin,
-    Person,
     Resident,
     StaffCaller,
 )
@@ -40,37 +37,35 @@ GROUNDS = (
 )
 """On what ground somebody is erased: recorded as the Japanese text, shown in both languages."""
 
-_FIELDS = (
-    "family_name",
-    "given_name",
-    "family_kana",
-    "given_kana",
-    "birth_date",
-    "sex",
-    "postal_code",
-    "address",
-    "municipality_code",
-    "other_code",
-    "method",
-    "document_class",
-    "level",
-    "distinct_reason",
-)
-
 
 async def desk_of(conn: Connection, caller: StaffCaller) -> Desk:
     return await desk.desk_of(conn, caller.organization_key, f"staff:{caller.login}")
 
 
-def _code_of(form: Form) -> str:
+def code_of(form: Form) -> str:
     """The municipality chosen from the list, or the code typed for one that does not take part."""
     chosen = form.get("municipality_code", "")
     return form.get("other_code", "").strip() if chosen == "other" else chosen
 
 
-async def _towns(request: Request) -> list[store_parties.Party]:
+async def towns_of(request: Request) -> list[store_parties.Party]:
     async with platform_of(request).control.connection() as conn:
         return await store_parties.municipalities(conn)
+
+
+def evidence_of(form: Form) -> Evidence:
+    """Raises Problem invalid_request."""
+    try:
+        return msgspec.convert(
+            {
+                "level": int(form.get("level", "0")),
+                "method": form.get("method", ""),
+                "document_class": form.get("document_class", ""),
+            },
+            Evidence,
+        )
+    except (ValueError, msgspec.ValidationError) as error:
+        raise Problem("invalid_request", "level") from error
 
 
 async def _resident(conn: Connection, request: Request, caller: StaffCaller) -> tuple[Desk, Resident]:
@@ -110,124 +105,8 @@ async def record(request: Request, caller: StaffCaller) -> Response:
         methods=PROOFING_METHODS,
         documents=DOCUMENT_CLASSES,
         done=done,
-        towns=await _towns(request),
+        towns=await towns_of(request),
     )
-
-
-# --- enrol --------------------------------------------------------------------------------------------------
-
-
-async def show_enrolment(request: Request, caller: StaffCaller) -> Response:
-    async with platform_of(request).control.connection() as conn:
-        party = await store_parties.party(conn, caller.organization_key)
-    codes = () if party is None else party.municipality_codes
-    values = dict.fromkeys(_FIELDS, "") | {
-        "municipality_code": codes[0] if codes else "",
-        "level": "2",
-        "method": "desk_document",
-    }
-    return await _enrolment(request, caller, values)
-
-
-async def _enrolment(
-    request: Request,
-    caller: StaffCaller,
-    values: dict[str, str],
-    problem: Problem | None = None,
-    known: list[Enrolled] | None = None,
-    elsewhere: int = 0,
-) -> Response:
-    return render(
-        request,
-        "desk/enrol.html",
-        caller,
-        status=200 if problem is None else problem.status,
-        values=values,
-        problem=problem,
-        known=known or [],
-        elsewhere=elsewhere,
-        methods=PROOFING_METHODS,
-        documents=DOCUMENT_CLASSES,
-        towns=await _towns(request),
-    )
-
-
-def _person(form: Form) -> Person:
-    """Raises Problem invalid_request."""
-    fields = {
-        name: form.get(name, "").strip()
-        for name in (
-            "family_name",
-            "given_name",
-            "family_kana",
-            "given_kana",
-            "sex",
-            "postal_code",
-            "address",
-        )
-    }
-    fields["municipality_code"] = _code_of(form)
-    try:
-        born = date.fromisoformat(form.get("birth_date", ""))
-        return msgspec.convert({**fields, "birth_date": born}, Person)
-    except (ValueError, msgspec.ValidationError) as error:
-        raise Problem("invalid_request", _field_of(str(error))) from error
-
-
-def _field_of(text: str) -> str:
-    """The name of the field that an error is about, without the value."""
-    named = [name for name in _FIELDS if f"$.{name}" in text]
-    return named[0] if named else "birth_date"
-
-
-def _evidence(form: Form) -> Evidence:
-    try:
-        return msgspec.convert(
-            {
-                "level": int(form.get("level", "0")),
-                "method": form.get("method", ""),
-                "document_class": form.get("document_class", ""),
-            },
-            Evidence,
-        )
-    except (ValueError, msgspec.ValidationError) as error:
-        raise Problem("invalid_request", "level") from error
-
-
-async def take_enrolment(request: Request, caller: StaffCaller) -> Response:
-    form = await read_form(request, caller)
-    values = {name: form.get(name, "")[:300] for name in _FIELDS}
-    try:
-        person, evidence = _person(form), _evidence(form)
-        async with platform_of(request).control.transaction() as conn:
-            at = await desk_of(conn, caller)
-            if form.get("act") == "move_in":
-                resident = await residents.move_in(conn, at, person, evidence)
-            else:
-                resident = await residents.enrol(conn, at, person, evidence, values["distinct_reason"])
-    except Problem as problem:
-        if problem.code == "resident_already_enrolled":
-            return await _already_enrolled(request, caller, values, problem, _person(form))
-        if problem.status in (401, 404, 500, 503):
-            raise
-        return await _enrolment(request, caller, values, problem)
-    return go(f"/desk/residents/{resident.resident_id}?done=enrolled")
-
-
-async def _already_enrolled(
-    request: Request, caller: StaffCaller, values: dict[str, str], problem: Problem, person: Person
-) -> Response:
-    """Who it may be: those of this desk by name; of others only that they are enrolled somewhere."""
-    known: list[Enrolled] = []
-    elsewhere = 0
-    async with platform_of(request).control.transaction() as conn:
-        at = await desk_of(conn, caller)
-        for candidate in await residents.same_people(conn, person):
-            try:
-                known.append(await desk.open_record(conn, at, candidate.resident_id))
-            except Problem:
-                elsewhere += 1
-    return await _enrolment(request, caller, values, problem, known, elsewhere)
 
 
 # --- logins -------------------------------------------------------------------------------------------------
@@ -265,7 +144,7 @@ async def _ask(request: Request, caller: StaffCaller, page: str, **context: Any)
     async with platform_of(request).control.transaction() as conn:
         at = await desk_of(conn, caller)
         found = await desk.open_record(conn, at, request.path_params["resident"])
-    return render(request, page, caller, found=found, towns=await _towns(request), **context)
+    return render(request, page, caller, found=found, towns=await towns_of(request), **context)
 
 
 # --- proofed again, moved, erased ---------------------------------------------------------------------------
@@ -275,7 +154,7 @@ async def proof_again(request: Request, caller: StaffCaller) -> Response:
     form = await read_form(request, caller)
     async with platform_of(request).control.transaction() as conn:
         at, resident = await _resident(conn, request, caller)
-        await residents.proof_again(conn, at, resident, _evidence(form))
+        await residents.proof_again(conn, at, resident, evidence_of(form))
     return go(f"/desk/residents/{resident.resident_id}?done=proofed")
 
 
@@ -287,7 +166,7 @@ async def move(request: Request, caller: StaffCaller) -> Response:
     """First shows what will be changed; with `confirmed` it is."""
     form = await read_form(request, caller)
     wanted = {name: form.get(name, "").strip() for name in ("postal_code", "address")}
-    wanted["municipality_code"] = _code_of(form)
+    wanted["municipality_code"] = code_of(form)
     if (
         not residents.is_municipality_code(wanted["municipality_code"])
         or not 0 < len(wanted["address"]) <= 300

@@ -13,6 +13,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from typing import Any
 
 from joserfc import jwt
 from joserfc.jwk import ECKey
@@ -32,7 +33,7 @@ def proof(url: str, token: str = "") -> str:
     return jwt.encode({"alg": "ES256", "typ": "dpop+jwt", "jwk": public}, claims, key)
 
 
-def post(path: str, body: bytes, content_type: str, token: str = "") -> dict:
+def post(path: str, body: bytes, content_type: str, token: str = "") -> dict[str, Any]:
     headers = {"Content-Type": content_type, "DPoP": proof(platform + path, token)}
     if token:
         headers["Authorization"] = f"DPoP {token}"

@@ -30,7 +30,7 @@ async def ask(site: Site, subject: str, purpose: str, datasets: list[str]) -> li
     try:
         return (await site.platform.call(SCOPE, "POST", "/personal/v1/exchange", body))["results"]
     except Refused as refused:
-        reason = {"status": "refused", "code": refused.code, "text": refused.problem.get("title_ja", "")}
+        reason = {"status": "refused", "code": refused.code, "text": refused.reason}
         return [{"dataset": dataset, **reason} for dataset in datasets]
 
 
@@ -89,10 +89,9 @@ async def live(site: Site) -> None:
             continue
         subject = random.choice(site.state.subjects)
         purpose, datasets = random.choice([*WISHES, ("administrative-procedure", ["steps"])])
-        try:
-            await ask(site, subject, purpose, datasets)
-        except OSError:
-            continue
+        results = await ask(site, subject, purpose, datasets)
+        if any(result.get("code") == "subject_unknown" for result in results):
+            site.state.forget(subject)
 
 
 if __name__ == "__main__":

@@ -83,7 +83,7 @@ async def show(site: Site, request: Request, subject: str) -> Response:
     try:
         items = (await site.platform.call(SCOPE, "GET", f"{_path(site, subject)}?limit=14"))["items"]
     except Refused as refused:
-        return site.refusal(refused.problem.get("title_ja", str(refused)), refused.status)
+        return site.refusal(refused.reason, refused.status)
     rows = "".join(
         f"<tr><td>{html.escape(item['item_id'])}</td><td>{_text(item['content'])}</td></tr>" for item in items
     )
@@ -103,7 +103,7 @@ async def record(site: Site, request: Request, subject: str) -> Response:
     try:
         await store(site, subject, 1)
     except Refused as refused:
-        return site.refusal(refused.problem.get("title_ja", str(refused)), refused.status)
+        return site.refusal(refused.reason, refused.status)
     return RedirectResponse("/", 303)
 
 
@@ -113,13 +113,17 @@ async def live(site: Site) -> None:
     while site.arguments.live:
         await asyncio.sleep(site.arguments.live)
         new = [subject for subject in site.state.subjects if subject not in known]
-        chosen = new[:5] or random.sample(site.state.subjects, min(1, len(site.state.subjects)))
-        for subject in chosen:
-            try:
-                await store(site, subject, 14 if subject in new else 1)
-            except (Refused, OSError):
-                continue
+        for subject in new[:5] or random.sample(site.state.subjects, min(1, len(site.state.subjects))):
+            await _live_record(site, subject, 14 if subject in new else 1)
             known.add(subject)
+
+
+async def _live_record(site: Site, subject: str, days: int) -> None:
+    try:
+        await store(site, subject, days)
+    except Refused as refused:
+        if refused.code == "subject_unknown":
+            site.state.forget(subject)
 
 
 if __name__ == "__main__":

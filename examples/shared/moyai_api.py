@@ -31,6 +31,15 @@ class Refused(Exception):
         self.status = status
         self.problem = problem
         self.code: str | None = problem.get("code")
+        self.reason: str = problem.get("title_ja") or str(self)
+
+
+AWAY = {
+    "code": "unavailable",
+    "title": "The platform does not answer just now.",
+    "title_ja": "データ連携基盤が、いま答えません。しばらくしてから、もう一度お試しください。",
+}
+"""The problem of a platform that could not be reached, in the form of those that it reports itself."""
 
 
 def _b64(data: bytes) -> str:
@@ -93,11 +102,19 @@ class Platform:
     async def _form(self, path: str, fields: dict[str, str], dpop: bool = True) -> dict[str, Any]:
         url = self.base_url + path
         headers = {"DPoP": self._proof("POST", url)} if dpop else {}
-        async with self._session.post(url, data={**fields, **self._assertion()}, headers=headers) as response:
-            answer = await response.json(content_type=None)
-            if response.status >= 400:
-                raise Refused(response.status, answer)
-            return answer
+        return await self._send("POST", url, data={**fields, **self._assertion()}, headers=headers)
+
+    async def _send(self, method: str, url: str, **sent: Any) -> Any:
+        """The decoded answer, None where it is empty. Raises Refused, also where no answer came."""
+        try:
+            async with self._session.request(method, url, **sent) as response:
+                body = await response.read()
+                answer = json.loads(body) if body else None
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+            raise Refused(503, AWAY) from error
+        if response.status >= 400:
+            raise Refused(response.status, answer or {})
+        return answer
 
     async def token(self, scope: str) -> str:
         """An access token for this client itself, bound to its key; kept until it is nearly over."""
@@ -114,15 +131,11 @@ class Platform:
         """One call with a fresh proof. Raises Refused with the platform's reason."""
         url, token = self.base_url + path, await self.token(scope)
         sent = {"Authorization": f"DPoP {token}", "DPoP": self._proof(method, url, token), **(headers or {})}
-        async with self._session.request(method, url, json=body, headers=sent) as response:
-            answer = await response.json(content_type=None) if await response.read() else None
-            if response.status >= 400:
-                raise Refused(response.status, answer or {})
-            return answer
+        return await self._send(method, url, json=body, headers=sent)
 
     async def begin_login(self, redirect_uri: str) -> Login:
         """Push an authorisation request; the browser then goes to `Login.url`."""
-        login = Login("", *(secrets.token_urlsafe(24) for _ in range(2)), secrets.token_urlsafe(48))
+        login = Login("", secrets.token_urlsafe(24), secrets.token_urlsafe(24), secrets.token_urlsafe(48))
         pushed = await self._form(
             "/oauth2/par",
             {
@@ -150,8 +163,7 @@ class Platform:
                 "code_verifier": login.verifier,
             },
         )
-        async with self._session.get(f"{self.base_url}/oauth2/jwks") as response:
-            keys = KeySet.import_key_set(await response.json())
+        keys = KeySet.import_key_set(await self._send("GET", f"{self.base_url}/oauth2/jwks"))
         claims = jwt.decode(answer["id_token"], keys, algorithms=["ES256"]).claims
         good = claims["iss"] == self.base_url and claims["aud"] == self.client_id
         if not good or claims["nonce"] != login.nonce or claims["exp"] < time.time() - 30:

@@ -11,7 +11,7 @@ import html
 import json
 import os
 import secrets
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,13 @@ class State:
         if path.exists():
             self.data |= json.loads(path.read_text())
 
+    def forget(self, subject: str) -> None:
+        """The platform does not know this person any more: neither do we."""
+        self.subjects.remove(subject)
+        sessions: dict[str, str] = self.data["sessions"]
+        self.data["sessions"] = {cookie: known for cookie, known in sessions.items() if known != subject}
+        self.save()
+
     def save(self) -> None:
         temporary = self._path.with_suffix(".new")
         with temporary.open("w") as file:
@@ -73,7 +80,7 @@ def page(title: str, body: str) -> HTMLResponse:
 
 
 Show = Callable[["Site", Request, str], Awaitable[Response]]
-Live = Callable[["Site"], Awaitable[None]]
+Live = Callable[["Site"], Coroutine[Any, Any, None]]
 
 
 class Site:
@@ -111,7 +118,7 @@ class Site:
 
     @asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncGenerator[None]:
-        async with aiohttp.ClientSession() as session:
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as session:
             key = Platform.read_key(Path(self.arguments.key))
             self.platform = Platform(self.arguments.platform, self.arguments.client, key, session)
             task = asyncio.create_task(self._live(self)) if self._live else None
@@ -143,7 +150,10 @@ class Site:
         return await self._show(self, request, subject)
 
     async def _login(self, _: Request) -> Response:
-        login = await self.platform.begin_login(f"{self.base_url}/callback")
+        try:
+            login = await self.platform.begin_login(f"{self.base_url}/callback")
+        except Refused as refused:
+            return self.refusal(refused.reason, refused.status)
         self._logins[login.state] = login
         return RedirectResponse(login.url, 303)
 
@@ -158,7 +168,7 @@ class Site:
                 login, f"{self.base_url}/callback", request.query_params.get("code", "")
             )
         except Refused as refused:
-            return self.refusal(str(refused), 403)
+            return self.refusal(refused.reason, refused.status)
         return self._open_session(subject)
 
     def _open_session(self, subject: str) -> Response:

@@ -28,7 +28,8 @@ async def applications(site: Site, subject: str) -> list[dict[str, Any]]:
     """Raises Refused with the platform's reason."""
     body = {"subject": subject, "purpose": "administrative-procedure", "datasets": ["application-status"]}
     answer = await site.platform.call("personal:exchange", "POST", "/personal/v1/exchange", body)
-    return [item["content"] for result in answer["results"] for item in result.get("items") or []]
+    results: list[dict[str, Any]] = answer["results"]
+    return [item["content"] for result in results for item in result.get("items") or []]
 
 
 async def show(site: Site, request: Request, subject: str) -> Response:
@@ -50,7 +51,7 @@ async def show(site: Site, request: Request, subject: str) -> Response:
 
 def _closed(site: Site, refused: Refused) -> Response:
     """Without the resident's consent there is nothing to show: say so, and where it can be given."""
-    why = html.escape(refused.problem.get("title_ja", str(refused)))
+    why = html.escape(refused.reason)
     portal = html.escape(f"{site.platform.base_url}/portal/services")
     return page(
         site.title,
@@ -70,11 +71,14 @@ async def data(site: Site, request: Request, subject: str) -> Response:
 async def live(site: Site) -> None:
     while site.arguments.live:
         await asyncio.sleep(site.arguments.live)
-        if site.state.subjects:
-            try:
-                await applications(site, random.choice(site.state.subjects))
-            except (Refused, OSError):
-                continue
+        if not site.state.subjects:
+            continue
+        subject = random.choice(site.state.subjects)
+        try:
+            await applications(site, subject)
+        except Refused as refused:
+            if refused.code == "subject_unknown":
+                site.state.forget(subject)
 
 
 if __name__ == "__main__":

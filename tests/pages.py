@@ -21,7 +21,7 @@ TOUCH_TARGET_PX = 44
 NAMES_AND_CODES = frozenset(
     """
     Moyai AED API CSV DPoP GIF HTML HTTP HTTPS ID JIS JSON JST NGSI OAuth OIDC PDF QR RFC SMS TOTP URI URL UTC
-    PostgreSQL IAL AAL NPO LINE Web PC OK kg km mmHg cm mm kcal bpm English pdf csv json
+    GET POST PUT PATCH DELETE OpenID PostgreSQL IAL AAL NPO LINE Web PC OK kg km mmHg cm mm kcal bpm English pdf csv json
     """.split()  # noqa: SIM905 — a list of words reads better as words
 )
 

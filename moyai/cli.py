@@ -96,6 +96,7 @@ def serve(
     directory: Directory = DEFAULT_DIRECTORY,
     fd: Annotated[int | None, Parameter(help="A listening socket inherited from the supervisor.")] = None,
     name: Annotated[str, Parameter(help="Names this process in its logs.")] = "serve",
+    standby: Annotated[bool, Parameter(negative="", help="Load all, then wait for a line to begin.")] = False,
 ) -> None:
     """Answer HTTP for one platform, until told to stop."""
     from moyai.base.logging import set_up
@@ -104,6 +105,8 @@ def serve(
     set_up(home, name)
     from moyai.app import serve as run
 
+    if standby and not sys.stdin.readline():
+        return
     run(home, fd, name)
 
 

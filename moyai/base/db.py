@@ -26,6 +26,8 @@ PostgresError = asyncpg.PostgresError
 LOST = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    # a session that was cut in the middle of a statement and is used again
+    asyncpg.InternalClientError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.CannotConnectNowError,

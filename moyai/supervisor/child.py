@@ -17,12 +17,15 @@ from moyai.base.processes import die_with_parent
 # The first restart is immediate; a process that keeps dying young is started ever less often.
 _DELAYS = (0.0, 0.25, 0.5, 1.0)
 _YOUNG_SECONDS = 5.0
+_SETTLED_SECONDS = 1.0
 
 
 class Startable(Protocol):
     """What can be started, again and again: a program, or the embedded engine."""
 
     def spawn(self) -> subprocess.Popen[Any]: ...
+    def warm(self) -> None: ...
+    def cool(self) -> None: ...
     def signal_end(self) -> signal.Signals: ...
     def ready_url(self) -> str | None: ...
 
@@ -37,7 +40,11 @@ class Program:
         log: Path,
         ready: str | None,
         listening: socket.socket | None,
+        standby: str | None = None,
     ) -> None:
+        self._standby = standby
+        self._spare: subprocess.Popen[Any] | None = None
+        self._warmed_at = -_YOUNG_SECONDS
         self._argv = list(argv)
         self._env = {**os.environ, "PYTHONUNBUFFERED": "1", **env}
         self._log = log
@@ -45,12 +52,33 @@ class Program:
         self._listening = listening
 
     def spawn(self) -> subprocess.Popen[Any]:
+        spare, self._spare = self._spare, None
+        if spare is not None and _begin(spare):
+            return spare
+        return self._run(self._argv, subprocess.DEVNULL)
+
+    def warm(self) -> None:
+        """Have a process stand by that has loaded all it needs, so that a restart takes no time."""
+        if self._standby is None or (self._spare is not None and self._spare.poll() is None):
+            return
+        # A spare that cannot load is not tried at every look.
+        if time.monotonic() - self._warmed_at > _YOUNG_SECONDS:
+            self._warmed_at = time.monotonic()
+            self._spare = self._run([*self._argv, self._standby], subprocess.PIPE)
+
+    def cool(self) -> None:
+        if self._spare is not None:
+            self._spare.kill()
+            self._spare.wait()
+            self._spare = None
+
+    def _run(self, argv: list[str], stdin: int) -> subprocess.Popen[Any]:
         handles = () if self._listening is None else (self._listening.fileno(),)
         with self._log.open("ab") as log:
             return subprocess.Popen(  # noqa: S603
-                self._argv,
+                argv,
                 env=self._env,
-                stdin=subprocess.DEVNULL,
+                stdin=stdin,
                 stdout=log,
                 stderr=log,
                 pass_fds=handles,
@@ -67,6 +95,18 @@ class Program:
         return self._ready
 
 
+def _begin(spare: subprocess.Popen[Any]) -> bool:
+    """Tell a process that stands by to begin; false if it is gone."""
+    if spare.poll() is not None or spare.stdin is None:
+        return False
+    try:
+        spare.stdin.write(b"\n")
+        spare.stdin.close()
+    except OSError:
+        return False
+    return True
+
+
 class EngineProgram:
     """The embedded engine as a child."""
 
@@ -76,6 +116,12 @@ class EngineProgram:
     def spawn(self) -> subprocess.Popen[Any]:
         self.engine.prepare()
         return self.engine.spawn()
+
+    def warm(self) -> None:
+        return
+
+    def cool(self) -> None:
+        return
 
     def signal_end(self) -> signal.Signals:
         return signal.SIGINT
@@ -123,6 +169,10 @@ class Child:
         self._not_before = now + _DELAYS[min(self._young_deaths, len(_DELAYS) - 1)]
         self._end_group()
         self._process = None
+
+    def is_settled(self) -> bool:
+        """Whether it has run long enough that a spare would not take its start the processor's time."""
+        return self.running and time.monotonic() - self._started_at > _SETTLED_SECONDS
 
     def may_start(self) -> bool:
         return self._process is None and time.monotonic() >= self._not_before

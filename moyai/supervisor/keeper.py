@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -73,8 +74,12 @@ class Supervisor:
         *,
         ready: str | None = None,
         listening: socket.socket | None = None,
+        standby: str | None = None,
     ) -> None:
         """Name a program to keep alive. `ready` is a URL that answers below 500 once it is ready.
+
+        `standby` is an argument that makes the program load all it needs and then wait for a line on its
+        standard input: a second process of it then stands by, and takes over when the first one dies.
 
         `listening` is inherited under the same descriptor number (`listening.fileno()`), and closed by `stop`.
         """
@@ -83,7 +88,7 @@ class Supervisor:
         if listening is not None:
             self._sockets.append(listening)
         self._home.logs.mkdir(parents=True, exist_ok=True)
-        program = Program(argv, env or {}, self._home.logs / f"{name}.log", ready, listening)
+        program = Program(argv, env or {}, self._home.logs / f"{name}.log", ready, listening, standby)
         self._children[name] = Child(name, program)
 
     async def start(self) -> None:
@@ -147,6 +152,10 @@ class Supervisor:
             child.bury()
         if child.may_start():
             self._start_again(child)
+        elif child.is_settled():
+            # without room for a spare, what runs still runs
+            with contextlib.suppress(OSError, subprocess.SubprocessError):
+                child.program.warm()
 
     def _start_again(self, child: Child) -> None:
         try:
@@ -186,6 +195,8 @@ class Supervisor:
         if self._watch is not None:
             self._watch.cancel()
             self._watch = None
+        for child in self._children.values():
+            child.program.cool()
         programs = [child for child in self._children.values() if child.name != ENGINE]
         engines = [child for child in self._children.values() if child.name == ENGINE]
         for group in (programs, engines):

@@ -161,7 +161,7 @@ class Town:
             name = f"serve-{number + 1}"
             command = [*_moyai("serve", self.home), "--fd", str(listening.fileno()), "--name", name]
             health = f"{self.home.config().server.base_url}/health"
-            self.supervisor.add(name, command, ready=health, listening=listening)
+            self.supervisor.add(name, command, ready=health, listening=listening, standby="--standby")
         await self.supervisor.start()
         for witness in self.scenario.witnesses:
             await self._add_witness(witness.witness)

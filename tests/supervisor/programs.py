@@ -25,6 +25,16 @@ def serve(descriptor: str) -> None:
             connection.sendall(b"HTTP/1.0 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
 
 
+def slow(file: str, standby: str = "") -> None:
+    """Takes long to load; notes each time it begins."""
+    time.sleep(1.5)
+    if standby and not sys.stdin.readline():
+        return
+    with open(file, "a") as out:
+        out.write(f"{os.getpid()}\n")
+    time.sleep(600)
+
+
 def stubborn() -> None:
     """Does not listen to requests to end."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)

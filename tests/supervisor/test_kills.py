@@ -35,7 +35,7 @@ async def running(own_home):
     for number, listening in enumerate(sockets, start=1):
         name = f"serve-{number}"
         serve = command(own_home, "serve", "--fd", str(listening.fileno()), "--name", name)
-        supervisor.add(name, serve, ready=url, listening=listening)
+        supervisor.add(name, serve, ready=url, listening=listening, standby="--standby")
     supervisor.add("worker", command(own_home, "worker"))
     await supervisor.start()
     yield supervisor, url

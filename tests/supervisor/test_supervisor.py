@@ -83,6 +83,22 @@ async def test_callers_wait_in_the_queue_while_a_server_restarts(supervisor):
             assert int(await answer.text()) != first
 
 
+async def test_a_spare_takes_over_at_once(supervisor, own_home):
+    note = own_home.directory / "begun"
+    supervisor.add("slow", program("slow", str(note)), standby="--standby")
+    await supervisor.start()
+    await until(lambda: note.exists())
+    for times in (2, 3):
+        await asyncio.sleep(7)  # until the next spare has loaded
+        os.kill(supervisor.pids["slow"], signal.SIGKILL)
+        assert await until(lambda n=times: len(note.read_text().split()) == n) < 1.2
+        assert note.read_text().split()[-1] == str(supervisor.pids["slow"])
+    await asyncio.sleep(2)
+    spare = supervisor._children["slow"].program._spare.pid
+    await supervisor.stop()
+    assert not is_alive(spare)
+
+
 async def test_run_file_names_the_processes_of_now_and_goes_with_them(supervisor, own_home):
     supervisor.add("sleeper", program("sleep"))
     await supervisor.start()

@@ -97,7 +97,7 @@ allowed => {
   const foreign = element => element.closest('[translate=no], [lang]:not([lang=ja]), code, kbd, samp, pre') !== null;
   for (const [element, text] of texts) {
     if (foreign(element)) continue;
-    const prose = text.replace(/(https?:\\/\\/|www\\.)[^\\s、。）)]+/g, ' ').replace(/[\\w.+-]+@[\\w.-]+/g, ' ').replace(/\\/[\\w{}\\/.:-]+/g, ' ');
+    const prose = text.replace(/(https?:\\/\\/|www\\.)[^\\s、。）)]+/g, ' ').replace(/[\\w.+-]+@[\\w.-]+/g, ' ').replace(/(^|\\s)\\/[\\w{}\\/.:-]+/g, ' ');
     for (const token of prose.match(/[A-Za-z0-9_.:\\/-]*[A-Za-z][A-Za-z0-9_.:\\/-]*/g) ?? []) {
       const word = token.replace(/^[.:\\/-]+|[.:\\/-]+$/g, '');
       // Codes carry a digit or a mark inside (resident IDs, R-001, c1-desk); single letters are units and grades.

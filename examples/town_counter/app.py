@@ -29,7 +29,7 @@ async def applications(site: Site, subject: str) -> list[dict[str, Any]]:
     body = {"subject": subject, "purpose": "administrative-procedure", "datasets": ["application-status"]}
     answer = await site.platform.call("personal:exchange", "POST", "/personal/v1/exchange", body)
     results: list[dict[str, Any]] = answer["results"]
-    return [item["content"] for result in results for item in result.get("items") or []]
+    return [item["content"] for result in results if result["status"] == "ok" for item in result["items"]]
 
 
 async def show(site: Site, request: Request, subject: str) -> Response:

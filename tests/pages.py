@@ -20,7 +20,7 @@ TOUCH_TARGET_PX = 44
 # `translate="no"` (a name, a code) or `lang="en"` (English on purpose).
 NAMES_AND_CODES = frozenset(
     """
-    Moyai AED API CSV DPoP GIF HTML HTTP HTTPS ID JIS JSON JST NGSI OAuth OIDC PDF QR RFC SMS TOTP URI URL UTC
+    Moyai AED API CSV DPoP GIF HTML HTTP HTTPS ID JIS JSON JST NGSI OAuth OpenID OIDC PDF QR RFC SMS TOTP URI URL UTC
     GET POST PUT PATCH DELETE OpenID PostgreSQL IAL AAL NPO LINE Web PC OK kg km mmHg cm mm kcal bpm English pdf csv json
     """.split()  # noqa: SIM905 — a list of words reads better as words
 )

@@ -119,8 +119,8 @@ OPERATIONS: Final = (
             path,
             later,
             Public() if method == "GET" else _WRITER,
-            f"まだありません: {method} {path}",
-            f"Not available yet: {method} {path}",
+            "まだ使えない操作",
+            "Not available yet",
         )
         for path, methods in {
             "/v2/types/{type}": ("GET",),

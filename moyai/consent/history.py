@@ -227,6 +227,10 @@ def _sentence(
 _ACTS: dict[Kind, tuple[str, str]] = {
     Kind.ITEMS_STORED: ("{what}が登録されました。", "Stored: {what}."),
     Kind.ITEMS_DELETED: ("{what}が削除されました。", "Deleted: {what}."),
+    Kind.EXCHANGE_REPEATED: (
+        "前に渡したものと同じ{what}が、もう一度渡されました。",
+        "The same as before was handed over again: {what}.",
+    ),
     Kind.SHARED_VIEW: ("共有相手が、{what}を見ました。", "The person you share with viewed: {what}."),
     Kind.CONSENT_GIVEN: (
         "「{service}」のデータの利用に同意しました。",

@@ -34,6 +34,7 @@ class Kind(IntEnum):
     ITEMS_DELETED = 4, "データの削除", "Items deleted"
     SHARED_VIEW = 5, "共有相手による閲覧", "Shared view"
     IMPORTED = 6, "オープンデータの取込み", "Import of city data"
+    EXCHANGE_REPEATED = 7, "データ連携の再送", "Exchange answered again"
 
     CONSENT_GIVEN = 10, "同意", "Consent given"
     CONSENT_REFUSED = 11, "不同意", "Consent refused"

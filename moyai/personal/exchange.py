@@ -80,15 +80,8 @@ class Exchange:
         verdicts = await self._gate.ask(questions)
         outcome = await self._read(request, verdicts)
         digest = hashlib.sha256(_encode(outcome.results)).digest()
-        made = entry(
-            kind=Kind.EXCHANGE if outcome.released else Kind.REFUSAL,
-            at=outcome.at,
-            actor=f"component:{caller.component_id}",
-            resident_key=outcome.resident_key,
-            detail=_detail(caller, request, outcome, digest),
-            at_ms=proof.at_ms,
-            fingerprint=proof.fingerprint,
-        )
+        kind = Kind.EXCHANGE if outcome.released else Kind.REFUSAL
+        made = _entry(kind, caller, outcome, _detail(caller, request, outcome, digest), proof)
         recorded = await self._record(made, caller, request, proof, retry_key, digest, outcome)
         if not outcome.released:
             raise outcome.refusals[0].raised()
@@ -140,14 +133,28 @@ class Exchange:
                 raise Problem("proof_replayed")
             return made
         assert caller.component_key is not None
-        retry = Retry(
-            caller.component_key,
-            retry_key,
-            hashlib.sha256(_encode(request)).digest(),
-            digest,
-            proof.fingerprint,
-        )
+
+        def repeated(earlier: Recorded) -> Entry:
+            detail = {**_detail(caller, request, outcome, digest), "exchange": str(earlier.entry_id)}
+            return _entry(Kind.EXCHANGE_REPEATED, caller, outcome, detail, proof)
+
+        request_hash = hashlib.sha256(_encode(request)).digest()
+        retry = Retry(caller.component_key, retry_key, request_hash, digest, repeated)
         return await self._retries.record(made, retry)
+
+
+def _entry(
+    kind: Kind, caller: ClientCaller, outcome: Outcome, detail: dict[str, object], proof: ProofOfSender
+) -> Entry:
+    return entry(
+        kind=kind,
+        at=outcome.at,
+        actor=f"component:{caller.component_id}",
+        resident_key=outcome.resident_key,
+        detail=detail,
+        at_ms=proof.at_ms,
+        fingerprint=proof.fingerprint,
+    )
 
 
 def _detail(

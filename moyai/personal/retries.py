@@ -7,26 +7,27 @@ than given something the ledger does not have.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 
 import msgspec
 
 from moyai.base.db import Connection, Database, UniqueViolation
 from moyai.base.errors import Problem
-from moyai.identity.standing import use_once
 from moyai.ledger import Entry, Recorded, insert_entry, recorded_under, remember_key
 
 
 class Retry(msgspec.Struct, frozen=True):
     """What makes two requests the same: component, key and request; and two answers: the digest.
 
-    `fingerprint` is that of the request's own proof: a retry makes no entry, so its proof is used up elsewhere.
+    `repeated` makes the entry that says a retry was answered. Its id comes from the retry's own proof, so that the
+    ledger's key refuses that proof a second time, with an `Idempotency-Key` or without.
     """
 
     component_key: int
     key: str
     request_hash: bytes
     answer_digest: bytes
-    fingerprint: bytes
+    repeated: Callable[[Recorded], Entry]
 
     @property
     def key_hash(self) -> bytes:
@@ -52,16 +53,13 @@ class Retries:
 
     async def _record(self, conn: Connection, made: Entry, retry: Retry) -> Entry | Recorded:
         earlier = await recorded_under(conn, retry.component_key, retry.key_hash)
+        if not await insert_entry(conn, made if earlier is None else retry.repeated(earlier)):
+            raise Problem("proof_replayed")
         if earlier is None:
-            if not await insert_entry(conn, made):
-                raise Problem("proof_replayed")
             await remember_key(
                 conn, retry.component_key, retry.key_hash, retry.request_hash, made, retry.answer_digest
             )
             return made
-        if earlier.entry_id == made.entry_id:
-            raise Problem("proof_replayed")
-        await use_once(conn, retry.fingerprint)
         if earlier.request_hash != retry.request_hash:
             raise Problem("idempotency_key_reused")
         if earlier.answer_digest != retry.answer_digest:

@@ -118,7 +118,9 @@ class Asked:
         return await self.road.call("mimamori", "POST", EXCHANGE, json=body, **arguments)
 
     async def locate(self, dataset: str, purpose: str = "health-support") -> httpx.Response:
-        path = f"/personal/v1/subjects/{self.subjects['mimamori']}/locations?dataset={dataset}&purpose={purpose}"
+        path = (
+            f"/personal/v1/subjects/{self.subjects['mimamori']}/locations?dataset={dataset}&purpose={purpose}"
+        )
         return await self.road.call("mimamori", "GET", path)
 
     async def consent(self, dataset: str, state: str = "given", **arguments: Any) -> None:

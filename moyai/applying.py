@@ -17,6 +17,7 @@ from moyai import registry
 from moyai.base.config import Home
 from moyai.base.db import Connection, Database, Pool
 from moyai.base.errors import Problem
+from moyai.base.journal import Journal
 from moyai.base.roles import SERVE
 from moyai.base.secrets import SecretFile
 from moyai.client_keys import public_keys
@@ -150,7 +151,9 @@ async def _access(
         if entry.ended:
             yield await registry.reinstate_organization(conn, entry.organization, actor)
         else:
-            yield await registry.suspend_organization(conn, entry.organization, entry.reason, actor)
+            yield await registry.suspend_organization(
+                conn, entry.organization, entry.reason, actor, Journal.of(home)
+            )
 
 
 async def _placed(

@@ -23,6 +23,7 @@ from moyai.base import engine_place
 from moyai.base.config import Home
 from moyai.base.db import Connection, Pool, connect
 from moyai.base.engine import ADMIN, Engine
+from moyai.base.journal import Journal
 from moyai.base.migrate import migrate_context, migrate_control
 from moyai.base.provision import Store, provision_store
 from moyai.base.roles import SERVE, context_database
@@ -272,3 +273,9 @@ async def context(home: Home, kept_sessions: dict[str, Connection]) -> AsyncIter
 @pytest.fixture
 async def context_db(context: Connection) -> RolledBack:
     return RolledBack(context)
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Journal:
+    """A journal of stops, in a file of the test's own."""
+    return Journal(tmp_path / "journal.jsonl")

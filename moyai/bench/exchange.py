@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -30,6 +30,7 @@ from moyai.bench import data, load, signing, store_floor
 from moyai.bench.data import Ground, Progress
 from moyai.bench.load import Load
 from moyai.identity.tokens import issue_access_token
+from moyai.supervisor import bind
 
 ROUNDS = 3
 SECONDS = 6
@@ -128,9 +129,17 @@ async def _token(home: Home, jkt: str) -> str:
 
 @asynccontextmanager
 async def _service(home: Home) -> AsyncGenerator[None]:
-    command = [sys.executable, "-m", "moyai", "serve", "--dir", str(home.directory)]
-    async with _process(command, f"{home.config().server.base_url}/health"):
+    """`serve` as the supervisor starts it: one listening socket a process."""
+    server = home.config().server
+    listening = bind(server.host, server.port, server.processes)
+    async with AsyncExitStack() as stack:
+        for number, socket in enumerate(listening, 1):
+            command = [sys.executable, "-m", "moyai", "serve", "--dir", str(home.directory)]
+            command += ["--fd", str(socket.fileno()), "--name", f"serve-{number}"]
+            await stack.enter_async_context(_process(command, f"{server.base_url}/health", socket.fileno()))
         yield
+    for socket in listening:
+        socket.close()
 
 
 @asynccontextmanager
@@ -142,9 +151,10 @@ async def _echo() -> AsyncGenerator[str]:
 
 
 @asynccontextmanager
-async def _process(command: list[str], url: str) -> AsyncGenerator[None]:
-    """A child that is ready when `url` answers anything, and ended afterwards."""
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: ASYNC220, S603
+async def _process(command: list[str], url: str, *handles: int) -> AsyncGenerator[None]:
+    """A child that inherits `handles`, is ready when `url` answers anything, and is ended afterwards."""
+    quiet = subprocess.DEVNULL
+    process = subprocess.Popen(command, stdout=quiet, stderr=quiet, pass_fds=handles)  # noqa: ASYNC220, S603
     try:
         await _wait_for(url, process)
         yield

@@ -36,7 +36,9 @@ async def copy_items(conn: Connection, party: Party, number: int, residents: int
 def script(ground: Ground, sources: int) -> str:
     """A pgbench script that makes one exchange with 1 or 3 sources."""
     reads = "\n".join(_read(party, n) for n, party in enumerate(ground.parties[:sources], 1))
-    return "\n".join((f"\\set number random(1, {ground.residents})", _gate(ground, sources), reads, _record()))
+    return "\n".join(
+        (f"\\set number random(1, {ground.residents})", _gate(ground, sources), reads, _record())
+    )
 
 
 def _gate(ground: Ground, sources: int) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
+from moyai.base.journal import Journal
 from moyai.ledger import Act, Kind, record
 from moyai.registry import lookups
 from moyai.registry import store_organizations as store
@@ -131,7 +132,9 @@ async def _check_reviewer(conn: Connection, applicant: Organization, reviewer_id
         raise Problem("reviewer_not_independent", "the certified operating organisation reviews")
 
 
-async def suspend_organization(conn: Connection, organization_id: str, reason: str, actor: str) -> Change:
+async def suspend_organization(
+    conn: Connection, organization_id: str, reason: str, actor: str, journal: Journal
+) -> Change:
     """Close every link at both ends of which the organisation stands, from the next request on.
 
     Raises Problem: does_not_exist, organization_not_certified, invalid_request (no reason).
@@ -145,6 +148,7 @@ async def suspend_organization(conn: Connection, organization_id: str, reason: s
     if stored.state != "certified":
         raise Problem("organization_not_certified", "only a certified organisation can be suspended")
     await store.suspend(conn, organization_id, reason)
+    await journal.append("organization_suspended", organization_id=organization_id)
     await _record(conn, Kind.ORGANIZATION_SUSPENDED, actor, organization_id, reason=reason)
     return Change("suspension", organization_id, "created")
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import msgspec
@@ -61,12 +63,17 @@ async def _start(town: Town, show: screen.Screen) -> None:
     show.say(f"場所 / directory: {town.home.directory}   記録 / logs: {town.home.logs}")
     with show.step("PostgreSQL を起動し、データベースを用意します", "starting PostgreSQL, migrating"):
         await town.start_engine()
-    with show.step("組織・サービス・連携を登録します", "registering organisations, services, links"):
-        await town.register()
-    with show.step("まちのデータを取り込みます", "importing city data"):
-        await _import_city_data(town.home, town.scenario)
-    with show.step("基盤とサービスを起動します", "starting the platform and the services"):
-        await town.start_services()
+    with show.step("組織・サービス・連携を登録し、基盤を起動します", "registering; starting the platform"):
+        await _together(town.register(), town.start_serve())
+    with show.step("まちのデータを取り込み、サービスを起動します", "importing city data; starting services"):
+        await _together(_import_city_data(town.home, town.scenario), town.start_services())
+
+
+async def _together(*work: Coroutine[Any, Any, None]) -> None:
+    """Do things at the same time. Raises the first error once all have ended: what was started can be stopped."""
+    for outcome in await asyncio.gather(*work, return_exceptions=True):
+        if isinstance(outcome, BaseException):
+            raise outcome
 
 
 async def _import_city_data(home: Home, found: Scenario) -> None:

@@ -12,7 +12,7 @@ import msgspec
 
 from moyai.applying import Surroundings, apply_file
 from moyai.base import engine_place
-from moyai.base.config import Brokers, ConfigError, Home
+from moyai.base.config import Brokers, ConfigError, Home, Server
 from moyai.base.config import Platform as PlatformSettings
 from moyai.base.db import connect
 from moyai.base.keys import current
@@ -32,23 +32,25 @@ DEFAULT_PORT = 8400
 def make_home(directory: Path, scenario: Scenario, port: int | None) -> Home:
     """The platform's directory with its configuration; an existing one keeps everything but its port.
 
-    Raises ConfigError if the directory holds another platform, AlreadyRunning if this one runs.
+    Raises ConfigError if the directory holds another platform or somebody else has the port, AlreadyRunning if
+    this platform runs. Nothing is written then.
     """
     home = Home(directory)
     known = home.config() if home.config_file.exists() else None
+    if known is not None and known.platform.id != scenario.platform.id:
+        raise ConfigError(f"{home.directory} holds the platform {known.platform.id}; use another --dir")
+    refuse_if_running(home)
+    server = known.server if known else Server(base_url="")
+    port = port or (known.server.port if known else DEFAULT_PORT)
+    for listening in listen(server.host, port, 1):
+        listening.close()
     if known is None:
         home.directory.mkdir(parents=True, exist_ok=True, mode=0o755)
         if not home.kek_file.exists():
             SecretBox.create_file(home.kek_file)
-    elif known.platform.id != scenario.platform.id:
-        raise ConfigError(f"{home.directory} holds the platform {known.platform.id}; use another --dir")
-    else:
-        refuse_if_running(home)
-    port = port or (known.server.port if known else DEFAULT_PORT)
-    processes = known.server.processes if known else 1
     socket_directory = engine_place.place(home)
     home.config_file.write_text(
-        _configuration(scenario.platform, scenario.brokers, port, processes, socket_directory),
+        _configuration(scenario.platform, scenario.brokers, port, server.processes, socket_directory),
         encoding="utf-8",
     )
     return home
@@ -80,13 +82,12 @@ non_personal = "{brokers.non_personal}"
 """
 
 
-def listen(home: Home) -> list[socket.socket]:
+def listen(host: str, port: int, count: int) -> list[socket.socket]:
     """The platform's port. Raises ConfigError with what to do where somebody else has it."""
-    server = home.config().server
     try:
-        return bind(server.host, server.port, server.processes)
+        return bind(host, port, count)
     except OSError as error:
-        raise ConfigError(f"port {server.port} is taken; give another with --port") from error
+        raise ConfigError(f"port {port} is taken; give another with --port") from error
 
 
 class Ports:
@@ -142,7 +143,9 @@ class Town:
 
     async def register(self) -> None:
         """Witnesses' keys, then the scenario's registry."""
-        witnesses = {name: (await self._witness_key(name), url) for name, url in self._witness_urls().items()}
+        log_key, places = await self._log_key(), self._witness_urls()
+        keys = await asyncio.gather(*(self._witness_key(name, log_key) for name in places))
+        witnesses = {name: (key, places[name]) for name, key in zip(places, keys, strict=True)}
         urls = self.urls
         for example in self.scenario.examples:
             if example.component:
@@ -155,16 +158,21 @@ class Town:
     def _witness_urls(self) -> dict[str, str]:
         return {name: f"http://localhost:{port}" for name, port in self.witness_ports.items()}
 
-    async def start_services(self) -> None:
-        """`serve`, worker, witnesses, example services; each ready before the next."""
-        for number, listening in enumerate(listen(self.home)):
+    async def start_serve(self) -> None:
+        """The platform's own HTTP processes. They need the databases, not yet the registry."""
+        server = self.home.config().server
+        for number, listening in enumerate(listen(server.host, server.port, server.processes)):
             name = f"serve-{number + 1}"
             command = [*_moyai("serve", self.home), "--fd", str(listening.fileno()), "--name", name]
-            health = f"{self.home.config().server.base_url}/health"
+            health = f"{server.base_url}/health"
             self.supervisor.add(name, command, ready=health, listening=listening, standby="--standby")
         await self.supervisor.start()
-        for witness in self.scenario.witnesses:
-            await self._add_witness(witness.witness)
+
+    async def start_services(self) -> None:
+        """Worker, witnesses and example services, all at once; they need the registry and `serve`."""
+        log_key = await self._log_key()
+        for name, url in self._witness_urls().items():
+            self.supervisor.add(f"witness-{name}", self._witness_command(name, log_key), ready=f"{url}/key")
         self.supervisor.add("worker", _moyai("worker", self.home))
         for example in self.scenario.examples:
             self.supervisor.add(
@@ -193,17 +201,13 @@ class Town:
             "--state", str(place / f"{name}.checkpoint"), "--log-key", log_key,
         ]  # fmt: skip
 
-    async def _witness_key(self, name: str) -> str:
-        command = [*self._witness_command(name, await self._log_key()), "--print-key"]
+    async def _witness_key(self, name: str, log_key: str) -> str:
+        command = [*self._witness_command(name, log_key), "--print-key"]
         process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
         output, _ = await process.communicate()
         if process.returncode != 0:
             raise ConfigError(f"the witness {name} has no key")
         return output.decode().strip()
-
-    async def _add_witness(self, name: str) -> None:
-        command = self._witness_command(name, await self._log_key())
-        self.supervisor.add(f"witness-{name}", command, ready=f"{self._witness_urls()[name]}/key")
 
     def _example(self, example: Example) -> list[str]:
         state = self.home.directory / "services"

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from moyai import registry
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
+from moyai.base.journal import Journal
 from moyai.identity.model import ClientCaller
 from moyai.registry.declarations import (
     AuthenticationServiceDeclaration,
@@ -261,9 +262,12 @@ async def certify_organization(request: Request, caller: ClientCaller) -> Respon
 )
 async def suspend_organization(request: Request, caller: ClientCaller) -> Response:
     reason, one = (await read_json(request, SuspensionBody)).reason, request.path_params["id"]
+    journal = Journal.of(platform_of(request).home)
     return given(
         await carry_out(
-            request, caller, lambda conn: registry.suspend_organization(conn, one, reason, actor(caller))
+            request,
+            caller,
+            lambda conn: registry.suspend_organization(conn, one, reason, actor(caller), journal),
         )
     )
 

@@ -22,9 +22,9 @@ async def test_each_test_starts_from_an_empty_database(control, turn):
 async def test_control_has_the_rights_of_serve_and_no_others(control):
     assert await control.fetchval("select current_user") == "moyai_serve"
     async with as_admin(control):
-        await control.execute("update platform.fact set value = '2'")
+        await control.execute("update platform.signing_key set algorithm = '2'")
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
-        await control.execute("update platform.fact set value = '2'")
+        await control.execute("update ledger.entry set leaf = ''")
 
 
 async def remove_and_fail(database) -> None:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from moyai.base.db import Connection
-from moyai.base.journal import Journal
 from moyai.base.secrets import SecretBox
 from moyai.consent import decisions, enrolment, facts_of, presentation
 from moyai.consent.decisions import Choices, Decided
@@ -21,11 +18,6 @@ HERE = ThisPlatform("test", "試験の基盤", "Test platform", "http://localhos
 @pytest.fixture
 async def town(control: Connection) -> Town:
     return await make_town(control)
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Journal:
-    return Journal(tmp_path / "journal.jsonl")
 
 
 def calls(resident: MadeResident, *, session: str = "session-1", aal: int = 2) -> ResidentCaller:

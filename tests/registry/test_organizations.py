@@ -106,9 +106,9 @@ async def test_certifying_under_newer_criteria_renews(control: Connection):
 
 
 @pytest.mark.requirement("R-088", part="certification", of=["certification", "calls"])
-async def test_suspension_and_reinstatement_are_on_record(control: Connection):
+async def test_suspension_and_reinstatement_are_on_record(control: Connection, journal):
     await certified_parties(control)
-    await registry.suspend_organization(control, "city", "漏えいの調査", ACTOR)
+    await registry.suspend_organization(control, "city", "漏えいの調査", ACTOR, journal)
     suspended = await registry.organization(control, "city")
     assert (suspended.state, suspended.suspension_reason) == ("suspended", "漏えいの調査")
     assert suspended.suspended_at is not None
@@ -122,8 +122,8 @@ async def test_suspension_and_reinstatement_are_on_record(control: Connection):
     assert acts[Kind.ORGANIZATION_REINSTATED]["id"] == "city"
 
 
-async def test_a_suspension_needs_a_reason(control: Connection):
+async def test_a_suspension_needs_a_reason(control: Connection, journal):
     await certified_parties(control)
     with pytest.raises(Problem) as refused:
-        await registry.suspend_organization(control, "city", "  ", ACTOR)
+        await registry.suspend_organization(control, "city", "  ", ACTOR, journal)
     assert refused.value.code == "invalid_request"

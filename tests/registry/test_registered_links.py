@@ -101,11 +101,11 @@ async def test_a_link_tells_everything_a_decision_needs(control: Connection):
     assert (link.required_ial, link.required_aal, link.consent_days) == (2, 2, 365)
 
 
-async def test_the_catalogue_says_which_links_are_open(control: Connection):
+async def test_the_catalogue_says_which_links_are_open(control: Connection, journal):
     await certified_service(control)
     (link,) = (await registry.catalogue(control, "internal_segregated")).links
     assert link.open
     await registry.register_organization(control, TOWN, ACTOR)
-    await registry.suspend_organization(control, "city", "調査", ACTOR)
+    await registry.suspend_organization(control, "city", "調査", ACTOR, journal)
     (link,) = (await registry.catalogue(control, "internal_segregated")).links
     assert not link.open

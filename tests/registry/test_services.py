@@ -72,9 +72,9 @@ async def test_a_service_waits_for_terms_and_for_every_organisation_behind_it(co
     assert refused.value.extra["organizations"] == ["town"]
 
 
-async def test_a_suspended_owner_takes_its_service_off_offer(control: Connection):
+async def test_a_suspended_owner_takes_its_service_off_offer(control: Connection, journal):
     await certified_service(control)
-    await registry.suspend_organization(control, "city", "調査", ACTOR)
+    await registry.suspend_organization(control, "city", "調査", ACTOR, journal)
     assert await registry.offered_services(control) == []
     with pytest.raises(Problem) as refused:
         await registry.offered_service(control, "kenko")

@@ -105,8 +105,8 @@ async def test_english_is_one_click_away(operator: httpx.AsyncClient):
     assert "Standing" in page.text
 
 
-async def test_standing_and_reason_are_shown(operator: httpx.AsyncClient, control: Connection):
-    await registry.suspend_organization(control, "city", "報告の遅れ", ACTOR)
+async def test_standing_and_reason_are_shown(operator: httpx.AsyncClient, control: Connection, journal):
+    await registry.suspend_organization(control, "city", "報告の遅れ", ACTOR, journal)
     for path in ("/console", "/console/organizations"):
         assert "報告の遅れ" in (await operator.get(path)).text
     assert "利用停止中：高松市" in (await operator.get("/organizations")).text

@@ -13,9 +13,3 @@ create table platform.signing_key (
     forgotten_at timestamptz
 );
 create unique index signing_key_current on platform.signing_key (purpose) where retired_at is null;
-
--- Facts of the installation that are decided once (the log's origin, the scenario it was started from).
-create table platform.fact (
-    name  text primary key,
-    value jsonb not null
-);

@@ -7,11 +7,15 @@ from typing import Annotated, Literal
 
 import msgspec
 
-ItemId = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$")]
-RegistryId = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+# `$` alone also matches before a line feed at the end
+ItemId = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$(?!\n)")]
+RegistryId = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$(?!\n)")]
 Subject = Annotated[
-    str, msgspec.Meta(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")
+    str, msgspec.Meta(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$(?!\n)")
 ]
+
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+"""RFC 3339, so with its offset from UTC."""
 
 MOST_ITEMS = 1000
 
@@ -21,7 +25,11 @@ class NewItem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     item_id: ItemId
     content: msgspec.Raw
-    observed_at: datetime | None = None
+    observed_at: Moment | None = None
+
+    def __post_init__(self) -> None:
+        if self.observed_at is not None and not 1 < self.observed_at.year < 9999:
+            raise ValueError("observed_at: years 2 to 9998")
 
 
 class Item(msgspec.Struct, frozen=True):

@@ -53,5 +53,5 @@ def exchange_road(
     gate_lane: Lane[tuple[Question, ...], list[Verdict]] = Lane(
         dsn, _ask_gate, width=2, settings=_GATE_SETTINGS
     )
-    ledger_lane: Lane[Entry, bool] = Lane(dsn, record_many, width=1)
+    ledger_lane: Lane[Entry, bool] = Lane(dsn, record_many, width=3)
     return Exchange(gate_lane, ledger_lane, stores, names, Retries(control)), [gate_lane, ledger_lane]

@@ -90,8 +90,8 @@ class PublicKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     kty: Literal["EC"]
     crv: Literal["P-256"]
-    x: Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9_-]{43}$", max_length=43)]
-    y: Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9_-]{43}$", max_length=43)]
+    x: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{43}$(?!\n)", max_length=43)]
+    y: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{43}$(?!\n)", max_length=43)]
     kid: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
     use: Literal["sig"] | None = None
     alg: Literal["ES256"] | None = None

@@ -36,7 +36,7 @@ class OrganizationDeclaration(msgspec.Struct, frozen=True, forbid_unknown_fields
 class CriteriaDeclaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """認定審査基準 (guidebook 5-1). A published version never changes; `audit_schedule` says how often 5-2 is done."""
 
-    criteria_version: Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Za-z][0-9A-Za-z.-]{0,30}$")]
+    criteria_version: Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Za-z][0-9A-Za-z.-]{0,30}$(?!\n)")]
     title: Bilingual
     requirements: Annotated[list[Bilingual], msgspec.Meta(min_length=1, max_length=100)]
     audit_schedule: Bilingual | None = None
@@ -85,7 +85,7 @@ class ServiceDeclaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     user_scope: UserScope
     components: Annotated[list[Id], msgspec.Meta(min_length=1, max_length=100)]
     municipality_codes: list[MunicipalityCode] = []
-    prefecture_code: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{2}$", max_length=2)] | None = None
+    prefecture_code: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{2}$(?!\n)", max_length=2)] | None = None
     required_ial: Level | None = None
     required_aal: Level | None = None
     level_reason: Text | None = None

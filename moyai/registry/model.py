@@ -10,12 +10,12 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-ID_PATTERN = r"^[a-z0-9][a-z0-9-]{0,62}$"
+ID_PATTERN = r"^[a-z0-9][a-z0-9-]{0,62}$(?!\n)"
 Id = Annotated[str, msgspec.Meta(pattern=ID_PATTERN, max_length=63)]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Text = Annotated[str, msgspec.Meta(max_length=4000)]
 Level = Annotated[int, msgspec.Meta(ge=1, le=3)]
-MunicipalityCode = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{6}$", max_length=6)]
+MunicipalityCode = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{6}$(?!\n)", max_length=6)]
 Url = Annotated[str, msgspec.Meta(max_length=2000)]
 
 OrganizationKind = Literal[

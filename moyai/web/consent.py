@@ -24,7 +24,7 @@ from moyai.registry.model import Id
 from moyai.web.operation import answer, describes, read_json
 from moyai.web.platform import Platform
 
-Sha256 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$", description="SHA-256 in hexadecimal")]
+Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$(?!\n)", description="SHA-256 in hexadecimal")]
 
 _ON_OFFER = ("does_not_exist", "service_not_offered", "resident_inactive")
 _ELIGIBLE = (*_ON_OFFER, "outside_user_scope", "assurance_insufficient")

@@ -24,7 +24,7 @@ from moyai.web.consent import uuid_of
 from moyai.web.operation import answer, describes, read_json
 from moyai.web.platform import Platform
 
-_Words = Annotated[str, msgspec.Meta(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f]+$")]
+_Words = Annotated[str, msgspec.Meta(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f]+$(?!\n)")]
 
 
 class NewSharing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -39,7 +39,7 @@ class NewSharing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     relation: _Words
     viewer_name: _Words
     days: Annotated[int, msgspec.Meta(ge=1, le=sharing.LONGEST_DAYS)] = 30
-    shown_as: Annotated[str, msgspec.Meta(max_length=60, pattern=r"^[^\x00-\x1f\x7f]*$")] = ""
+    shown_as: Annotated[str, msgspec.Meta(max_length=60, pattern=r"^[^\x00-\x1f\x7f]*$(?!\n)")] = ""
 
 
 class Code(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -27,7 +27,7 @@ from moyai.personal.model import (
 from moyai.personal.reading import read
 from moyai.registry import lookups
 from moyai.registry.datasets import check_content
-from moyai.web.operation import answer, describes, read_json, read_query
+from moyai.web.operation import answer, decode, describes, read_json, read_query
 from moyai.web.platform import Platform
 
 _SUBJECT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -165,7 +165,7 @@ async def _put(request: Request, caller: ClientCaller, items: list[NewItem]) -> 
     async with platform.control.connection() as conn:
         dataset = await lookups.dataset(conn, permit.dataset_id)
     for item in items:
-        check_content(dataset, msgspec.json.decode(item.content))
+        check_content(dataset, decode(bytes(item.content), object))
     return await actions.put_items(platform.control, platform.stores, permit, items, _actor(caller))
 
 

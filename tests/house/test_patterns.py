@@ -1,0 +1,19 @@
+"""Patterns of checked values: in Python `$` also matches before a line feed at the end, so ours go on to refuse one."""
+
+from __future__ import annotations
+
+import re
+
+from tests.house.source import product_modules, relative
+
+LOOSE = re.compile(r"""(?:pattern=|PATTERN = )r?["'][^"']*\$["']""")
+
+
+def test_patterns_end_at_the_end() -> None:
+    loose = [
+        f"{relative(path)}:{number}"
+        for path in product_modules()
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if LOOSE.search(line)
+    ]
+    assert not loose

@@ -54,6 +54,7 @@ class Supervisor:
         self._sockets: list[socket.socket] = []
         self._lock: IO[str] | None = None
         self._watch: asyncio.Task[None] | None = None
+        self._starting = False
         self._stopping = asyncio.Event()
 
     @property
@@ -101,6 +102,16 @@ class Supervisor:
         """
         if self._lock is None:
             self._take_directory()
+        self._starting = True
+        try:
+            await self._start_new()
+        finally:
+            self._starting = False
+        self._write_run_file()
+        if self._watch is None:
+            self._watch = asyncio.create_task(self._keep_alive())
+
+    async def _start_new(self) -> None:
         new = [child for child in self._children.values() if not child.kept]
         for together in (
             [one for one in new if one.name == ENGINE],
@@ -111,9 +122,6 @@ class Supervisor:
             for child in together:
                 await self._ready(child)
                 child.kept = True
-        self._write_run_file()
-        if self._watch is None:
-            self._watch = asyncio.create_task(self._keep_alive())
 
     def _take_directory(self) -> None:
         self._lock = lock(self._home)
@@ -152,7 +160,7 @@ class Supervisor:
             child.bury()
         if child.may_start():
             self._start_again(child)
-        elif child.is_settled():
+        elif child.is_settled() and not self._starting:
             # without room for a spare, what runs still runs
             with contextlib.suppress(OSError, subprocess.SubprocessError):
                 child.program.warm()

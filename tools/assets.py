@@ -17,7 +17,6 @@ VENDOR = ROOT / "moyai" / "web" / "static" / "vendor"
 ASSETS = (
     ("@digital-go-jp/design-tokens", ("dist/tokens.css", "LICENSE"), "tokens"),
     ("@fontsource-variable/noto-sans-jp", ("wght.css", "files", "LICENSE"), "noto-sans-jp"),
-    ("htmx.org", ("dist/htmx.min.js", "LICENSE"), "htmx"),
     ("leaflet", ("dist/leaflet.css", "dist/leaflet.js", "dist/images", "LICENSE"), "leaflet"),
 )
 

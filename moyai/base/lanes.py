@@ -12,13 +12,17 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Generic, TypeVar
 
-from moyai.base.db import LOST, Connection, connect
+from moyai.base.db import LOST, Connection, PostgresError, connect
 from moyai.base.errors import Problem
 
 Q = TypeVar("Q")
 A = TypeVar("A")
 
 Run = Callable[[Connection, Sequence[Q]], Awaitable[Sequence[A]]]
+
+
+class _NoSession(Exception):
+    """The server answers, but opens no session for us."""
 
 
 class Lane(Generic[Q, A]):
@@ -75,9 +79,10 @@ class Lane(Generic[Q, A]):
         """Answer every member of the batch; the session to go on with, or None if it is lost."""
         try:
             if connection is None or connection.raw.is_closed():
-                connection = await connect(self._dsn, **self._settings)
+                connection = await self._session()
             answers = await self._run(connection, [question for question, _ in batch])
-        except LOST as error:
+            pairs = list(zip(batch, answers, strict=True))
+        except (*LOST, _NoSession) as error:
             await _discard(connection)
             _fail(batch, Problem("unavailable", type(error).__name__))
             return None
@@ -88,15 +93,23 @@ class Lane(Generic[Q, A]):
                 for member in batch:
                     connection = await self._answer(connection, [member])
             return connection
-        for (_, future), answer in zip(batch, answers, strict=True):
+        for (_, future), answer in pairs:
             if not future.done():
                 future.set_result(answer)
         return connection
 
+    async def _session(self) -> Connection:
+        try:
+            return await connect(self._dsn, **self._settings)
+        except PostgresError as error:
+            # a closed role, another password, a missing database: nobody's question is to blame
+            raise _NoSession(type(error).__name__) from error
+
     async def close(self) -> None:
         """Wait for what is under way, then end the sessions."""
-        if self._tasks:
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+        # what waits when a statement ends begins the next one: until nobody waits
+        while self._tasks or self._scheduled:
+            await asyncio.gather(asyncio.sleep(0), *self._tasks, return_exceptions=True)
         for connection in self._free:
             await _discard(connection)
         self._free = [None] * len(self._free)

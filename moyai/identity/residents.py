@@ -14,7 +14,7 @@ from moyai import ledger
 from moyai.base import ids
 from moyai.base.clock import tokyo, utc_now
 from moyai.base.db import Connection
-from moyai.base.errors import Problem
+from moyai.base.errors import Problem, Refused
 from moyai.identity import names, store_residents
 from moyai.identity.model import (
     DOCUMENT_CLASSES,
@@ -214,6 +214,12 @@ async def move_in(conn: Connection, desk: Desk, person: Person, evidence: Eviden
     await move(conn, desk, known[0], person.municipality_code, person.postal_code, person.address)
     await _record_proofing(conn, desk, known[0].resident_key, evidence)
     return msgspec.structs.replace(known[0], municipality_code=person.municipality_code)
+
+
+async def hold_active(conn: Connection, resident_key: int) -> None:
+    """Keep this resident from being closed until the caller's transaction ends. Raises Refused("resident_inactive")."""
+    if await store_residents.hold_state(conn, resident_key) != "active":
+        raise Refused("resident_inactive")
 
 
 async def close_for_erasure(conn: Connection, resident_key: int) -> None:

@@ -126,6 +126,13 @@ async def resident_by_key(conn: Connection, resident_key: int) -> Record | None:
     )
 
 
+async def hold_state(conn: Connection, resident_key: int) -> str | None:
+    """The state, which no other transaction changes until this one ends."""
+    return await conn.fetchval(
+        "select state from identity.resident where resident_key = $1 for share", resident_key
+    )
+
+
 async def lock_resident(conn: Connection, resident_key: int) -> None:
     await conn.execute("select from identity.resident where resident_key = $1 for update", resident_key)
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from moyai.base.db import Connection, Database
+from moyai.base.db import Connection, Database, UniqueViolation
 from moyai.base.errors import Problem
 from moyai.base.ids import random_uuid
 from moyai.consent.permit import ErasurePermit, Permit
+from moyai.identity.residents import hold_active
 from moyai.ledger import Act, Kind, record
 from moyai.personal import store_control, store_items
 from moyai.personal.model import NewItem, Stored
@@ -28,11 +29,10 @@ async def put_items(
     """
     store = await _store(stores, permit)
     intent_id = await _begin(control, permit, store)
-    pool = await store.pool()
-    async with pool.transaction() as conn:
+    async with store.transaction() as conn:
         stored = [await _put(conn, permit, item) for item in items]
         added = sum(done.created for done in stored)
-        await store_items.record_event(conn, intent_id, permit.provider_subject, permit.dataset_id, added)
+        await _mark(conn, intent_id, permit, added)
     await _settle(
         control, permit, store, intent_id, added, _act(Kind.ITEMS_STORED, permit, len(items), actor)
     )
@@ -54,10 +54,9 @@ async def delete_item(control: Database, stores: Stores, permit: Permit, item_id
     """
     store = await _store(stores, permit)
     intent_id = await _begin(control, permit, store)
-    pool = await store.pool()
-    async with pool.transaction() as conn:
+    async with store.transaction() as conn:
         gone = await store_items.delete(conn, permit.provider_subject, permit.dataset_id, item_id)
-        await store_items.record_event(conn, intent_id, permit.provider_subject, permit.dataset_id, -gone)
+        await _mark(conn, intent_id, permit, -gone)
     act = _act(Kind.ITEMS_DELETED, permit, gone, actor) if gone else None
     await _settle(control, permit, store, intent_id, -gone, act)
     if not gone:
@@ -71,9 +70,19 @@ async def _store(stores: Stores, permit: Permit) -> Store:
     return store
 
 
+async def _mark(conn: Connection, intent_id: str, permit: Permit, added: int) -> None:
+    """Mark that this write reached the store, unless it was cancelled meanwhile: then nothing of it stays."""
+    try:
+        await store_items.record_event(conn, intent_id, permit.provider_subject, permit.dataset_id, added)
+    except UniqueViolation as error:
+        raise Problem("unavailable", "the write took too long and was cancelled") from error
+
+
 async def _begin(control: Database, permit: Permit, store: Store) -> str:
     intent_id = str(random_uuid())
     async with control.transaction() as conn:
+        # the permit may be a moment old: an erasure that began since must find this intent, or none comes
+        await hold_active(conn, permit.resident_key)
         await store_control.begin_intent(
             conn,
             intent_id,
@@ -89,15 +98,17 @@ async def _settle(
     control: Database, permit: Permit, store: Store, intent_id: str, added: int, act: Act | None
 ) -> None:
     async with control.transaction() as conn:
-        if await store_control.end_intent(conn, intent_id) is not None:
-            await apply_to_location(
-                conn,
-                permit.resident_key,
-                permit.dataset_key,
-                permit.component_key,
-                store.address.store_key,
-                added,
-            )
+        if await store_control.end_intent(conn, intent_id) is None:
+            # the sweeper was first, and has recorded it; or the resident was erased, and nothing is added to that
+            return
+        await apply_to_location(
+            conn,
+            permit.resident_key,
+            permit.dataset_key,
+            permit.component_key,
+            store.address.store_key,
+            added,
+        )
         if act is not None:
             await record(conn, act)
 
@@ -124,17 +135,21 @@ def _act(kind: Kind, permit: Permit, items: int, actor: str) -> Act:
     )
 
 
-async def erase(stores: Stores, permit: ErasurePermit) -> int:
+async def erase(control: Database, stores: Stores, permit: ErasurePermit) -> int:
     """Delete what every component stored about one resident; how many items went. Safe to repeat.
 
+    Writes on their way are cancelled, so that none arrives after the deletion.
     Raises Problem("source_unavailable") if a store does not answer: an erasure is whole or it is asked again.
     """
+    async with control.connection() as conn:
+        begun = await store_control.intents_of(conn, permit.resident_key)
     gone = 0
     for tie in permit.ties:
         store = await stores.of(tie.organization_key)
         if store is not None:
-            pool = await store.pool()
-            async with pool.transaction() as conn:
+            async with store.transaction() as conn:
+                for intent in begun:
+                    await store_items.cancel(conn, intent["intent_id"])
                 gone += await store_items.delete_subject(conn, tie.subject)
     return gone
 

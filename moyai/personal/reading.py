@@ -5,10 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+import structlog
+
+from moyai.base.db import PostgresError
 from moyai.base.errors import Problem
 from moyai.consent.permit import Permit
 from moyai.personal.model import Item, Result, Source
 from moyai.personal.stores import Read, Stores
+
+log = structlog.get_logger("moyai.personal")
 
 
 async def read(stores: Stores, permit: Permit, limit: int) -> Result:
@@ -19,9 +24,15 @@ async def read(stores: Stores, permit: Permit, limit: int) -> Result:
         items: list[Item] = []
         if store is not None:
             items = await store.reads.ask(Read(permit.provider_subject, permit.dataset_id, limit))
-    except Problem:
+    except (Problem, PostgresError) as error:
+        log.warning("source unavailable", organization=permit.organization_id, error=_name(error))
+        stores.forget(permit.organization_key)
         return Result(permit.dataset_id, "unavailable", source, code="source_unavailable")
     return Result(permit.dataset_id, "ok", source, items)
+
+
+def _name(error: Exception) -> str:
+    return error.code if isinstance(error, Problem) else type(error).__name__
 
 
 async def read_all(stores: Stores, permits: Sequence[Permit], limit: int) -> list[Result]:

@@ -44,6 +44,12 @@ async def old_intents(conn: Connection, limit: int) -> list[Record]:
     )
 
 
+async def intents_of(conn: Connection, resident_key: int) -> list[Record]:
+    return await conn.fetch(
+        "select intent_id::text from personal.intent where resident_key = $1", resident_key
+    )
+
+
 async def add_to_location(
     conn: Connection, resident_key: int, dataset_key: int, component_key: int, store_key: int, added: int
 ) -> None:
@@ -89,5 +95,6 @@ async def locations(conn: Connection, resident_key: int) -> list[Record]:
 
 
 async def delete_locations(conn: Connection, resident_key: int) -> None:
-    await conn.execute("delete from personal.location where resident_key = $1", resident_key)
+    """Intents first: a write that is just being settled adds its location before it lets go of its intent."""
     await conn.execute("delete from personal.intent where resident_key = $1", resident_key)
+    await conn.execute("delete from personal.location where resident_key = $1", resident_key)

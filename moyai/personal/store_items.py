@@ -114,6 +114,18 @@ async def cancel_or_find(conn: Connection, intent_id: str, subject: str, dataset
     )
 
 
+async def cancel(conn: Connection, intent_id: str) -> None:
+    """Keep a write that has not reached this store from ever reaching it. The mark names nobody."""
+    await conn.execute(
+        """
+        insert into store.event (intent_id, subject, dataset_id, added, cancelled)
+        values ($1::text::uuid, '00000000-0000-0000-0000-000000000000', '', 0, true)
+        on conflict (intent_id) do nothing
+        """,
+        intent_id,
+    )
+
+
 async def forget_events(conn: Connection) -> None:
     """Drop marks that no intent can ask for any more."""
     await conn.execute("delete from store.event where settled_at < clock_timestamp() - interval '2 days'")

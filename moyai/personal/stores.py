@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import msgspec
 
-from moyai.base.db import Connection, Pool, Record
+from moyai.base.db import LOST, Connection, Pool, PostgresError, Record
 from moyai.base.errors import Problem
 from moyai.base.lanes import Lane
 from moyai.personal import store_items
@@ -49,20 +50,29 @@ class Store:
     def __post_init__(self) -> None:
         self.reads = Lane(self.address.dsn, read_items)
 
-    async def pool(self) -> Pool:
-        """Raises Problem("source_unavailable") when the store does not answer."""
+    @asynccontextmanager
+    async def transaction(self) -> AsyncGenerator[Connection]:
+        """A transaction in the store. Raises Problem("source_unavailable") when the store does not answer."""
+        async with AsyncExitStack() as stack:
+            try:
+                conn = await stack.enter_async_context((await self._opened()).transaction())
+            except (PostgresError, *LOST) as error:
+                raise Problem("source_unavailable", type(error).__name__) from error
+            yield conn
+
+    async def _opened(self) -> Pool:
         async with self._opening:
             if self._pool is None:
-                try:
-                    self._pool = await Pool.open(self.address.dsn, max_size=self.pool_size)
-                except OSError as error:
-                    raise Problem("source_unavailable") from error
+                self._pool = await Pool.open(self.address.dsn, max_size=self.pool_size)
             return self._pool
 
     async def close(self) -> None:
+        """Wait for what is under way, then end the sessions. Whoever still holds this store opens new ones."""
         await self.reads.close()
-        if self._pool is not None:
-            await self._pool.close()
+        async with self._opening:
+            pool, self._pool = self._pool, None
+        if pool is not None:
+            await pool.close()
 
 
 async def read_items(conn: Connection, questions: Sequence[Read]) -> list[list[Item]]:
@@ -111,11 +121,19 @@ class Stores:
         if store is None:
             store = self._open[organization_key] = Store(address, self._pool_size)
         while len(self._open) > self._most:
-            _, oldest = self._open.popitem(last=False)
-            task = asyncio.create_task(oldest.close())
-            self._closing.add(task)
-            task.add_done_callback(self._closing.discard)
+            self._end(self._open.popitem(last=False)[1])
         return store
+
+    def forget(self, organization_key: int) -> None:
+        """Look the store up anew the next time: it did not answer, and may have another address or password."""
+        store = self._open.pop(organization_key, None)
+        if store is not None:
+            self._end(store)
+
+    def _end(self, store: Store) -> None:
+        task = asyncio.create_task(store.close())
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
 
     async def close(self) -> None:
         await asyncio.gather(*self._closing, *(store.close() for store in self._open.values()))

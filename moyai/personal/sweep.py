@@ -7,10 +7,12 @@ import structlog
 from moyai.base.db import LOST, Database, PostgresError
 from moyai.base.errors import Problem
 from moyai.identity import subject_of
+from moyai.ledger import Act, Kind, record
 from moyai.personal import store_control, store_items
 from moyai.personal.actions import apply_to_location
 from moyai.personal.stores import Stores
 from moyai.registry import lookups
+from moyai.registry.model import Component, Dataset
 
 log = structlog.get_logger("moyai.personal")
 
@@ -47,13 +49,28 @@ async def _settle(
     store = await stores.of(component.organization_key)
     if store is None:
         return False
-    added = 0
+    added: int | None = None
     if subject is not None:
-        pool = await store.pool()
-        async with pool.transaction() as conn:
-            added = await store_items.cancel_or_find(conn, intent_id, str(subject), dataset.dataset_id) or 0
+        async with store.transaction() as conn:
+            added = await store_items.cancel_or_find(conn, intent_id, str(subject), dataset.dataset_id)
     async with control.transaction() as conn:
         ended = await store_control.end_intent(conn, intent_id)
-        if ended is not None and added:
+        if ended is not None and added is not None:
             await apply_to_location(conn, resident_key, dataset_key, component_key, ended["store_key"], added)
+            await record(conn, _act(resident_key, dataset, component, added))
     return ended is not None
+
+
+def _act(resident_key: int, dataset: Dataset, component: Component, added: int) -> Act:
+    """What the write itself could not record any more: it reached the store, and nobody was told."""
+    return Act(
+        kind=Kind.ITEMS_DELETED if added < 0 else Kind.ITEMS_STORED,
+        actor="system",
+        resident_key=resident_key,
+        detail={
+            "dataset": dataset.dataset_id,
+            "provider": component.component_id,
+            "provider_organization": component.organization_id,
+            "items": abs(added),
+        },
+    )

@@ -28,7 +28,7 @@ async def erase_resident(platform: Platform, resident: Resident, actor: str, gro
     async with platform.control.transaction() as conn:
         permit = await gate.permit_erasure(conn, key)
     try:
-        await personal.erase(platform.stores, permit)
+        await personal.erase(platform.control, platform.stores, permit)
     except LOST as error:
         raise Problem("source_unavailable") from error
     async with platform.control.transaction() as conn:

@@ -1,0 +1,129 @@
+"""Requests that share a statement: each gets its own answer, and one that is bad fails alone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+
+from moyai.base.db import Connection, PostgresError
+from moyai.base.engine import ADMIN
+from moyai.base.errors import Problem
+from moyai.base.lanes import Lane, int_array
+from tests.conftest import Platform
+
+
+class Seen:
+    """Runs batches of divisors on the real server, and remembers how they came."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[int]] = []
+
+    async def run(self, conn: Connection, questions: Sequence[int]) -> Sequence[int]:
+        self.batches.append(list(questions))
+        rows = await conn.fetch(
+            "select 840 / q as answer from unnest($1::text::int[]) with ordinality as x(q, n) order by n",
+            int_array(questions),
+        )
+        return [row["answer"] for row in rows]
+
+
+@pytest.fixture
+def seen() -> Seen:
+    return Seen()
+
+
+@pytest.fixture
+async def lane(platform: Platform, seen: Seen) -> AsyncIterator[Lane[int, int]]:
+    lane: Lane[int, int] = Lane(platform.dsn(), seen.run)
+    yield lane
+    await lane.close()
+
+
+async def test_those_that_wait_share_a_statement_and_get_their_own_answers(
+    lane: Lane[int, int], seen: Seen
+) -> None:
+    answers = await asyncio.gather(*(lane.ask(n) for n in range(1, 9)))
+    assert answers == [840 // n for n in range(1, 9)]
+    assert seen.batches == [list(range(1, 9))]
+
+
+async def test_no_batch_is_larger_than_allowed(platform: Platform, seen: Seen) -> None:
+    lane: Lane[int, int] = Lane(platform.dsn(), seen.run, most=3)
+    assert await asyncio.gather(*(lane.ask(n) for n in range(1, 9))) == [840 // n for n in range(1, 9)]
+    assert max(len(batch) for batch in seen.batches) == 3
+    await lane.close()
+
+
+async def test_one_bad_question_fails_alone(lane: Lane[int, int], seen: Seen) -> None:
+    answers = await asyncio.gather(*(lane.ask(n) for n in (1, 2, 0, 4)), return_exceptions=True)
+    assert [answers[0], answers[1], answers[3]] == [840, 420, 210]
+    assert isinstance(answers[2], PostgresError)
+    assert seen.batches == [[1, 2, 0, 4], [1], [2], [0], [4]]
+    assert await lane.ask(7) == 120
+
+
+async def test_waiter_that_gave_up_disturbs_nobody(lane: Lane[int, int]) -> None:
+    asking = [asyncio.create_task(lane.ask(n)) for n in (1, 2, 3)]
+    await asyncio.sleep(0)
+    asking[1].cancel()
+    answers = await asyncio.gather(*asking, return_exceptions=True)
+    assert (answers[0], answers[2]) == (840, 280)
+    assert isinstance(answers[1], asyncio.CancelledError)
+    assert await lane.ask(4) == 210
+
+
+async def test_lost_session_is_replaced(lane: Lane[int, int], platform: Platform, seen: Seen) -> None:
+    assert await lane.ask(1) == 840
+    admin = await platform.connect(ADMIN, "moyai_control")
+
+    async def cut(conn: Connection, questions: Sequence[int]) -> Sequence[int]:
+        pid = await conn.fetchval("select pg_backend_pid()")
+        await admin.execute("select pg_terminate_backend($1)", pid)
+        return await seen.run(conn, questions)
+
+    lane._run = cut
+    failed = await asyncio.gather(lane.ask(2), lane.ask(3), return_exceptions=True)
+    assert [each.code for each in failed if isinstance(each, Problem)] == ["unavailable"] * 2
+    lane._run = seen.run
+    assert await asyncio.gather(lane.ask(2), lane.ask(3)) == [420, 280]
+
+
+@pytest.mark.parametrize("broken", ["password", "database", "port"])
+async def test_server_that_opens_no_session_is_unavailable_to_all(
+    platform: Platform, seen: Seen, broken: str
+) -> None:
+    good = platform.dsn()
+    dsn = {
+        "password": good.replace("moyai_serve:", "moyai_serve:x", 1),
+        "database": good.replace("/moyai_control", "/moyai_elsewhere", 1),
+        "port": "postgresql://moyai_serve@127.0.0.1:1/moyai_control",
+    }[broken]
+    assert dsn != good
+    lane: Lane[int, int] = Lane(dsn, seen.run)
+    failed = await asyncio.gather(lane.ask(2), lane.ask(3), return_exceptions=True)
+    assert [each.code for each in failed if isinstance(each, Problem)] == ["unavailable"] * 2
+    assert seen.batches == []
+    await lane.close()
+
+
+async def test_wrong_number_of_answers_leaves_nobody_waiting(platform: Platform) -> None:
+    async def short(conn: Connection, questions: Sequence[int]) -> Sequence[int]:
+        return [1] if len(questions) == 1 and questions[0] == 1 else []
+
+    lane: Lane[int, int] = Lane(platform.dsn(), short)
+    async with asyncio.timeout(10):
+        answers = await asyncio.gather(lane.ask(1), lane.ask(2), return_exceptions=True)
+    assert answers[0] == 1
+    assert isinstance(answers[1], ValueError)
+    await lane.close()
+
+
+async def test_closing_waits_for_all_that_were_asked(platform: Platform, seen: Seen) -> None:
+    lane: Lane[int, int] = Lane(platform.dsn(), seen.run, most=2)
+    asking = [asyncio.create_task(lane.ask(n)) for n in range(1, 8)]
+    await asyncio.sleep(0)
+    await lane.close()
+    assert all(task.done() for task in asking)
+    assert await asyncio.gather(*asking) == [840 // n for n in range(1, 8)]

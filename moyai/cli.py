@@ -275,9 +275,10 @@ def main() -> None:
     try:
         app()
     except Exception as error:
-        from moyai.failures import EXPECTED
+        from moyai.failures import explain
 
-        if not isinstance(error, EXPECTED):
+        text = explain(error)
+        if text is None:
             raise
-        print(f"moyai: {error}", file=sys.stderr)
+        print(f"moyai: {text}", file=sys.stderr)
         sys.exit(1)

@@ -1,6 +1,9 @@
 """What may stop a command for a reason that its user can put right; the texts say how."""
 
+from aiohttp import ClientConnectionError
+
 from moyai.base.config import ConfigError
+from moyai.base.db import CannotConnectNow
 from moyai.base.engine_place import EngineError
 from moyai.base.errors import Problem
 from moyai.base.migrate import SchemaTooNew, SchemaTooOld
@@ -21,3 +24,14 @@ EXPECTED = (
     PermissionError,
     VerifyError,
 )
+
+
+def explain(error: Exception) -> str | None:
+    """What to tell the user of a command that stopped; None for a fault of ours."""
+    if isinstance(error, EXPECTED):
+        return str(error)
+    # A file that is missing has a name; a socket at which nobody listens has none.
+    unanswered = isinstance(error, (ConnectionError, FileNotFoundError)) and error.filename is None
+    if unanswered or isinstance(error, (CannotConnectNow, ClientConnectionError)):
+        return "the platform does not answer; does it run? (moyai up, or moyai check)"
+    return None

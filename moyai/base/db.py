@@ -21,6 +21,7 @@ UniqueViolation = asyncpg.UniqueViolationError
 ForeignKeyViolation = asyncpg.ForeignKeyViolationError
 CheckViolation = asyncpg.CheckViolationError
 PostgresError = asyncpg.PostgresError
+CannotConnectNow = asyncpg.CannotConnectNowError
 
 
 LOST = (

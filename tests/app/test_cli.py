@@ -39,6 +39,13 @@ def test_a_directory_without_a_platform_is_said_in_one_line(tmp_path, command):
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize("command", [["introspect"], ["demo", "code", "anybody"]])
+def test_a_platform_that_does_not_run_is_said_in_one_line(own_home, command):
+    done = moyai(*command, "--dir", str(own_home.directory))
+    assert done.returncode == 1
+    assert done.stderr == "moyai: the platform does not answer; does it run? (moyai up, or moyai check)\n"
+
+
 def test_check_prints_json_alone(own_home):
     done = moyai("check", "--dir", str(own_home.directory), "--json")
     findings = json.loads(done.stdout)

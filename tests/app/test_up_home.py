@@ -9,6 +9,8 @@ from moyai.base.processes import AlreadyRunning
 from moyai.supervisor.attach import lock
 from moyai.up import scenario
 from moyai.up.platform import make_home
+from tests.serving import listening_socket
+from tests.stack import free_port
 
 
 @pytest.fixture(scope="module")
@@ -17,23 +19,36 @@ def found() -> scenario.Scenario:
 
 
 def test_a_second_start_keeps_key_and_port(scratch, found):
-    first = make_home(scratch / "again", found, 8123)
+    port = free_port()
+    first = make_home(scratch / "again", found, port)
     key = first.kek_file.read_text()
     second = make_home(scratch / "again", found, None)
     assert second.kek_file.read_text() == key
-    assert second.config().server.port == 8123
-    assert second.config().server.base_url == "http://localhost:8123"
+    assert second.config().server.port == port
+    assert second.config().server.base_url == f"http://localhost:{port}"
 
 
 def test_a_running_platforms_settings_are_not_touched(scratch, found):
-    home = make_home(scratch / "used", found, 8123)
+    port = free_port()
+    home = make_home(scratch / "used", found, port)
     with lock(home), pytest.raises(AlreadyRunning):
-        make_home(scratch / "used", found, 8124)
-    assert home.config().server.port == 8123
+        make_home(scratch / "used", found, free_port())
+    assert home.config().server.port == port
+
+
+def test_a_port_that_is_taken_is_said_before_anything_is_written(scratch, found):
+    home = make_home(scratch / "taken", found, free_port())
+    known = home.config_file.read_text()
+    with listening_socket() as listener:
+        listener.listen()
+        port = listener.getsockname()[1]
+        with pytest.raises(ConfigError, match=f"port {port} is taken; give another with --port"):
+            make_home(scratch / "taken", found, port)
+    assert home.config_file.read_text() == known
 
 
 def test_another_platforms_directory_is_refused(scratch, found):
-    home = make_home(scratch / "other", found, None)
+    home = make_home(scratch / "other", found, free_port())
     home.config_file.write_text(
         home.config_file.read_text().replace(f'id = "{found.platform.id}"', 'id = "else"')
     )

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from moyai.up import scenario as scenarios
 from tests.browser import ROOT
 from tests.serving import listening_socket
 
@@ -81,6 +82,18 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+
+def small_scenario(directory: Path) -> Path:
+    """Type 2.1 with few residents, and a town counter that asks for nothing by itself: so its exchanges count."""
+    found = scenarios.find("type-2.1").resolve()
+    text = found.read_text(encoding="utf-8").replace("live_seconds = 15", "live_seconds = 0")
+    text = text.replace('file = "data/', f'file = "{found.parent}/data/').replace("active = 24", "active = 4")
+    rows = (found.parent / "residents.csv").read_text(encoding="utf-8").splitlines()[:25]
+    (directory / "residents.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    path = directory / "type-2.1.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
 
 
 @contextmanager

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
+import shutil
 import signal
 import statistics
 import time
@@ -22,7 +24,7 @@ from moyai.ledger import Kind
 from moyai.ledger.verify import examine
 from moyai.up import scenario
 from moyai.up.scenario import Scenario, Step
-from tests.stack import Stack, platform_up
+from tests.stack import Stack, platform_up, small_scenario
 from tests.steady import Acts, SteadyWorld, Teller
 
 pytestmark = [pytest.mark.heavy, pytest.mark.stack]
@@ -36,24 +38,13 @@ MOST_PAUSE = 4.0
 PURPOSE, DATASET = "administrative-procedure", "application-status"
 
 
-def quiet_scenario(directory: Path) -> Path:
-    """Type 2.1 with few residents, and a town counter that asks for nothing by itself: so its exchanges count."""
-    found = scenario.find("type-2.1").resolve()
-    text = found.read_text(encoding="utf-8").replace("live_seconds = 15", "live_seconds = 0")
-    text = text.replace('file = "data/', f'file = "{found.parent}/data/').replace("active = 24", "active = 4")
-    rows = (found.parent / "residents.csv").read_text(encoding="utf-8").splitlines()[:25]
-    (directory / "residents.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
-    path = directory / "type-2.1.toml"
-    path.write_text(text, encoding="utf-8")
-    return path
-
-
 @pytest.fixture
 def stack(scratch, tmp_path):
     directory = Path(scratch) / "killed"
     directory.mkdir()
-    with platform_up(directory / "dir", scenario=str(quiet_scenario(directory))) as running:
+    with platform_up(directory / "dir", scenario=str(small_scenario(directory))) as running:
         yield running
+    shutil.copytree(directory / "dir" / "logs", tmp_path / "logs")  # pytest keeps this for the last runs
 
 
 class Killer:
@@ -73,11 +64,12 @@ class Killer:
             await self._kill(victim)
 
     async def _kill(self, victim: str) -> None:
-        before = self._pids()
         size = await self._log_size()
+        before = self._pids()
         pid = self._backend(before["postgres"]) if victim == "backend" else before[victim]
         self.last = began = time.monotonic()
-        os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError if victim == "backend" else ()):  # sessions come and go
+            os.kill(pid, signal.SIGKILL)
         while not await self._recovered(victim, before, size):
             self.last = time.monotonic()
             assert self.last - began < 3 * RECOVERED_SECONDS, f"{victim} does not recover"
@@ -244,7 +236,8 @@ def failures(stack: Stack) -> list[str]:
     lines: list[str] = []
     for file in stack.directory.glob("logs/*.jsonl"):
         for line in file.read_text(encoding="utf-8").splitlines():
-            if '"internal_error"' in line or '"failed"' in line or '"job failed"' in line:
+            died = '"process died"' in line and '"exit_code":-9' not in line
+            if died or '"internal_error"' in line or '"failed"' in line or '"job failed"' in line:
                 lines.append(line[:500])
     lines += [
         f"{file.name}: {line}"

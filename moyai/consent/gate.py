@@ -91,7 +91,9 @@ async def _verdict(conn: Connection, question: Question, rows: list[Record]) -> 
             permits.append(_permit(row))
             continue
         if code == "link_missing":
-            code = await _why_no_link(conn, question)
+            # a link that was ended names itself; where there never was one, the reason has to be found
+            ended = row["link_key"] is not None
+            code = "consumer_not_linked" if ended else await _why_no_link(conn, question)
         refusals.append(_refusal(code, row, question.dataset_key))
     return Verdict(rows[0]["resident_key"] or 0, rows[0]["at"], permits, refusals)
 

@@ -73,7 +73,7 @@ async def show(site: Site, request: Request, subject: str) -> Response:
         "<h1>きょうのようす</h1>"
         + "".join(_section(result) for result in results)
         + f'<p><a class="button quiet" href="{portal}">同意を確かめる・変える</a></p>'
-        + '<form method="post" action="/logout"><p><button>ログアウト</button></p></form>',
+        + '<form method="post" action="/logout"><p><button class="quiet">ログアウト</button></p></form>',
     )
 
 

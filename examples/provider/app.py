@@ -85,18 +85,40 @@ async def show(site: Site, request: Request, subject: str) -> Response:
     except Refused as refused:
         return site.refusal(refused.reason, refused.status)
     rows = "".join(
-        f"<tr><td>{html.escape(item['item_id'])}</td><td>{_text(item['content'])}</td></tr>" for item in items
+        f"<tr><th>{when}</th><td>{html.escape(what)}</td></tr>"
+        for when, what in (_shown(site.arguments.dataset, item["content"]) for item in items)
     )
     return page(
         site.title,
         f"<h1>わたしの記録</h1><section><table>{rows or '<tr><td>まだ記録はありません。</td></tr>'}</table></section>"
         '<form method="post" action="/record"><button>きょうの分を記録する</button></form>'
-        '<form method="post" action="/logout"><p><button>ログアウト</button></p></form>',
+        '<form method="post" action="/logout"><p><button class="quiet">ログアウト</button></p></form>',
     )
 
 
-def _text(content: dict[str, Any]) -> str:
-    return html.escape("、".join(str(value) for value in content.values()))
+STATUS = {"received": "受け付けました", "in_review": "審査中です", "decided": "決まりました"}
+
+
+def _shown(dataset: str, content: dict[str, Any]) -> tuple[str, str]:
+    """When, and what, in words."""
+    if dataset == "steps":
+        return _day(content["date"]), f"{content['steps']:,} 歩"
+    if dataset == "vitals":
+        pressure = f"血圧 {content.get('systolic', '—')} / {content.get('diastolic', '—')}"
+        return _day(content["measured_at"]), f"{pressure}　体重 {content.get('weight_kg', '—')} kg"
+    if dataset == "presence":
+        return _day(content["date"]), "在宅" if content["at_home"] else "外出"
+    status = STATUS.get(content["status"], "窓口にお尋ねください")
+    return _day(content["updated_on"]), f"{content['application']}：{status}"
+
+
+def _day(text: str) -> str:
+    """A date or time as residents read it: in Tokyo."""
+    day = datetime.fromisoformat(text)
+    if day.tzinfo is None:
+        return f"{day.month}月{day.day}日"
+    local = day.astimezone(TOKYO)
+    return f"{local.month}月{local.day}日 {local.hour}時{local.minute:02}分"
 
 
 async def record(site: Site, request: Request, subject: str) -> Response:

@@ -45,7 +45,7 @@ async def show(site: Site, request: Request, subject: str) -> Response:
     return page(
         site.title,
         f"<h1>申請の進みぐあい</h1>{cards or '<section><p>いま、申請はありません。</p></section>'}"
-        '<form method="post" action="/logout"><p><button>ログアウト</button></p></form>',
+        '<form method="post" action="/logout"><p><button class="quiet">ログアウト</button></p></form>',
     )
 
 
@@ -57,7 +57,7 @@ def _closed(site: Site, refused: Refused) -> Response:
         site.title,
         f'<h1>まだお知らせできません</h1><section class="why"><p>{why}</p></section>'
         f'<p><a class="button" href="{portal}">住民ポータルで始める</a></p>'
-        '<form method="post" action="/logout"><p><button>ログアウト</button></p></form>',
+        '<form method="post" action="/logout"><p><button class="quiet">ログアウト</button></p></form>',
     )
 
 

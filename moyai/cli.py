@@ -31,6 +31,7 @@ def home_of(directory: Path) -> Home:
 
 Port = Annotated[int | None, Parameter(help="The platform's port (8400, or the one it had).")]
 Once = Annotated[bool, Parameter(negative="", help="Play the whole story over HTTP, then stop.")]
+Standby = Annotated[bool, Parameter(negative="", help="Load all, then wait for a line to begin.")]
 
 
 @app.command
@@ -96,7 +97,7 @@ def serve(
     directory: Directory = DEFAULT_DIRECTORY,
     fd: Annotated[int | None, Parameter(help="A listening socket inherited from the supervisor.")] = None,
     name: Annotated[str, Parameter(help="Names this process in its logs.")] = "serve",
-    standby: Annotated[bool, Parameter(negative="", help="Load all, then wait for a line to begin.")] = False,
+    standby: Standby = False,
 ) -> None:
     """Answer HTTP for one platform, until told to stop."""
     from moyai.base.logging import set_up
@@ -115,6 +116,7 @@ def worker(
     *,
     directory: Directory = DEFAULT_DIRECTORY,
     name: Annotated[str, Parameter(help="Names this process in its logs.")] = "worker",
+    standby: Standby = False,
 ) -> None:
     """Do what a platform does on its own: order and sign the ledger, settle, forget. Until told to stop."""
     from moyai.base.logging import set_up
@@ -123,6 +125,8 @@ def worker(
     set_up(home, name)
     from moyai.worker import work
 
+    if standby and not sys.stdin.readline():
+        return
     asyncio.run(work(home))
 
 

@@ -173,7 +173,7 @@ class Town:
         log_key = await self._log_key()
         for name, url in self._witness_urls().items():
             self.supervisor.add(f"witness-{name}", self._witness_command(name, log_key), ready=f"{url}/key")
-        self.supervisor.add("worker", _moyai("worker", self.home))
+        self.supervisor.add("worker", _moyai("worker", self.home), standby="--standby")
         for example in self.scenario.examples:
             self.supervisor.add(
                 example.client, self._example(example), ready=f"{self.urls[example.client]}/health"

@@ -12,7 +12,7 @@ import statistics
 import time
 from collections import defaultdict
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import aiohttp
 import msgspec
@@ -154,6 +154,33 @@ class Pump:
         await self._teller.act(self._world, step, given)
 
 
+class Flow:
+    """The health watch asks without a key, several at once: such exchanges share statements and commits."""
+
+    ASKED: ClassVar = {
+        "who": "hana",
+        "client": "mimamori",
+        "purpose": "health-support",
+        "datasets": ["steps"],
+    }
+    AT_ONCE = 4
+
+    def __init__(self, teller: Teller, world: SteadyWorld) -> None:
+        self._teller = teller
+        self._world = world
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        while not stopping.is_set():
+            await asyncio.gather(*(self._ask() for _ in range(self.AT_ONCE)))
+            self._world.acts.exchanges.update(self._world.exchanges)
+            self._world.exchanges.clear()
+            await asyncio.sleep(0.1)
+
+    async def _ask(self) -> None:
+        got = await self._teller.until_answered(self._world, "exchange", self.ASKED)
+        assert got == {"status": 200, "code": None}
+
+
 async def tell_until(stopping: asyncio.Event, stack: Stack, home: Home, acts: Acts, teller: Teller) -> int:
     told = 0
     while not stopping.is_set():
@@ -256,20 +283,26 @@ async def test_processes_killed_at_random_points_of_the_story_lose_nothing_ackno
         killer = Killer(stack, acts, session)
         saved.write_text(await killer._get("/log/v1/checkpoint") or "", encoding="utf-8")
         teller = Teller(found, lambda: killer.last)
-        world = SteadyWorld(stack.facts, home, session, acts)
-        pump = Pump(teller, world)
-        telling = asyncio.create_task(tell_until(stopping, stack, home, acts, teller))
-        pumping = asyncio.create_task(pump.run(stopping))
+        worlds = [SteadyWorld(stack.facts, home, session, acts) for _ in range(2)]
+        pump = Pump(teller, worlds[0])
+        working = [
+            asyncio.create_task(tell_until(stopping, stack, home, acts, teller)),
+            asyncio.create_task(pump.run(stopping)),
+            asyncio.create_task(Flow(teller, worlds[1]).run(stopping)),
+        ]
         killing = asyncio.create_task(killer.run())
         try:
-            await asyncio.wait([telling, pumping, killing], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([*working, killing], return_when=asyncio.FIRST_COMPLETED)
             stopping.set()
-            await killing if killing.done() else killing.cancel()
-            told, _ = await asyncio.gather(telling, pumping)
+            killing.cancel()
+            told, *_ = await asyncio.gather(*working)
+            with contextlib.suppress(asyncio.CancelledError):
+                await killing
         finally:
-            for task in (telling, pumping, killing):
+            for task in (*working, killing):
                 task.cancel()
-            await world.close()
+            for world in worlds:
+                await world.close()
     for victim, times in killer.away.items():
         print(
             f"{victim}: {len(times)} kills, away median {statistics.median(times):.1f} s, max {max(times):.1f} s"
@@ -278,7 +311,7 @@ async def test_processes_killed_at_random_points_of_the_story_lose_nothing_ackno
     conn = await connect(home.dsn("moyai_owner"))
     try:
         await check_log(stack, conn, saved)
-        await check_exchanges(conn, acts, pump, world.people["taro"].resident_id or "")
+        await check_exchanges(conn, acts, pump, worlds[0].people["taro"].resident_id or "")
         await check_consents(conn, acts)
     finally:
         await conn.close()

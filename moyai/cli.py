@@ -261,7 +261,7 @@ def exchange(
     sources: Annotated[tuple[int, ...], Parameter(help="Sources of one exchange, 1 or 3.")] = (1, 3),
     rounds: int = 3,
     seconds: Annotated[int, Parameter(help="Length of one round.")] = 6,
-    processes: int = 1,
+    processes: int = 2,
     json: Json = False,
 ) -> None:
     """The main job against pgbench and a bare echo. Needs no running platform, and wrk."""

@@ -40,7 +40,7 @@ class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ]
     host: Annotated[str, Meta(description="Address to listen on.")] = "127.0.0.1"
     port: Annotated[int, Meta(description="TCP port to listen on.")] = 8400
-    processes: Annotated[int, Meta(description="`serve` processes on the one port.")] = 1
+    processes: Annotated[int, Meta(description="`serve` processes on the one port; one a core, at most.")] = 2
     max_body_bytes: Annotated[int, Meta(description="Largest request body; more is answered 413.")] = (
         1_048_576
     )

@@ -70,7 +70,7 @@ class Settings(msgspec.Struct, frozen=True):
     concurrency: int = 32
     rounds: int = ROUNDS
     seconds: int = SECONDS
-    processes: int = 1
+    processes: int = 2
 
 
 async def run(settings: Settings, progress: Progress, say: Callable[[str], None]) -> Report:

@@ -48,10 +48,8 @@ def stores_of(control: Database, box: SecretBox, config: Config) -> Stores:
 def exchange_road(
     home: Home, control: Database, stores: Stores, names: Names
 ) -> tuple[Exchange, list[Lane[Any, Any]]]:
-    """The road of the main job with its dedicated sessions: two for the gate, one for the ledger."""
+    """The road of the main job with its dedicated sessions: one for the gate, one for the ledger."""
     dsn = home.dsn(SERVE)
-    gate_lane: Lane[tuple[Question, ...], list[Verdict]] = Lane(
-        dsn, _ask_gate, width=2, settings=_GATE_SETTINGS
-    )
-    ledger_lane: Lane[Entry, bool] = Lane(dsn, record_many, width=3)
+    gate_lane: Lane[tuple[Question, ...], list[Verdict]] = Lane(dsn, _ask_gate, settings=_GATE_SETTINGS)
+    ledger_lane: Lane[Entry, bool] = Lane(dsn, record_many)
     return Exchange(gate_lane, ledger_lane, stores, names, Retries(control)), [gate_lane, ledger_lane]

@@ -81,7 +81,7 @@ def running(platform: Platform, port: int, output: Path) -> Iterator[None]:
 
 
 async def ready(http: httpx.AsyncClient) -> None:
-    for _ in range(300):
+    for _ in range(900):
         try:
             if (await http.get("/health")).status_code == 200:
                 return

@@ -8,6 +8,7 @@ from moyai.base.engine_place import EngineError
 from moyai.base.errors import Problem
 from moyai.base.migrate import SchemaTooNew, SchemaTooOld
 from moyai.base.processes import AlreadyRunning
+from moyai.bench.load import LoadError
 from moyai.calling import CallError
 from moyai.ledger.verify_source import VerifyError
 from moyai.supervisor import StartError
@@ -19,6 +20,7 @@ EXPECTED = (
     SchemaTooNew,
     SchemaTooOld,
     AlreadyRunning,
+    LoadError,
     CallError,
     StartError,
     PermissionError,

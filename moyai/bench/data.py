@@ -57,7 +57,6 @@ class Party(msgspec.Struct, frozen=True):
     link_key: int
     dataset_key: int
     dataset_id: str
-    organization_key: int
     dsn: str
 
 
@@ -67,7 +66,6 @@ class Ground(msgspec.Struct, frozen=True):
     residents: int
     client_key: int
     component_key: int
-    organization_key: int
     purpose_key: int
     parties: list[Party]
 
@@ -117,7 +115,6 @@ async def _ground(conn: Connection, box: SecretBox, residents: int) -> Ground:
         residents,
         (await lookups.client(conn, CONSUMER)).client_key,
         consumer.component_key,
-        consumer.organization_key,
         (await lookups.purpose(conn, PURPOSE)).purpose_key,
         parties,
     )
@@ -135,7 +132,6 @@ async def _party(conn: Connection, box: SecretBox, number: int) -> Party:
         link.link_key,
         dataset.dataset_key,
         dataset.dataset_id,
-        component.organization_key,
         make_dsn(store.host, store.port, store.role, password, store.database),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 
 import msgspec
@@ -21,6 +22,7 @@ async def echo(request: Request) -> Response:
 application = Starlette(routes=[Route("/echo", echo, methods=["POST"])])
 
 if __name__ == "__main__":
-    uvicorn.run(
-        application, port=int(sys.argv[1]), loop="uvloop", http="httptools", access_log=False, log_config=None
+    configuration = uvicorn.Config(
+        application, loop="uvloop", http="httptools", access_log=False, log_config=None, proxy_headers=False
     )
+    uvicorn.Server(configuration).run([socket.socket(fileno=int(sys.argv[1]))])

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -34,7 +34,7 @@ from moyai.supervisor import bind
 
 ROUNDS = 3
 SECONDS = 6
-_SPARE = 1.6
+_SPARE = 2.5
 """Requests made for a round beyond what the last one sent: a round must not run out of them."""
 
 
@@ -74,7 +74,11 @@ class Settings(msgspec.Struct, frozen=True):
 
 
 async def run(settings: Settings, progress: Progress, say: Callable[[str], None]) -> Report:
-    """Measure. Needs no running platform: it makes one in a temporary directory, and removes it."""
+    """Measure. Needs no running platform: it makes one in a temporary directory, and removes it.
+
+    Raises LoadError where a generator is missing, before anything is made.
+    """
+    load.wrk_program()
     with tempfile.TemporaryDirectory(prefix="moyai-bench-", ignore_cleanup_errors=True) as name:
         directory = Path(name)
         await asyncio.to_thread(directory.chmod, 0o755)  # the engine runs under an account of its own
@@ -102,7 +106,7 @@ async def _measure(
 ) -> Report:
     sender = signing.Sender(home.config().server.base_url)
     sender.token = await _token(home, sender.jkt)
-    async with _service(home), _echo() as echo_url:
+    async with _service(home), _echo(settings.processes) as echo_url:
         cases = [
             await _case(home, ground, settings, sources, sender, echo_url, directory, say)
             for sources in settings.sources
@@ -129,50 +133,57 @@ async def _token(home: Home, jkt: str) -> str:
 
 @asynccontextmanager
 async def _service(home: Home) -> AsyncGenerator[None]:
-    """`serve` as the supervisor starts it: one listening socket a process."""
+    """`serve` as the supervisor starts it."""
     server = home.config().server
-    listening = bind(server.host, server.port, server.processes)
-    async with AsyncExitStack() as stack:
-        for number, socket in enumerate(listening, 1):
-            command = [sys.executable, "-m", "moyai", "serve", "--dir", str(home.directory)]
-            command += ["--fd", str(socket.fileno()), "--name", f"serve-{number}"]
-            await stack.enter_async_context(_process(command, f"{server.base_url}/health", socket.fileno()))
+    command = [sys.executable, "-m", "moyai", "serve", "--dir", str(home.directory), "--fd"]
+    async with _listening(command, server.port, server.processes, "/health"):
         yield
-    for socket in listening:
-        socket.close()
 
 
 @asynccontextmanager
-async def _echo() -> AsyncGenerator[str]:
+async def _echo(processes: int) -> AsyncGenerator[str]:
+    """The floor, on as many processes."""
     port = data.free_port()
-    url = f"http://localhost:{port}/echo"
-    async with _process([sys.executable, "-m", "moyai.bench.echo", str(port)], url):
-        yield url
+    async with _listening([sys.executable, "-m", "moyai.bench.echo"], port, processes, "/echo"):
+        yield f"http://localhost:{port}/echo"
 
 
 @asynccontextmanager
-async def _process(command: list[str], url: str, *handles: int) -> AsyncGenerator[None]:
-    """A child that inherits `handles`, is ready when `url` answers anything, and is ended afterwards."""
+async def _listening(command: list[str], port: int, processes: int, path: str) -> AsyncGenerator[None]:
+    """Processes on one port, a listening socket each, whose number ends the command line."""
     quiet = subprocess.DEVNULL
-    process = subprocess.Popen(command, stdout=quiet, stderr=quiet, pass_fds=handles)  # noqa: ASYNC220, S603
+    sockets = bind("127.0.0.1", port, processes)
+    started = [
+        subprocess.Popen(  # noqa: ASYNC220, S603
+            [*command, str(one.fileno())], stdout=quiet, stderr=quiet, pass_fds=[one.fileno()]
+        )
+        for one in sockets
+    ]
     try:
-        await _wait_for(url, process)
+        await _wait_for(f"http://localhost:{port}{path}", started)
         yield
     finally:
-        process.terminate()
-        await asyncio.to_thread(process.wait, 15)
+        for process, one in zip(started, sockets, strict=True):
+            process.terminate()
+            await asyncio.to_thread(process.wait, 15)
+            one.close()
 
 
-async def _wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
-    async with aiohttp.ClientSession() as session:
-        for _ in range(150):
-            if process.poll() is not None:
-                break
-            try:
-                async with session.get(url):
-                    return
-            except aiohttp.ClientError:
-                await asyncio.sleep(0.1)
+async def _wait_for(url: str, started: list[subprocess.Popen[bytes]]) -> None:
+    """Until every process has answered: new connections go to one or the other."""
+    for _ in range(8 * len(started)):
+        await _answers(url, started)
+
+
+async def _answers(url: str, started: list[subprocess.Popen[bytes]]) -> None:
+    for _ in range(150):
+        if any(process.poll() is not None for process in started):
+            break
+        try:
+            async with aiohttp.ClientSession() as session, session.get(url):
+                return
+        except aiohttp.ClientError:
+            await asyncio.sleep(0.1)
     raise load.LoadError(f"{url} does not answer")
 
 

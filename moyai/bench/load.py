@@ -40,6 +40,7 @@ class _WrkResult(msgspec.Struct, frozen=True):
     p50_us: float
     p99_us: float
     errors: int
+    exhausted: bool = False
 
 
 async def _run(command: list[str], environment: dict[str, str]) -> str:
@@ -56,21 +57,38 @@ async def _run(command: list[str], environment: dict[str, str]) -> str:
     return text
 
 
-async def wrk(url: str, requests: Path, concurrency: int, seconds: float) -> Load:
-    """Send prepared requests, each once, over `concurrency` connections. Raises LoadError without wrk."""
+def wrk_program() -> str:
+    """Where wrk is. Raises LoadError with how to get it."""
     program = shutil.which("wrk")
     if program is None:
         raise LoadError(NO_WRK)
+    return program
+
+
+async def wrk(url: str, requests: Path, concurrency: int, seconds: float) -> Load:
+    """Send prepared requests, each once, over `concurrency` connections. Raises LoadError without wrk."""
     script = resources.files("moyai.bench").joinpath("send_once.lua")
     with resources.as_file(script) as path:
         text = await _run(
-            [program, "-t1", f"-c{concurrency}", f"-d{seconds:g}s", "--timeout", "5s", "-s", str(path), url],
+            [
+                wrk_program(),
+                "-t1",
+                f"-c{concurrency}",
+                f"-d{seconds:g}s",
+                "--timeout",
+                "5s",
+                "-s",
+                str(path),
+                url,
+            ],
             {"MOYAI_REQUESTS": str(requests)},
         )
     line = next((line for line in text.splitlines() if line.startswith("{")), None)
     if line is None:
         raise LoadError(f"wrk printed no result:\n{text[-2000:]}")
     found = msgspec.json.decode(line, type=_WrkResult)
+    if found.exhausted:
+        raise LoadError("the prepared requests ran out within the round: this round measures nothing")
     return Load(
         found.requests / (found.duration_us / 1e6), found.p50_us / 1e3, found.p99_us / 1e3, found.errors
     )

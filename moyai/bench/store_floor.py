@@ -51,7 +51,8 @@ select r.resident_key, {subjects}
   from identity.pairwise p
   join identity.resident r on r.resident_key = p.resident_key and r.state = 'active'
   join registry.client c on c.client_key = {ground.client_key} and c.state = 'active'
-  join registry.organization o on o.organization_key = {ground.organization_key} and o.state = 'certified'
+  join registry.component m on m.component_key = c.component_key
+  join registry.organization o on o.organization_key = m.organization_key and o.state = 'certified'
   join registry.service s on s.state = 'certified' and r.municipality_code = any(s.municipality_codes)
        and r.ial >= s.required_ial
   join registry.link l on l.service_key = s.service_key and l.link_key = {party.link_key}
@@ -65,7 +66,8 @@ select r.resident_key, {subjects}
 def _link(party: Party, n: int) -> str:
     return f"""  join registry.link l{n} on l{n}.link_key = {party.link_key} and l{n}.state = 'registered'
   join registry.dataset d{n} on d{n}.dataset_key = l{n}.dataset_key and r.ial >= d{n}.required_ial
-  join registry.organization o{n} on o{n}.organization_key = {party.organization_key} and o{n}.state = 'certified'
+  join registry.component m{n} on m{n}.component_key = l{n}.provider_component_key
+  join registry.organization o{n} on o{n}.organization_key = m{n}.organization_key and o{n}.state = 'certified'
   join consent.state k{n} on k{n}.resident_key = r.resident_key and k{n}.link_key = {party.link_key}
        and k{n}.state = 1 and k{n}.expires_at > now()
   join identity.pairwise s{n} on s{n}.resident_key = r.resident_key

@@ -33,7 +33,7 @@ def make_home(directory: Path, scenario: Scenario, port: int | None) -> Home:
     """The platform's directory with its configuration; an existing one keeps everything but its port.
 
     Raises ConfigError if the directory holds another platform or somebody else has the port, AlreadyRunning if
-    this platform runs. Nothing is written then.
+    this platform runs, PermissionError if others may read its key. Nothing is written then.
     """
     home = Home(directory)
     known = home.config() if home.config_file.exists() else None
@@ -48,6 +48,7 @@ def make_home(directory: Path, scenario: Scenario, port: int | None) -> Home:
         home.directory.mkdir(parents=True, exist_ok=True, mode=0o755)
         if not home.kek_file.exists():
             SecretBox.create_file(home.kek_file)
+    home.box()  # a key that others may read is said now rather than when the engine needs it
     socket_directory = engine_place.place(home)
     home.config_file.write_text(
         _configuration(scenario.platform, scenario.brokers, port, server.processes, socket_directory),

@@ -54,6 +54,8 @@ class Program:
     def spawn(self) -> subprocess.Popen[Any]:
         spare, self._spare = self._spare, None
         if spare is not None and _begin(spare):
+            # it could load, so the next one may as soon as there is time
+            self._warmed_at = -_YOUNG_SECONDS
             return spare
         return self._run(self._argv, subprocess.DEVNULL)
 

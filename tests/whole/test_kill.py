@@ -31,7 +31,7 @@ pytestmark = [pytest.mark.heavy, pytest.mark.stack]
 
 KILLS = int(os.environ.get("MOYAI_TEST_KILLS", "20"))
 SEED = int(os.environ.get("MOYAI_TEST_SEED", "20261124"))
-VICTIMS = ("serve-1", "worker", "postgres", "backend")
+VICTIMS = ("serve", "worker", "postgres", "backend")
 RECOVERED_SECONDS = 10
 # Times between a recovery and the next kill: together they cover the story, which takes about half a minute.
 MOST_PAUSE = 4.0
@@ -61,7 +61,11 @@ class Killer:
     async def run(self) -> None:
         for victim in self._dice.sample(VICTIMS * KILLS, len(VICTIMS) * KILLS):
             await asyncio.sleep(self._dice.uniform(0, MOST_PAUSE))
-            await self._kill(victim)
+            await self._kill(self._one_of(victim))
+
+    def _one_of(self, kind: str) -> str:
+        """The name of a process of this kind: there may be several `serve`."""
+        return self._dice.choice([name for name in self._pids() if name.startswith(kind)] or [kind])
 
     async def _kill(self, victim: str) -> None:
         size = await self._log_size()
@@ -94,7 +98,8 @@ class Killer:
         return self._dice.choice(working or children)
 
     async def _healthy(self) -> bool:
-        return await self._get("/health") is not None
+        """Asked over several connections, so that each `serve` process is."""
+        return all([await self._get("/health") is not None for _ in range(6)])
 
     async def _log_size(self) -> int:
         note = await self._get("/log/v1/checkpoint")
@@ -103,7 +108,8 @@ class Killer:
     async def _get(self, path: str) -> str | None:
         try:
             timeout = aiohttp.ClientTimeout(total=2)
-            async with self._session.get(self.stack.url + path, timeout=timeout) as answer:
+            headers = {"Connection": "close"}
+            async with self._session.get(self.stack.url + path, timeout=timeout, headers=headers) as answer:
                 return await answer.text() if answer.status == 200 else None
         except (aiohttp.ClientError, TimeoutError, OSError):
             return None

@@ -10,6 +10,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 from zoneinfo import ZoneInfo
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "shared"))
@@ -27,22 +28,23 @@ def _now() -> datetime:
     return datetime.now(UTC).replace(microsecond=0)
 
 
-def _steps(day: datetime) -> tuple[str, dict[str, Any]]:
+def _steps(day: datetime, subject: str) -> tuple[str, dict[str, Any]]:
     date = day.astimezone(TOKYO).date().isoformat()
     return date, {"date": date, "steps": random.randint(900, 9800)}
 
 
-def _vitals(day: datetime) -> tuple[str, dict[str, Any]]:
+def _vitals(day: datetime, subject: str) -> tuple[str, dict[str, Any]]:
     high = random.randint(108, 148)
+    usual_weight = 46 + crc32(subject.encode()) % 28
     return day.strftime("%Y-%m-%dT%H%M%S"), {
         "measured_at": day.isoformat(),
-        "weight_kg": round(random.uniform(44, 78), 1),
+        "weight_kg": round(usual_weight + random.uniform(-0.6, 0.6), 1),
         "systolic": high,
         "diastolic": high - random.randint(38, 56),
     }
 
 
-def _presence(day: datetime) -> tuple[str, dict[str, Any]]:
+def _presence(day: datetime, subject: str) -> tuple[str, dict[str, Any]]:
     local = day.astimezone(TOKYO)
     seen = sorted(random.sample(range(6, 22), 9))
     return local.date().isoformat(), {
@@ -53,7 +55,7 @@ def _presence(day: datetime) -> tuple[str, dict[str, Any]]:
     }
 
 
-def _application(day: datetime) -> tuple[str, dict[str, Any]]:
+def _application(day: datetime, subject: str) -> tuple[str, dict[str, Any]]:
     return "jido-teate", {
         "application": "児童手当の認定請求",
         "status": random.choice(["received", "in_review", "decided"]),
@@ -70,7 +72,7 @@ async def store(site: Site, subject: str, days: int) -> None:
     items: list[dict[str, Any]] = []
     for back in range(days):
         day = _now() - timedelta(days=back)
-        item_id, content = MAKERS[site.arguments.dataset](day)
+        item_id, content = MAKERS[site.arguments.dataset](day, subject)
         items.append({"item_id": item_id, "content": content, "observed_at": day.isoformat()})
     await site.platform.call(SCOPE, "POST", _path(site, subject), {"items": items})
 
@@ -104,8 +106,8 @@ def _shown(dataset: str, content: dict[str, Any]) -> tuple[str, str]:
     if dataset == "steps":
         return _day(content["date"]), f"{content['steps']:,} 歩"
     if dataset == "vitals":
-        pressure = f"血圧 {content.get('systolic', '—')} / {content.get('diastolic', '—')}"
-        return _day(content["measured_at"]), f"{pressure}　体重 {content.get('weight_kg', '—')} kg"
+        pressure = f"血圧 {content.get('systolic', '—')}/{content.get('diastolic', '—')}"
+        return _day(content["measured_at"]), f"{pressure}、体重 {content.get('weight_kg', '—')} kg"
     if dataset == "presence":
         return _day(content["date"]), "在宅" if content["at_home"] else "外出"
     status = STATUS.get(content["status"], "窓口にお尋ねください")

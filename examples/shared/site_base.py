@@ -27,7 +27,7 @@ from starlette.routing import Route
 _CSS = """
 :root{color-scheme:light}body{font:18px/1.8 system-ui,'Noto Sans JP',sans-serif;margin:0;background:#f8f8fb;color:#1a1a1c}
 main{max-width:44rem;margin:0 auto;padding:1rem 1rem 4rem}header{background:#0b3d91;color:#fff;padding:.75rem 1rem}
-header strong{font-size:1.25rem}th{white-space:nowrap;color:#555}h1{font-size:1.6rem;line-height:1.4}section{background:#fff;border:1px solid #d8d8db;
+header strong{font-size:1.25rem}th{width:7em;color:#555}h1{font-size:1.6rem;line-height:1.4}section{background:#fff;border:1px solid #d8d8db;
 border-radius:12px;padding:1rem 1.25rem;margin:1rem 0}a.button,button{display:inline-flex;align-items:center;min-height:48px;
 padding:0 1.5rem;border-radius:8px;border:0;background:#0b3d91;color:#fff;font:inherit;font-weight:700;text-decoration:none;
 cursor:pointer}a.quiet,button.quiet{background:#fff;color:#0b3d91;border:2px solid #0b3d91}input{font:inherit;min-height:44px;padding:0 .75rem;

@@ -28,8 +28,10 @@ class Touch:
 
     def __init__(self, http: httpx.AsyncClient, key: Key, token: str, resident: MadeResident) -> None:
         self.http, self.key, self.token, self.resident = http, key, token, resident
+        self.called: list[tuple[str, str]] = []
 
     async def call(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        self.called.append((method, path.split("?")[0]))
         url = BASE + path.split("?")[0]
         headers = {"Authorization": f"DPoP {self.token}", "DPoP": self.key.proof(method, url, self.token)}
         return await self.http.request(method, path, headers=headers, **arguments)

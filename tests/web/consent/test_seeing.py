@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import Any
 
 import httpx
@@ -48,7 +49,21 @@ PORTAL_IN_THE_API = {
 }
 """What a resident can do in the portal, and the operations with which a touch point does the same."""
 
-R113 = ["complete", "works", "portal"]
+R113 = ["complete", "works"]
+
+
+def operations_called(*touches: Touch) -> set[str]:
+    """Which operations of the route table these apps have used."""
+    patterns = [
+        (o, re.compile(re.sub(r"\{\w+\}", "[^/]+", o.path))) for o in ROUTES if o.path.startswith(_API)
+    ]
+    return {
+        f"{o.method} {o.path}"
+        for touch in touches
+        for method, path in touch.called
+        for o, pattern in patterns
+        if o.method == method and pattern.fullmatch(path)
+    }
 
 
 @pytest.mark.requirement("R-113", part="complete", of=R113)
@@ -76,16 +91,21 @@ async def test_each_of_these_operations_is_documented(web: httpx.AsyncClient) ->
 async def test_a_residents_whole_course_with_a_token(
     hanako: Touch, sign_in: SignIn, town: Town, web: httpx.AsyncClient
 ) -> None:
-    """Choose, read, decide, see, share, look, stop: each with the documented call and nothing else."""
+    """Choose, leave, read, decide, see, share, look, stop: every operation that the portal needs, with the documented
+    call and nothing else."""
     daughter = await sign_in(town.midori)
+    assert (await hanako.step(1)).status_code == 201
+    assert (await hanako.call("DELETE", f"{SERVICE}/enrolment")).status_code == 204
     assert (await hanako.get("/consent/v1/services")).json()["services"][0]["service_id"] == "kenko-mimamori"
     made = await hanako.join("given")
     assert len((await hanako.get("/consent/v1/overview")).json()["who"]) == 3
     assert (await hanako.get(f"/consent/v1/receipts/{made['act_id']}")).json()["receipt"] == made["receipt"]
+    assert (await hanako.get("/consent/v1/consents")).status_code == 200
     offered = await hanako.post(
         "/consent/v1/sharings",
         {"service_id": "kenko-mimamori", "links": ["kenko-steps"], "relation": "娘", "viewer_name": "みどり"},
     )
+    assert len((await hanako.get("/consent/v1/sharings")).json()["sharings"]) == 1
     taken = await daughter.post("/consent/v1/sharings/accept", {"code": offered.json()["code"]})
     sharing_id = taken.json()["sharing_id"]
     assert (await daughter.get(f"/consent/v1/sharings/{sharing_id}/items")).status_code == 200
@@ -96,6 +116,8 @@ async def test_a_residents_whole_course_with_a_token(
     kinds = [row["kind"] for row in (await hanako.get("/consent/v1/history")).json()["rows"]]
     assert {"consent_withdrawn", "sharing_ended", "shared_view", "consent_given"} <= set(kinds)
     assert (await hanako.get("/consent/v1/locations")).json() == {"locations": []}
+    needed = {name for names in PORTAL_IN_THE_API.values() for name in names}
+    assert needed <= operations_called(hanako, daughter)
 
 
 async def test_the_overview_answers_three_questions(hanako: Touch) -> None:

@@ -26,6 +26,7 @@ from moyai.personal.opening import exchange_road, stores_of
 from moyai.web.access import AccessLog
 from moyai.web.dispatch import Dispatch
 from moyai.web.endpoint import endpoint, error_response
+from moyai.web.one_write import OneWriteProtocol
 from moyai.web.operation import Operation, Public
 from moyai.web.platform import Platform
 from moyai.web.routes import ROUTES
@@ -156,7 +157,7 @@ def serve(home: Home, fd: int | None, process: str) -> None:
             host=config.server.host,
             port=config.server.port,
             loop="uvloop",
-            http="httptools",
+            http=OneWriteProtocol,
             access_log=False,
             log_config=None,
             server_header=False,

@@ -66,8 +66,13 @@ def main() -> None:
         for _ in range(number):
             decade = chance.choices((1935, 1955, 1975, 1995), (35, 30, 20, 15))[0]
             sex = chance.choice(("female", "male"))
-            family, given = chance.choice(families), chance.choice(split((WOMEN if sex == "female" else MEN)[decade]))
-            born = date(decade, 1, 1) + timedelta(days=chance.randrange(20 * 365 if decade < 1995 else 10 * 365))
+            family, given = (
+                chance.choice(families),
+                chance.choice(split((WOMEN if sex == "female" else MEN)[decade])),
+            )
+            born = date(decade, 1, 1) + timedelta(
+                days=chance.randrange(20 * 365 if decade < 1995 else 10 * 365)
+            )
             postcode, town = chance.choice(places)
             address = f"香川県{city}{town}{chance.randrange(1, 900)}番地{chance.randrange(1, 30)}"
             out.writerow([code, family[0], given[0], family[1], given[1], born, sex, postcode, address])

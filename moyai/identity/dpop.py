@@ -29,6 +29,7 @@ PROOF_WINDOW_SECONDS: Final = PROOF_LIFETIME_SECONDS + TOKEN_LEEWAY_SECONDS
 
 _MAX_PROOF_BYTES = 4096
 _KEYS_REMEMBERED = 4096
+_TO_STANDARD: Final = bytes.maketrans(b"-_", b"+/")
 _ES256 = ec.ECDSA(hashes.SHA256())
 
 
@@ -95,7 +96,7 @@ def check_proof(
 
 def _decode(segment: bytes) -> bytes:
     try:
-        return base64.urlsafe_b64decode(segment + b"=" * (-len(segment) % 4))
+        return binascii.a2b_base64(segment.translate(_TO_STANDARD) + b"=" * (-len(segment) % 4))
     except (binascii.Error, ValueError) as error:
         raise Problem("proof_invalid", "a part of the proof is not base64url") from error
 

@@ -86,7 +86,7 @@ def call(
     directory: Directory = DEFAULT_DIRECTORY,
 ) -> None:
     """Send one API call signed as a client (private_key_jwt, DPoP), and print the answer."""
-    from moyai.calling_command import run
+    from moyai.commands.call import run
 
     sys.exit(run(method, url, client, data, header or [], directory))
 
@@ -133,8 +133,8 @@ def worker(
 @app.command
 def migrate(*, directory: Directory = DEFAULT_DIRECTORY, json: Json = False) -> None:
     """Bring a platform's databases to this release's version. May be interrupted and run again."""
-    from moyai.migrating import migrate as run
-    from moyai.tables import show
+    from moyai.commands.migrating import migrate as run
+    from moyai.commands.tables import show
 
     results = run(home_of(directory))
     show(results, as_json=json, columns=("database", "version", "problem"))
@@ -145,8 +145,8 @@ def migrate(*, directory: Directory = DEFAULT_DIRECTORY, json: Json = False) -> 
 def check(*, directory: Directory = DEFAULT_DIRECTORY, json: Json = False) -> None:
     """Look whether a platform is set up so that it can be trusted to run; say what to do where it is not."""
     from moyai.base.config import Home
-    from moyai.check import check as run
-    from moyai.tables import show
+    from moyai.commands.check import check as run
+    from moyai.commands.tables import show
 
     findings = run(Home(directory))
     show(findings, as_json=json, columns=("name", "level", "ja", "en"))
@@ -202,8 +202,8 @@ def introspect(
     json: Json = False,
 ) -> None:
     """Show the attributes of running platforms as the guidebook names them, computed from registry and settings."""
-    from moyai.introspection import introspect as run
-    from moyai.introspection import print_table
+    from moyai.commands.introspection import introspect as run
+    from moyai.commands.introspection import print_table
 
     print_table(asyncio.run(run([home_of(one) for one in directory])), as_json=json)
 
@@ -229,9 +229,9 @@ def verify(
     json: Json = False,
 ) -> None:
     """Examine a log from outside: was any entry changed, removed or moved? Trusts nothing but keys."""
+    from moyai.commands.tables import progress, show
     from moyai.ledger.verify import examine
     from moyai.ledger.verify_source import copy_log
-    from moyai.tables import progress, show
 
     if copy_to is not None:
         place = copy_log(place, copy_to, lambda done, total: progress("copied", done, total))
@@ -267,7 +267,7 @@ def exchange(
     """The main job against pgbench and a bare echo. Needs no running platform, and wrk."""
     from moyai.bench.exchange import Settings
     from moyai.bench.exchange import main as run
-    from moyai.tables import progress, say, show
+    from moyai.commands.tables import progress, say, show
 
     settings = Settings(residents, tuple(sources), concurrency, rounds, seconds, processes)
     report = run(settings, progress, say)
@@ -279,7 +279,7 @@ def main() -> None:
     try:
         app()
     except Exception as error:
-        from moyai.failures import explain
+        from moyai.commands.failures import explain
 
         text = explain(error)
         if text is None:

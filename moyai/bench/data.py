@@ -15,6 +15,7 @@ from uuid import UUID, uuid4
 import msgspec
 
 from moyai.applying import Surroundings, apply
+from moyai.applying.registry_file import parse
 from moyai.base import engine_place
 from moyai.base.config import Home, make_dsn
 from moyai.base.db import Connection, Pool, connect
@@ -23,7 +24,6 @@ from moyai.base.migrate import migrate_context, migrate_control
 from moyai.base.roles import SERVE
 from moyai.base.secrets import SecretBox
 from moyai.registry import lookups
-from moyai.registry_file import parse
 
 DATASETS = ("bench-data-1", "bench-data-2", "bench-data-3")
 PURPOSE = "bench-purpose"

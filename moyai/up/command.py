@@ -16,8 +16,8 @@ from moyai.base.config import Home
 from moyai.base.db import Pool, connect
 from moyai.base.logging import set_up
 from moyai.base.roles import SERVE, context_database
+from moyai.commands.introspection import introspect
 from moyai.context.command import import_file
-from moyai.introspection import introspect
 from moyai.up import filling, scenario, screen, story
 from moyai.up.platform import Town, make_home
 from moyai.up.run_file import facts

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from moyai.applying import Surroundings, apply_file
+from moyai.applying.client_keys import key_file, public_keys
 from moyai.base import engine_place
 from moyai.base.config import Brokers, ConfigError, Home, Server
 from moyai.base.config import Platform as PlatformSettings
@@ -18,10 +19,9 @@ from moyai.base.db import connect
 from moyai.base.keys import current
 from moyai.base.roles import WORKER
 from moyai.base.secrets import SecretBox
-from moyai.client_keys import key_file, public_keys
+from moyai.commands.migrating import migrate_all
 from moyai.ledger.log import open_log
 from moyai.ledger.verifiers import log_keys
-from moyai.migrating import migrate_all
 from moyai.supervisor import Supervisor, bind, refuse_if_running
 from moyai.up.scenario import Example, Scenario, program
 from moyai.worker.platform_jobs import log_origin

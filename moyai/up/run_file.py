@@ -6,12 +6,12 @@ from typing import Any
 
 from moyai import registry
 from moyai.applying import login_password
+from moyai.applying.client_keys import key_file
+from moyai.applying.registry_file import read
 from moyai.base.db import Connection, connect
 from moyai.base.roles import SERVE
-from moyai.client_keys import key_file
 from moyai.identity.credentials import authenticator_secret
 from moyai.registry import Service, links_of_service
-from moyai.registry_file import read
 from moyai.up.platform import Town
 from moyai.up.world import TOUCH_POINT, World
 

@@ -1,4 +1,4 @@
-"""A scenario file: topology, seeds and story as data. What `moyai apply` registers is in `moyai.registry_file`."""
+"""A scenario file: topology, seeds and story as data. What `moyai apply` registers is in `moyai.applying.registry_file`."""
 
 from __future__ import annotations
 

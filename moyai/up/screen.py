@@ -14,7 +14,7 @@ from pyotp.totp import TOTP
 from rich.console import Console
 from rich.table import Table
 
-from moyai.tables import progress, say
+from moyai.commands.tables import progress, say
 from moyai.up.platform import Town
 from moyai.up.story import Told
 from moyai.up.world import World

@@ -17,9 +17,9 @@ from typing import Any
 import aiohttp
 import msgspec
 
+from moyai.applying.client_keys import key_file
 from moyai.base.config import Home
 from moyai.calling import Answer, CallError, Client, read_key
-from moyai.client_keys import key_file
 from moyai.up.person import Login, Person
 
 TOUCH_POINT = "portal-app"

@@ -7,6 +7,7 @@ import signal
 
 import structlog
 
+from moyai.applying.provisioning import provision_missing
 from moyai.base.config import Config, Home
 from moyai.base.db import LOST, Pool
 from moyai.base.keys import KeyRing
@@ -20,7 +21,6 @@ from moyai.ledger.log import LogClosed
 from moyai.ledger.verifiers import Witness
 from moyai.personal.opening import stores_of
 from moyai.personal.sweep import sweep as settle_intents
-from moyai.provisioning import provision_missing
 from moyai.registry import all_witnesses
 from moyai.worker.jobs import Job, keep_running
 

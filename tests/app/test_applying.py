@@ -11,10 +11,10 @@ import pytest
 
 from moyai import registry
 from moyai.applying import Report, Surroundings, apply, apply_file, login_password
+from moyai.applying.client_keys import key_file
+from moyai.applying.registry_file import parse, read
 from moyai.base.config import Home
 from moyai.base.errors import Problem
-from moyai.client_keys import key_file
-from moyai.registry_file import parse, read
 from tests.conftest import Platform, RolledBack
 
 SCENARIO = Path(__file__).parents[2] / "scenarios" / "type-2.1.toml"
@@ -28,7 +28,9 @@ AROUND = Surroundings(
 @pytest.fixture
 def home(platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     """The session's platform, with a client-key directory of this test's own and no stores to make."""
-    monkeypatch.setattr("moyai.client_keys.key_file", lambda _, client: tmp_path / f"{client}.jwk.json")
+    monkeypatch.setattr(
+        "moyai.applying.client_keys.key_file", lambda _, client: tmp_path / f"{client}.jwk.json"
+    )
     monkeypatch.setattr("moyai.applying.provision_missing", _no_stores)
     return platform.home
 

@@ -7,10 +7,10 @@ import secrets
 
 import pytest
 
-from moyai import check as checking
 from moyai.base.engine import Engine
 from moyai.base.roles import OWNER
-from moyai.check import worst_case_connections
+from moyai.commands import check as checking
+from moyai.commands.check import worst_case_connections
 from moyai.supervisor.attach import lock
 
 

@@ -11,7 +11,7 @@ from moyai import registry
 from moyai.applying import Surroundings, apply_file
 from moyai.base.config import Brokers
 from moyai.base.db import Connection
-from moyai.introspection import Introspection, Observed, compute, introspect
+from moyai.commands.introspection import Introspection, Observed, compute, introspect
 from moyai.registry.model import (
     Bilingual,
 )

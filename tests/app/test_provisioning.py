@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 
 from moyai import registry
+from moyai.applying.provisioning import provision_missing
 from moyai.base.db import Pool, connect
 from moyai.base.provision import Store
 from moyai.base.roles import WORKER
-from moyai.provisioning import provision_missing
 from moyai.registry import Change
 from moyai.worker.platform_jobs import platform_jobs
 from tests.conftest import Platform

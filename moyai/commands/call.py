@@ -10,9 +10,9 @@ import aiohttp
 import msgspec
 from joserfc.jwk import ECKey
 
+from moyai.applying.client_keys import key_file
 from moyai.base.config import Home
 from moyai.calling import Answer, CallError, Client, origin_of, read_key
-from moyai.client_keys import key_file
 
 
 def run(method: str, url: str, client: str, data: str | None, headers: list[str], directory: Path) -> int:

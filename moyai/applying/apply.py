@@ -14,18 +14,18 @@ from rich.console import Console
 from rich.table import Table
 
 from moyai import registry
+from moyai.applying.client_keys import public_keys
+from moyai.applying.provisioning import provision_missing
+from moyai.applying.registry_file import ClientEntry, RegistryFile, WitnessEntry, read
 from moyai.base.config import Home
 from moyai.base.db import Connection, Database, Pool
 from moyai.base.errors import Problem
 from moyai.base.journal import Journal
 from moyai.base.roles import SERVE
 from moyai.base.secrets import SecretFile
-from moyai.client_keys import public_keys
 from moyai.identity import staff
 from moyai.identity.staff import StaffDeclaration
-from moyai.provisioning import provision_missing
 from moyai.registry import Change, ComponentDeclaration, ServiceDeclaration, WitnessDeclaration
-from moyai.registry_file import ClientEntry, RegistryFile, WitnessEntry, read
 
 
 class Surroundings(msgspec.Struct, frozen=True):

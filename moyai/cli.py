@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -104,6 +105,9 @@ def serve(
 
     home = home_of(directory)
     set_up(home, name)
+    # the counters' library looks for this when it is imported
+    home.metrics.mkdir(exist_ok=True)
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(home.metrics)
     from moyai.app import serve as run
 
     if standby and not sys.stdin.readline():

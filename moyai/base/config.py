@@ -98,6 +98,11 @@ class Home:
         return self.directory / "logs"
 
     @property
+    def metrics(self) -> Path:
+        """Counters that `serve` processes share; emptied at each start."""
+        return self.directory / "metrics"
+
+    @property
     def run_file(self) -> Path:
         return self.directory / "run.json"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import socket
 import sys
 from pathlib import Path
@@ -161,6 +162,7 @@ class Town:
 
     async def start_serve(self) -> None:
         """The platform's own HTTP processes. They need the databases, not yet the registry."""
+        shutil.rmtree(self.home.metrics, ignore_errors=True)
         server = self.home.config().server
         for number, listening in enumerate(listen(server.host, server.port, server.processes)):
             name = f"serve-{number + 1}"

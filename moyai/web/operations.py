@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
+
 import msgspec
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Gauge, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
 from starlette.requests import Request
 from starlette.responses import Response
 
 from moyai.base.db import LOST
-from moyai.base.errors import CODES, Problem
+from moyai.base.errors import Problem
 from moyai.identity.model import Caller
+from moyai.ledger.log import status as log_status
 from moyai.web.operation import answer, describes
 from moyai.web.platform import Platform
 
@@ -34,13 +38,22 @@ async def health(request: Request, caller: Caller) -> Response:
 
 
 async def metrics(request: Request, caller: Caller) -> Response:
-    """Prometheus's text format, of this process."""
-    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+    """Prometheus's text format: requests of all `serve` processes together, and how far the log is."""
+    platform: Platform = request.app.state.platform
+    async with platform.control.connection() as conn:
+        status = await log_status(conn)
+    log = CollectorRegistry()
+    Gauge("moyai_log_entries", "Entries with a place in the log", registry=log).set(status.size)
+    Gauge(
+        "moyai_log_waiting_seconds", "Age of the oldest entry without a place in the log", registry=log
+    ).set(status.waiting_seconds)
+    return Response(generate_latest(_requests()) + generate_latest(log), media_type=CONTENT_TYPE_LATEST)
 
 
-def code_texts(code: str) -> dict[str, str]:
-    """Raises Problem("not_found") for a code that is not in the list."""
-    if code not in CODES:
-        raise Problem("not_found")
-    known = CODES[code]
-    return {"ja": known.ja, "en": known.en, "next_ja": known.next_ja, "next_en": known.next_en}
+def _requests() -> CollectorRegistry:
+    """What was counted: by this process alone, or (under a supervisor) by all that share a directory."""
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        return REGISTRY
+    together = CollectorRegistry()
+    MultiProcessCollector(together)  # pyright: ignore[reportUnusedExpression]
+    return together

@@ -31,7 +31,7 @@ def home(platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(
         "moyai.applying.client_keys.key_file", lambda _, client: tmp_path / f"{client}.jwk.json"
     )
-    monkeypatch.setattr("moyai.applying.provision_missing", _no_stores)
+    monkeypatch.setattr("moyai.applying.steps.provision_missing", _no_stores)
     return platform.home
 
 

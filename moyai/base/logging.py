@@ -135,6 +135,10 @@ def set_up(home: Home, process: str) -> Path:
     root.setLevel(logging.WARNING)
     # What nobody catches goes the same way, not to the standard error with its text.
     sys.excepthook = _crash_logger(path)
+    # A library that brought handlers of its own would write values past us.
+    for name in ("uvicorn", "uvicorn.error"):
+        logging.getLogger(name).handlers = []
+        logging.getLogger(name).propagate = True
     # Its lines hold paths and queries; ours hold the route's pattern.
     logging.getLogger("uvicorn.access").disabled = True
     return path

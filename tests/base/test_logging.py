@@ -84,6 +84,14 @@ def test_libraries_log_without_their_arguments(lines):
     assert MARKED not in json.dumps(line)
 
 
+def test_handlers_that_a_library_brought_are_taken_away(tmp_path, lines):
+    bare = logging.getLogger("uvicorn")
+    bare.handlers, bare.propagate = [logging.StreamHandler()], False
+    set_up(Home(tmp_path), "serve-1")
+    logging.getLogger("uvicorn.error").error("could not take %s", MARKED)
+    assert [line["event"] for line in lines()] == ["could not take %s"]
+
+
 def test_what_nobody_catches_is_logged_without_its_text(lines, capsys):
     sys.excepthook(ValueError, ValueError(MARKED), None)
     said = capsys.readouterr()

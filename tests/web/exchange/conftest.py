@@ -25,7 +25,7 @@ from tests.web.in_process import BASE, client_of, running
 from tests.web.peers import Party
 
 EXCHANGE = "/personal/v1/exchange"
-STEPS = {"steps": 8123}
+STEPS = {"steps": 180123}
 VITALS = {"weight_kg": 61.5, "systolic": 128}
 PRESENCE = {"at_home": True}
 

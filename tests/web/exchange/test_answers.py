@@ -100,7 +100,7 @@ async def test_no_answer_without_the_record(road: Road) -> None:
     finally:
         await admin.execute("alter table ledger.entry_away rename to entry")
     assert answer.status_code >= 500
-    assert "8123" not in answer.text
+    assert "180123" not in answer.text
     assert contents(await person.ask("steps")) == {"steps": [STEPS]}
     assert len(await person.recorded()) == 1
 

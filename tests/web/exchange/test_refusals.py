@@ -15,7 +15,7 @@ from tests.factories import C2
 from tests.web.exchange.conftest import STEPS, VITALS, Asked, Road, contents, problem
 
 WAYS: dict[str, Callable[[Asked], Awaitable[httpx.Response]]] = {}
-"""Reason → the way to be refused for it. Each begins with a resident who allowed `steps` and has 8123 of them."""
+"""Reason → the way to be refused for it. Each begins with a resident who allowed `steps` and has 180123 of them."""
 
 
 def way(code: str) -> Callable[[Callable[[Asked], Awaitable[httpx.Response]]], None]:
@@ -158,7 +158,7 @@ async def test_refusal_has_its_own_code_in_both_languages_and_discloses_nothing(
         "type", "title", "title_ja", "status", "code", "next", "next_ja", "correlation_id", "required", "actual"
     }  # fmt: skip
     assert document["title_ja"] == CODES[code].ja
-    assert not any(secret in answer.text for secret in ("8123", "61.5", "item-1", person.made.id))
+    assert not any(secret in answer.text for secret in ("180123", "61.5", "item-1", person.made.id))
 
 
 @pytest.mark.parametrize("code", sorted(WAYS.keys() - {"subject_unknown"}))
@@ -166,7 +166,7 @@ async def test_refusal_is_on_record_for_the_resident(person: Asked, code: str) -
     await WAYS[code](person)
     entry = (await person.recorded("refusal"))[-1]
     assert entry["detail"]["sources"][0]["code"] == code
-    assert "8123" not in str(entry)
+    assert "180123" not in str(entry)
 
 
 async def test_refusal_about_nobody_is_on_record_too(road: Road, person: Asked) -> None:

@@ -104,6 +104,9 @@ async def assert_good_page(
     page: Page, *, japanese: bool = True, allowed: frozenset[str] = frozenset()
 ) -> None:
     """Everything above at once: what each page is tested for at 360 and 1280 pixels."""
+    # a click returns when the next page has begun, not when it is there
+    await page.wait_for_load_state()
+    await page.wait_for_selector("main", state="attached")
     await page.evaluate("document.fonts.ready.then(() => true)")
     await assert_no_sideways_scroll(page)
     await assert_touch_targets(page)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from moyai.base.db import Connection
 from moyai.registry.declarations import (
@@ -124,16 +125,18 @@ async def linked_datasets(conn: Connection, component_key: int) -> list[str]:
     return [row["dataset_id"] for row in rows]
 
 
-async def service(conn: Connection, service_id: str) -> Service | None:
-    row = await conn.fetchrow(
-        """
+_SERVICES: Final = """
         select s.*, o.organization_id, o.state as organization_state,
                array(select c.component_id from registry.service_component sc
                        join registry.component c using (component_key)
                       where sc.service_key = s.service_key order by c.component_key) as components
           from registry.service s join registry.organization o using (organization_key)
-         where s.service_id = $1
-        """,
+"""
+
+
+async def service(conn: Connection, service_id: str) -> Service | None:
+    row = await conn.fetchrow(
+        _SERVICES + "where s.service_id = $1",
         service_id,
     )
     return one(row, Service)
@@ -141,30 +144,14 @@ async def service(conn: Connection, service_id: str) -> Service | None:
 
 async def service_by_key(conn: Connection, service_key: int) -> Service | None:
     row = await conn.fetchrow(
-        """
-        select s.*, o.organization_id, o.state as organization_state,
-               array(select c.component_id from registry.service_component sc
-                       join registry.component c using (component_key)
-                      where sc.service_key = s.service_key order by c.component_key) as components
-          from registry.service s join registry.organization o using (organization_key)
-         where s.service_key = $1
-        """,
+        _SERVICES + "where s.service_key = $1",
         service_key,
     )
     return one(row, Service)
 
 
 async def services(conn: Connection) -> list[Service]:
-    rows = await conn.fetch(
-        """
-        select s.*, o.organization_id, o.state as organization_state,
-               array(select c.component_id from registry.service_component sc
-                       join registry.component c using (component_key)
-                      where sc.service_key = s.service_key order by c.component_key) as components
-          from registry.service s join registry.organization o using (organization_key)
-         order by s.service_key
-        """
-    )
+    rows = await conn.fetch(_SERVICES + "order by s.service_key")
     return many(rows, Service)
 
 

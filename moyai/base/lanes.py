@@ -1,19 +1,19 @@
 """Requests that wait at the same moment share one statement.
 
 A lane owns dedicated sessions. Whatever waits when a session is free goes into one statement; nothing is held
-back to wait for company, and nothing is cached: each question is asked of the database after it arrived.
+back longer than others keep coming, and nothing is cached: each question is asked of the database after it arrived.
 One bad question must not fail its neighbours: when a batch fails, its members run alone.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Generic, TypeVar
 
 from moyai.base.db import LOST, Connection, PostgresError, connect
 from moyai.base.errors import Problem
+from moyai.base.gathering import Gathering
 
 Q = TypeVar("Q")
 A = TypeVar("A")
@@ -44,29 +44,20 @@ class Lane(Generic[Q, A]):
     ) -> None:
         self._dsn = dsn
         self._run = run
-        self._most = most
         self._settings = dict(settings or {})
-        self._waiting: deque[tuple[Q, asyncio.Future[A]]] = deque()
+        self._waiting: Gathering[tuple[Q, asyncio.Future[A]]] = Gathering(self._dispatch, most)
         self._free: list[Connection | None] = [None] * width
         self._tasks: set[asyncio.Task[None]] = set()
-        self._scheduled = False
 
     async def ask(self, question: Q) -> A:
         """The answer to one question. Raises Problem("unavailable") when the database does not answer."""
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[A] = loop.create_future()
-        self._waiting.append((question, answer))
-        if not self._scheduled:
-            # call_soon, not now: tasks woken by the previous statement ask in the same turn of the loop
-            self._scheduled = True
-            loop.call_soon(self._dispatch)
+        answer: asyncio.Future[A] = asyncio.get_running_loop().create_future()
+        self._waiting.add((question, answer))
         return await answer
 
     def _dispatch(self) -> None:
-        self._scheduled = False
         while self._waiting and self._free:
-            batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._most))]
-            task = asyncio.create_task(self._serve(self._free.pop(), batch))
+            task = asyncio.create_task(self._serve(self._free.pop(), self._waiting.take()))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
@@ -76,7 +67,7 @@ class Lane(Generic[Q, A]):
         finally:
             self._free.append(connection)
             if self._waiting:
-                self._dispatch()
+                self._waiting.schedule()
 
     async def _answer(
         self, connection: Connection | None, batch: list[tuple[Q, asyncio.Future[A]]]
@@ -113,7 +104,7 @@ class Lane(Generic[Q, A]):
     async def close(self) -> None:
         """Wait for what is under way, then end the sessions."""
         # what waits when a statement ends begins the next one: until nobody waits
-        while self._tasks or self._scheduled:
+        while self._tasks or self._waiting.scheduled:
             await asyncio.gather(asyncio.sleep(0), *self._tasks, return_exceptions=True)
         for connection in self._free:
             await _discard(connection)

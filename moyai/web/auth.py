@@ -10,7 +10,7 @@ import time
 from starlette.requests import Request
 
 from moyai.base.errors import Problem
-from moyai.identity import dpop, sessions, tokens
+from moyai.identity import sessions, tokens
 from moyai.identity.dpop import Proof
 from moyai.identity.model import Anonymous, Caller, ClientCaller, ResidentCaller, StaffCaller
 from moyai.identity.standing import require_active_client, use_once
@@ -97,7 +97,7 @@ async def _token(request: Request, scope: str) -> tuple[AccessToken, Proof]:
     proofs = request.headers.getlist("dpop")
     if len(proofs) != 1:
         raise Problem("proof_invalid", "send exactly one DPoP header")
-    proof = dpop.check_proof(
+    proof = await platform.proofs.check(
         proofs[0],
         method=request.method,
         url=platform.base_url + request.scope["path"],

@@ -58,6 +58,7 @@ def endpoint(operation: Operation) -> Callable[[Request], Awaitable[Response]]:
                 log.error("failed", operation=operation.path, error=type(error).__name__, where=_where(error))
             response = error_response(request, operation, problem, caller)
         seconds = time.perf_counter() - begun
+        correlation = correlation_id(request)
         metrics.observe(operation, response.status_code, seconds)
         request.app.state.access.write(
             request.method,
@@ -66,9 +67,9 @@ def endpoint(operation: Operation) -> Callable[[Request], Awaitable[Response]]:
             code,
             seconds,
             getattr(caller, "client_id", None),
-            correlation_id(request),
+            correlation,
         )
-        response.headers["X-Correlation-Id"] = correlation_id(request)
+        response.raw_headers.append((b"x-correlation-id", correlation.encode()))
         return response
 
     return respond

@@ -9,6 +9,7 @@ from moyai.base.config import Config, Home
 from moyai.base.db import Database
 from moyai.base.keys import KeyRing
 from moyai.base.secrets import SecretBox
+from moyai.identity.proof_queue import ProofQueue
 from moyai.identity.tokens import TokenVerifier
 from moyai.personal.exchange import Exchange
 from moyai.personal.names import Names
@@ -26,6 +27,7 @@ class Platform:
     box: SecretBox
     keys: KeyRing
     tokens: TokenVerifier
+    proofs: ProofQueue
     stores: Stores
     names: Names
     hot: Exchange

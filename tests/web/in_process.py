@@ -13,6 +13,7 @@ from moyai.base.config import Home
 from moyai.base.db import Database
 from moyai.base.keys import KeyRing
 from moyai.base.secrets import SecretBox
+from moyai.identity.proof_queue import ProofQueue
 from moyai.identity.tokens import TokenVerifier
 from moyai.personal.names import Names
 from moyai.personal.opening import exchange_road, stores_of
@@ -48,6 +49,7 @@ async def running(
         box,
         KeyRing(box),
         TokenVerifier(config.server.base_url),
+        ProofQueue(),
         stores,
         names,
         hot,

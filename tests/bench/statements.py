@@ -1,0 +1,51 @@
+"""What an exchange sends to PostgreSQL, caught on the way."""
+
+from contextlib import asynccontextmanager
+
+from moyai.base.db import connect
+from moyai.bench import data
+from moyai.consent import gate
+from moyai.consent.gate import Question
+from moyai.ledger import Kind, entry, record_many
+from moyai.personal import store_items
+
+
+@asynccontextmanager
+async def recorded(conn, queries):
+    """The statements, with their values, that are sent on a session meanwhile."""
+
+    def note(query):
+        # the driver asks the catalogue for the shape of a type once per session
+        if query.args and "typeinfo" not in query.query:
+            queries.append((query.query, query.args))
+
+    with conn.raw.query_logger(note):
+        yield
+
+
+async def exchange_statements(conn, ground, sources, number):
+    """What an exchange sends: gate, one read per source, ledger. Returns (queries, permits, items)."""
+    control, stores, found = [], [], []
+    subject = str(data.subject(ground.component_key, number))
+    asked = [
+        Question(ground.client_key, ground.component_key, subject, party.dataset_key, ground.purpose_key)
+        for party in ground.parties[:sources]
+    ]
+    async with recorded(conn, control):
+        verdicts = await gate.ask(conn, asked)
+        permits = [permit for verdict in verdicts for permit in verdict.permits]
+        made = entry(
+            kind=Kind.EXCHANGE,
+            at=permits[0].at,
+            actor="bench",
+            resident_key=permits[0].resident_key,
+            detail={},
+        )
+        await record_many(conn, [made])
+    for permit, party in zip(permits, ground.parties, strict=False):
+        store = await connect(party.dsn)
+        async with recorded(store, stores):
+            rows = await store_items.read_many(store, [permit.provider_subject], [party.dataset_id], [100])
+        found.append([dict(row) for row in rows])
+        await store.close()
+    return control, stores, permits, found

@@ -20,7 +20,8 @@ _ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """An HTTP answer. `body` is decoded JSON, else text; `code` the platform's stable code where it refused."""
+    """An HTTP answer. `body` is decoded JSON, else text, or bytes where the answer says that it is no text;
+    `code` the platform's stable code where it refused."""
 
     status: int
     body: Any
@@ -47,12 +48,15 @@ def read_key(path: Path) -> ECKey:
 
 
 async def read_answer(response: aiohttp.ClientResponse) -> Answer:
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    if response.content_type == "application/octet-stream":
+        return Answer(response.status, await response.read(), headers)
     text = await response.text()
     try:
         body = msgspec.json.decode(text) if text else None
     except msgspec.DecodeError:
         body = text
-    return Answer(response.status, body, {name.lower(): value for name, value in response.headers.items()})
+    return Answer(response.status, body, headers)
 
 
 class Signer:
@@ -106,12 +110,7 @@ class Client:
     async def token(self) -> str:
         """An access token with every scope the client has; kept until it is nearly over."""
         if time.time() > self._until:
-            url = f"{self.base_url}/oauth2/token"
-            form = {"grant_type": "client_credentials", **self.assertion()}
-            async with self._session.post(
-                url, data=form, headers={"DPoP": self.signer.proof("POST", url)}
-            ) as r:
-                answer = await read_answer(r)
+            answer = await self.submit("/oauth2/token", {"grant_type": "client_credentials"})
             if answer.status != 200:
                 raise CallError(f"{self.client_id} obtained no token: {answer.body}")
             self._token = answer.body["access_token"]
@@ -128,6 +127,15 @@ class Client:
         async with self._session.request(
             method, url, json=body, headers={**sent, **(headers or {})}
         ) as response:
+            return await read_answer(response)
+
+    async def submit(
+        self, path: str, form: Mapping[str, str], headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """A form for an OAuth endpoint, where the client shows who it is in the form itself and needs no token."""
+        url = path if path.startswith("http") else self.base_url + path
+        sent = {"DPoP": self.signer.proof("POST", url), **(headers or {})}
+        async with self._session.post(url, data={**form, **self.assertion()}, headers=sent) as response:
             return await read_answer(response)
 
 

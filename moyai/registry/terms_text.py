@@ -114,6 +114,30 @@ def platform_content(
     }
 
 
+def declared_platform_terms(content: dict[str, Any]) -> PlatformTermsDeclaration:
+    """What was declared, from the text that was made of it: declaring that again changes nothing."""
+    sections: dict[str, dict[str, Any]] = {one["id"]: one for one in content["sections"]}
+    generated = {"operator", "role", "collected", "distinction", "stopping", "certification", "contact"}
+
+    def body(section_id: str) -> Any:
+        return sections[section_id]["body"] if section_id in sections else None
+
+    declared = {
+        "title": content["title"],
+        "role": body("role"),
+        "collected": body("collected"),
+        "stopping": body("stopping"),
+        "distinction": body("distinction"),
+        "certification_and_audit": body("certification"),
+        "sections": [
+            {"id": one["id"], "title": one["title"], "body": one["body"]}
+            for one in sections.values()
+            if one["id"] not in generated
+        ],
+    }
+    return msgspec.convert(declared, PlatformTermsDeclaration)
+
+
 def _shared_sections(
     declared: PlatformTermsDeclaration | ServiceTermsDeclaration, criteria: Criteria | None
 ) -> list[dict[str, Any]]:

@@ -35,6 +35,15 @@ class Login(msgspec.Struct, frozen=True):
     totp_secret: str
 
 
+class Authorization(msgspec.Struct):
+    """What a touch point holds for a resident: its DPoP key (private JWK) and the tokens bound to that key."""
+
+    key: dict[str, Any]
+    access_token: str = ""
+    until: float = 0.0
+    refresh_token: str | None = None
+
+
 class _Form(HTMLParser):
     """The first form of a page that holds a field of a given name: where it goes and what it already carries."""
 
@@ -73,16 +82,19 @@ class Page(msgspec.Struct, frozen=True):
 
 
 class Person:
-    """One resident. Use `close` when done."""
+    """One resident. `authorization` is what an earlier one held, to go on with. Use `close` when done."""
 
-    def __init__(self, base_url: str, login: Login, touch_point: str) -> None:
+    def __init__(
+        self, base_url: str, login: Login, touch_point: str, authorization: Authorization | None = None
+    ) -> None:
         self.base_url = base_url
         self.login = login
         self._touch_point = touch_point
         self._browser = aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True))
-        self._signer = Signer(ECKey.generate_key("P-256", private=True))
-        self._token = ""
-        self._until = 0.0
+        self.authorization = authorization or Authorization(
+            ECKey.generate_key("P-256", private=True).as_dict(private=True)
+        )
+        self._signer = Signer(ECKey.import_key(self.authorization.key))
         self._last_code = ""
 
     async def close(self) -> None:
@@ -95,8 +107,10 @@ class Person:
         page = await self._fill(
             page, "password", {"login": self.login.login, "password": self.login.password}, stop_at
         )
-        if _Form(page.text, "code").action is not None:
-            page = await self._fill(page, "code", {"code": await self._code()}, stop_at)
+        for ahead in (0, 1):
+            # asked again, somebody else used this code up (each is good once): the next one is good already
+            if _Form(page.text, "code").action is not None:
+                page = await self._fill(page, "code", {"code": await self._code(ahead)}, stop_at)
         return page
 
     async def submit(self, page: Page, field: str, values: Mapping[str, str]) -> Page:
@@ -117,12 +131,12 @@ class Person:
         url = urljoin(page.url, form.action)
         return await self._follow("POST", url, {**form.fields, **values}, stop_at)
 
-    async def _code(self) -> str:
-        """The current code; a code is good once, so the same one is waited out."""
+    async def _code(self, ahead: int) -> str:
+        """The current code or the one after it; a code is good once, so the same one is waited out."""
         totp = TOTP(self.login.totp_secret)
-        if totp.now() == self._last_code:
+        if totp.at(time.time() + ahead * _CODE_SECONDS) == self._last_code:
             await asyncio.sleep(_CODE_SECONDS - time.time() % _CODE_SECONDS + 0.1)
-        self._last_code = totp.now()
+        self._last_code = totp.at(time.time() + ahead * _CODE_SECONDS)
         return self._last_code
 
     async def _follow(
@@ -141,20 +155,26 @@ class Person:
 
     # --- the phone -----------------------------------------------------------------------------------
 
-    async def api(self, method: str, path: str, body: Any = None) -> Answer:
-        """One call of the resident's API with the touch point's token."""
-        await self._authorize()
-        url = self.base_url + path
-        headers = {
-            "Authorization": f"DPoP {self._token}",
-            "DPoP": self._signer.proof(method, url, self._token),
-        }
-        async with self._browser.request(method, url, json=body, headers=headers) as response:
+    async def api(
+        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """One call of the resident's API with the touch point's token. `path` may be a whole URL."""
+        token = await self.token()
+        url = path if path.startswith("http") else self.base_url + path
+        sent = {"Authorization": f"DPoP {token}", "DPoP": self._signer.proof(method, url, token)}
+        async with self._browser.request(
+            method, url, json=body, headers={**sent, **(headers or {})}
+        ) as response:
             return await read_answer(response)
 
+    async def token(self) -> str:
+        """The access token: the one at hand while it lives, then a refreshed one, then that of a new login."""
+        held = self.authorization
+        if time.time() >= held.until and not (held.refresh_token and await self._refresh(held.refresh_token)):
+            await self._authorize()
+        return held.access_token
+
     async def _authorize(self) -> None:
-        if time.time() < self._until:
-            return
         verifier, state = secrets.token_urlsafe(48), secrets.token_urlsafe(16)
         challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
         query = urlencode(
@@ -174,16 +194,28 @@ class Person:
         await self._redeem(page.query["code"], verifier)
 
     async def _redeem(self, code: str, verifier: str) -> None:
-        url = f"{self.base_url}/oauth2/token"
         form = {
             "grant_type": "authorization_code",
-            "client_id": self._touch_point,
             "code": code,
             "redirect_uri": _TOUCH_POINT_REDIRECT,
             "code_verifier": verifier,
         }
-        async with self._browser.post(url, data=form, headers={"DPoP": self._signer.proof("POST", url)}) as r:
-            answer = await read_answer(r)
+        answer = await self._ask_token(form)
         if answer.status != 200:
             raise CallError(f"{self.login.login} obtained no token: {answer.body}")
-        self._token, self._until = answer.body["access_token"], time.time() + answer.body["expires_in"] - 60
+
+    async def _refresh(self, refresh_token: str) -> bool:
+        """Whether there is a new token: not if the authorisation was withdrawn, or is too old."""
+        form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
+        return (await self._ask_token(form)).status == 200
+
+    async def _ask_token(self, form: Mapping[str, str]) -> Answer:
+        url = f"{self.base_url}/oauth2/token"
+        sent = {**form, "client_id": self._touch_point}
+        async with self._browser.post(url, data=sent, headers={"DPoP": self._signer.proof("POST", url)}) as r:
+            answer = await read_answer(r)
+        if answer.status == 200:
+            held, given = self.authorization, answer.body
+            held.access_token, held.until = given["access_token"], time.time() + given["expires_in"] - 60
+            held.refresh_token = given.get("refresh_token")
+        return answer

@@ -21,6 +21,7 @@ from moyai.personal.model import Result
 from moyai.registry.model import Id
 from moyai.web import shared_items
 from moyai.web.consent import uuid_of
+from moyai.web.examples import SHARING
 from moyai.web.operation import answer, describes, read_json
 from moyai.web.platform import Platform
 
@@ -143,16 +144,7 @@ async def list_sharings(request: Request, caller: ResidentCaller) -> Response:
         "invalid_request",
     ),
     status=201,
-    example={
-        "body": {
-            "service_id": "kenko-mimamori",
-            "links": ["kenko-steps"],
-            "relation": "娘",
-            "viewer_name": "花子",
-            "shown_as": "母",
-            "days": 30,
-        }
-    },
+    example={"body": SHARING},
 )
 async def share(request: Request, caller: ResidentCaller) -> Response:
     """Offer chosen data to somebody. Tell them the code: it is good once, for a day."""

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import shlex
-from functools import cache
 from itertools import groupby
 from typing import Any
-from urllib.parse import urlencode
 
 import msgspec
 from starlette.requests import Request
@@ -15,8 +12,12 @@ from starlette.responses import Response
 
 from moyai.base.errors import CODES, Code
 from moyai.identity.model import Caller
-from moyai.web import openapi
-from moyai.web.operation import Client, Operation
+from moyai.web import docs_requests, openapi
+from moyai.web.docs_answers import sample
+from moyai.web.docs_commands import command
+from moyai.web.docs_facts import Facts, facts
+from moyai.web.ngsi import later
+from moyai.web.operation import AnyOf, Client, Demand, Operation, Resident
 from moyai.web.pages import render
 from moyai.web.platform import Platform
 
@@ -30,10 +31,25 @@ _FAMILIES = {
     "v2": ("まちのデータ（NGSIv2）", "City data (NGSIv2)"),
     "log": ("記録の証明", "The log"),
 }
+_OPERATIONS = ("運用", "Operations")
+
+SHARED_CODES = (*openapi.WITH_TOKEN, *openapi.WITH_BODY, *openapi.ALWAYS)
+"""Codes that come with the kind of call; the page explains them once."""
+
+
+class Before(msgspec.Struct, frozen=True):
+    """An operation whose request has to be sent first."""
+
+    anchor: str
+    ja: str
+    en: str
 
 
 class Shown(msgspec.Struct, frozen=True):
-    """One operation as the page shows it. `codes` are (code, what it says)."""
+    """One operation as the page shows it. `codes` are its own, `shared` those of its kind of call.
+
+    `command` is None for an operation that the platform names and does not have yet.
+    """
 
     anchor: str
     method: str
@@ -41,12 +57,15 @@ class Shown(msgspec.Struct, frozen=True):
     ja: str
     en: str
     text: str
-    who: str
+    who_ja: str
+    who_en: str
+    after: list[Before]
     command: str | None
     body: str | None
     answer: str | None
     status: int
     codes: list[tuple[str, Code]]
+    shared: list[tuple[str, Code]]
 
 
 class Family(msgspec.Struct, frozen=True):
@@ -56,90 +75,89 @@ class Family(msgspec.Struct, frozen=True):
     operations: list[Shown]
 
 
-def _family(operation: Operation) -> str:
-    return operation.path.split("/")[1]
+def _family(operation: Operation) -> tuple[str, str]:
+    return _FAMILIES.get(operation.path.split("/")[1], _OPERATIONS)
 
 
-@cache
-def families(base_url: str) -> list[Family]:
+def families(base_url: str, known: Facts) -> list[Family]:
     """The API's operations, grouped as the URL table is."""
     from moyai.web.routes import ROUTES
 
     found = [operation for operation in ROUTES if openapi.is_api(operation)]
     return [
-        Family(
-            name.strip(".") or "root",
-            *_FAMILIES.get(name, ("運用", "Operations")),
-            [_shown(o, base_url) for o in group],
-        )
-        for name, group in groupby(found, _family)
+        Family(f"family-{number}", *names, [_shown(one, base_url, known) for one in group])
+        for number, (names, group) in enumerate(groupby(found, _family), 1)
     ]
 
 
-def _shown(operation: Operation, base_url: str) -> Shown:
+def _shown(operation: Operation, base_url: str, known: Facts) -> Shown:
     described = operation.description
-    example = described.example or {}
+    sent = docs_requests.sent(operation, known)
+    exists = operation.handler is not later
+    codes = [(code, CODES[code]) for code in openapi.codes_of(operation)]
     return Shown(
-        anchor=f"{operation.method.lower()}-{operation.path.strip('/').replace('/', '-')}",
+        anchor=_anchor(operation),
         method=operation.method,
-        path=operation.path,
+        path=operation.path.replace(":path}", "}"),
         ja=operation.ja,
         en=operation.en,
         text=" ".join((operation.handler.__doc__ or "").split()),
-        who=openapi.who(operation.auth),
-        command=_command(operation, example, base_url),
-        body=_pretty(example["body"]) if "body" in example else None,
-        answer=_pretty(_sample(described.response)) if described.response is not None else None,
-        status=described.status,
-        codes=[(code, CODES[code]) for code in openapi.codes_of(operation)],
+        who_ja=_who(operation.auth),
+        who_en=openapi.who(operation.auth),
+        after=[_before(name) for name in sent.after],
+        command=command(operation, sent, base_url) if exists else None,
+        body=_pretty(sent.body) if exists and sent.body else None,
+        answer=_pretty(sample(described.response, known)) if described.response is not None else None,
+        status=described.status if exists else 501,
+        codes=[one for one in codes if one[0] not in SHARED_CODES],
+        shared=[one for one in codes if one[0] in SHARED_CODES],
     )
 
 
-def _command(operation: Operation, example: dict[str, Any], base_url: str) -> str:
-    """A command line that sends it: signed for clients, plain for everybody."""
-    path = operation.path
-    for name, value in example.get("path", {}).items():
-        path = path.replace(f"{{{name}}}", str(value)).replace(f"{{{name}:path}}", str(value))
-    query = f"?{urlencode(example['query'])}" if example.get("query") else ""
-    url = shlex.quote(f"{base_url}{path}{query}")
-    data = (
-        f" --data {shlex.quote(json.dumps(example['body'], ensure_ascii=False))}" if "body" in example else ""
-    )
-    if isinstance(operation.auth, Client):
-        return f"moyai call {operation.method} {url} --client CLIENT{data}"
-    body = f" -H 'Content-Type: application/json'{data}" if data else ""
-    return f"curl -X {operation.method} {url}{body}"
+def _anchor(operation: Operation) -> str:
+    return f"{operation.method.lower()}-{operation.path.strip('/').replace('/', '-')}"
+
+
+def _before(name: str) -> Before:
+    from moyai.web.routes import ROUTES
+
+    found = next(one for one in ROUTES if f"{one.method} {one.path}" == name)
+    return Before(_anchor(found), found.ja, found.en)
+
+
+def _who(demand: Demand) -> str:
+    """Who may call, in Japanese; `openapi.who` says it in English."""
+    if isinstance(demand, Client):
+        return f"クライアント（スコープ {demand.scope}）"
+    if isinstance(demand, Resident):
+        return f"住民のトークンをもつタッチポイント（スコープ {demand.scope}）"
+    if isinstance(demand, AnyOf):
+        return "、または".join(_who(one) for one in demand.demands)
+    return "だれでも"
 
 
 def _pretty(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, indent=2)
 
 
-def _sample(shape: Any, depth: int = 0) -> Any:
-    """The shape of an answer, each member with the kind of value it has."""
-    schemas, components = msgspec.json.schema_components([shape])
-    return _filled(schemas[0], components, depth)
-
-
-def _filled(schema: dict[str, Any], components: dict[str, Any], depth: int) -> Any:
-    if "$ref" in schema:
-        name = schema["$ref"].rsplit("/", 1)[-1]
-        return {} if depth > 6 else _filled(components[name], components, depth + 1)
-    if "anyOf" in schema:
-        return _filled(schema["anyOf"][0], components, depth + 1)
-    if schema.get("type") == "object":
-        return {
-            name: _filled(one, components, depth + 1) for name, one in schema.get("properties", {}).items()
-        }
-    if schema.get("type") == "array":
-        return [_filled(schema["items"], components, depth + 1)] if "items" in schema else []
-    return schema.get("format") or (schema["enum"][0] if "enum" in schema else schema.get("type", "any"))
-
-
 async def docs(request: Request, caller: Caller) -> Response:
     platform: Platform = request.app.state.platform
+    known = await facts(platform)
+    chapters = families(platform.base_url, known)
     return render(
-        request, "docs.html", caller, families=families(platform.base_url), base_url=platform.base_url
+        request,
+        "docs.html",
+        caller,
+        families=chapters,
+        shared_codes=[(code, CODES[code]) for code in SHARED_CODES],
+        exchange_client=known.clients.get("personal:exchange", "CLIENT"),
+        exchange_command=next(
+            one.command
+            for chapter in chapters
+            for one in chapter.operations
+            if one.path == "/personal/v1/exchange"
+        ),
+        base_url=platform.base_url,
     )
 
 

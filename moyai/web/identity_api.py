@@ -20,6 +20,7 @@ from moyai.identity.model import (
     Person,
     Resident,
 )
+from moyai.web import examples
 from moyai.web.erasure import erase_resident
 from moyai.web.oauth import platform_of
 from moyai.web.operation import answer, describes, read_json, read_query
@@ -106,16 +107,6 @@ async def _desk(conn: Connection, caller: ClientCaller) -> Desk:
 
 
 _DESK_CODES = ("forbidden", "does_not_exist")
-_PERSON = {
-    "family_name": "讃岐",
-    "given_name": "花子",
-    "family_kana": "サヌキ",
-    "given_kana": "ハナコ",
-    "birth_date": "1948-03-14",
-    "address": "香川県高松市番町1-8-15",
-    "municipality_code": "372013",
-}
-_EVIDENCE = {"level": 2, "method": "desk_document", "document_class": "drivers_license"}
 
 
 @describes(
@@ -129,7 +120,7 @@ _EVIDENCE = {"level": 2, "method": "desk_document", "document_class": "drivers_l
         "invalid_request",
         "forbidden",
     ),
-    example={"body": {"person": _PERSON, "evidence": _EVIDENCE}},
+    example={"body": examples.ENROLMENT},
 )
 async def enrol(request: Request, caller: ClientCaller) -> Response:
     asked = await read_json(request, EnrolmentRequest)
@@ -140,7 +131,7 @@ async def enrol(request: Request, caller: ClientCaller) -> Response:
 
 
 @describes(
-    query=Search, response=Found, codes=("forbidden", "invalid_request"), example={"query": {"q": "サヌキ"}}
+    query=Search, response=Found, codes=("forbidden", "invalid_request"), example={"query": {"q": "ミホン"}}
 )
 async def search(request: Request, caller: ClientCaller) -> Response:
     asked = read_query(request, Search)
@@ -186,7 +177,7 @@ async def recover(request: Request, caller: ClientCaller) -> Response:
     request=Evidence,
     response=ResidentView,
     codes=(*_DESK_CODES, "proofing_insufficient", "invalid_request"),
-    example={"path": {"resident": _EXAMPLE_ID}, "body": _EVIDENCE},
+    example={"path": {"resident": _EXAMPLE_ID}, "body": examples.ENROLMENT["evidence"]},
 )
 async def proof_again(request: Request, caller: ClientCaller) -> Response:
     evidence = await read_json(request, Evidence)
@@ -203,7 +194,7 @@ async def proof_again(request: Request, caller: ClientCaller) -> Response:
     codes=(*_DESK_CODES, "invalid_request"),
     example={
         "path": {"resident": _EXAMPLE_ID},
-        "body": {"municipality_code": "373419", "address": "香川県木田郡三木町氷上310"},
+        "body": {"municipality_code": "373419", "address": examples.address("373419", "2番地2")},
     },
 )
 async def move(request: Request, caller: ClientCaller) -> Response:

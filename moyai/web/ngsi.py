@@ -82,7 +82,6 @@ OPERATIONS: Final = (
         "POST", "/v2/entities", entities.create_entity, _WRITER, "エンティティの作成", "Create an entity"
     ),
     _operation("GET", _ENTITY, entities.get_entity, _ANY, "エンティティの取得", "Retrieve an entity"),
-    _operation("DELETE", _ENTITY, entities.delete_entity, _WRITER, "エンティティの削除", "Delete an entity"),
     _operation("GET", _ATTRS, entities.get_attributes, _ANY, "属性の一覧", "Retrieve an entity's attributes"),
     _operation(
         "POST",
@@ -112,6 +111,7 @@ OPERATIONS: Final = (
         "属性値の書き換え",
         "Update an attribute's value",
     ),
+    _operation("DELETE", _ENTITY, entities.delete_entity, _WRITER, "エンティティの削除", "Delete an entity"),
     _operation("GET", "/v2/types", list_types, _ANY, "エンティティの種類の一覧", "List entity types"),
     *(
         _operation(

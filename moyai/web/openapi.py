@@ -10,6 +10,7 @@ import msgspec
 
 from moyai import __version__
 from moyai.base.errors import CODES
+from moyai.web.oauth_forms import FORMS
 from moyai.web.operation import (
     AnyOf,
     Client,
@@ -33,6 +34,7 @@ WITH_TOKEN = (
     "proof_replayed",
     "forbidden",
 )
+WITH_FORM = ("unsupported_media_type", "malformed_request", "body_too_large")
 WITH_BODY = ("unsupported_media_type", "malformed_request", "invalid_request", "body_too_large")
 
 
@@ -44,6 +46,8 @@ def codes_of(operation: Operation) -> list[str]:
         codes |= dict.fromkeys(WITH_TOKEN)
     if described.request is not None:
         codes |= dict.fromkeys(WITH_BODY)
+    if operation.path in FORMS:
+        codes |= dict.fromkeys(WITH_FORM)
     if described.query is not None:
         codes |= dict.fromkeys(("invalid_request",))
     return [*codes, *ALWAYS]
@@ -67,6 +71,7 @@ def document(base_url: str, title: str) -> bytes:
 
     operations = [operation for operation in ROUTES if is_api(operation)]
     shapes = [s for o in operations for s in (o.description.request, o.description.response) if s is not None]
+    shapes += FORMS.values()
     _, components = msgspec.json.schema_components(shapes, ref_template=_SCHEMAS)
     paths: dict[str, dict[str, Any]] = {}
     for operation in operations:
@@ -109,7 +114,6 @@ _PROBLEM: dict[str, Any] = {
 
 
 def _operation(operation: Operation) -> dict[str, Any]:
-    described = operation.description
     made: dict[str, Any] = {
         "operationId": f"{operation.method.lower()}_{re.sub(r'[^a-z0-9]+', '_', operation.path.lower()).strip('_')}",
         "summary": operation.en,
@@ -121,12 +125,20 @@ def _operation(operation: Operation) -> dict[str, Any]:
     }
     if _needs_token(operation.auth):
         made["security"] = [{"dpop": []}] if not _open_too(operation.auth) else [{"dpop": []}, {}]
-    if described.request is not None:
-        body: dict[str, Any] = {"schema": _reference(described.request)}
-        if described.example and "body" in described.example:
-            body["example"] = described.example["body"]
-        made["requestBody"] = {"required": True, "content": {"application/json": body}}
-    return made
+    body = _request_body(operation)
+    return made if body is None else {**made, "requestBody": {"required": True, "content": body}}
+
+
+def _request_body(operation: Operation) -> dict[str, Any] | None:
+    described = operation.description
+    if operation.path in FORMS:
+        return {"application/x-www-form-urlencoded": {"schema": _reference(FORMS[operation.path])}}
+    if described.request is None:
+        return None
+    body: dict[str, Any] = {"schema": _reference(described.request)}
+    if described.example and "body" in described.example:
+        body["example"] = described.example["body"]
+    return {"application/json": body}
 
 
 def _open_too(demand: Demand) -> bool:
@@ -184,12 +196,18 @@ def _responses(operation: Operation) -> dict[str, Any]:
     good: dict[str, Any] = {"description": "done"}
     if described.response is not None:
         good["content"] = {"application/json": {"schema": _reference(described.response)}}
-    responses: dict[str, Any] = {str(described.status): good}
+    responses: dict[str, Any] = {str(status): good for status in _good_statuses(operation)}
     for code in codes_of(operation):
         status = str(CODES[code].status)
         known = responses.setdefault(status, {"description": "", "content": _error_content(operation)})
         known["description"] = f"{known['description']}, {code}".removeprefix(", ")
     return responses
+
+
+def _good_statuses(operation: Operation) -> list[int]:
+    """A PUT that answers with what it did says 201 where it made something, and 200 where it was there."""
+    status = operation.description.status
+    return [200, 201] if (operation.method, status) == ("PUT", 200) else [status]
 
 
 def _error_content(operation: Operation) -> dict[str, Any]:

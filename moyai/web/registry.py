@@ -35,7 +35,7 @@ from moyai.registry.declarations import (
 from moyai.registry.model import (
     Change,
 )
-from moyai.web import registry_examples as examples
+from moyai.web import examples
 from moyai.web.operation import answer, describes, read_json
 from moyai.web.platform import Platform
 
@@ -209,7 +209,9 @@ async def put_platform_terms(request: Request, caller: ClientCaller) -> Response
     )
 
 
-@describes(response=Change, codes=(*_SHARED_CODES, "does_not_exist"), example={"path": {"id": "kenko-steps"}})
+@describes(
+    response=Change, codes=(*_SHARED_CODES, "does_not_exist"), example={"path": {"id": "nemuri-sleep"}}
+)
 async def end_link(request: Request, caller: ClientCaller) -> Response:
     link_id = request.path_params["id"]
     return given(
@@ -243,7 +245,7 @@ class SuspensionBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         "organization_suspended",
         "reviewer_not_independent",
     ),
-    example={"path": {"id": "c2"}, "body": {"criteria_version": "2026-1", "reviewer": "審査委員会"}},
+    example=examples.CERTIFICATION,
 )
 async def certify_organization(request: Request, caller: ClientCaller) -> Response:
     """The operating organisation certifies others; a member certifies the operating organisation."""
@@ -258,7 +260,7 @@ async def certify_organization(request: Request, caller: ClientCaller) -> Respon
     request=SuspensionBody,
     response=Change,
     codes=(*_SHARED_CODES, "does_not_exist", "organization_not_certified"),
-    example={"path": {"id": "koiki"}, "body": {"reason": "報告の遅れ"}},
+    example=examples.SUSPENSION,
 )
 async def suspend_organization(request: Request, caller: ClientCaller) -> Response:
     reason, one = (await read_json(request, SuspensionBody)).reason, request.path_params["id"]
@@ -272,7 +274,7 @@ async def suspend_organization(request: Request, caller: ClientCaller) -> Respon
     )
 
 
-@describes(response=Change, codes=(*_SHARED_CODES, "does_not_exist"), example={"path": {"id": "koiki"}})
+@describes(response=Change, codes=(*_SHARED_CODES, "does_not_exist"), example={"path": {"id": "marugame"}})
 async def reinstate_organization(request: Request, caller: ClientCaller) -> Response:
     one = request.path_params["id"]
     return given(
@@ -285,7 +287,7 @@ async def reinstate_organization(request: Request, caller: ClientCaller) -> Resp
 @describes(
     response=Change,
     codes=(*_SHARED_CODES, "does_not_exist", "organization_not_certified", "terms_not_published"),
-    example={"path": {"id": "kenko-mimamori"}},
+    example={"path": {"id": "nemuri"}},
 )
 async def certify_service(request: Request, caller: ClientCaller) -> Response:
     one = request.path_params["id"]
@@ -298,7 +300,7 @@ async def certify_service(request: Request, caller: ClientCaller) -> Response:
     request=SuspensionBody,
     response=Change,
     codes=(*_SHARED_CODES, "does_not_exist", "service_not_certified"),
-    example={"path": {"id": "kenko-mimamori"}, "body": {"reason": "点検"}},
+    example=examples.SERVICE_SUSPENSION,
 )
 async def suspend_service(request: Request, caller: ClientCaller) -> Response:
     reason, one = (await read_json(request, SuspensionBody)).reason, request.path_params["id"]

@@ -15,7 +15,7 @@ from moyai.base.db import Connection
 from moyai.registry.declarations import (
     ClientDeclaration,
 )
-from moyai.web import registry_examples
+from moyai.web import examples
 from tests.registry.samples import ACTOR, certified_service, recorded
 from tests.web.peers import Party
 
@@ -114,9 +114,9 @@ async def test_other_terms_are_said_not_to_exist(
 
 
 async def test_putting_twice_creates_once(operator: Operator):
-    first = await operator.put("organizations", registry_examples.ORGANIZATION)
-    second = await operator.put("organizations", registry_examples.ORGANIZATION)
-    third = await operator.put("organizations", registry_examples.ORGANIZATION, contact="0877-00-0000")
+    first = await operator.put("organizations", examples.ORGANIZATION)
+    second = await operator.put("organizations", examples.ORGANIZATION)
+    third = await operator.put("organizations", examples.ORGANIZATION, contact="0877-00-0000")
     assert [one.status_code for one in (first, second, third)] == [201, 200, 200]
     assert [one.json()["outcome"] for one in (first, second, third)] == ["created", "unchanged", "changed"]
     assert third.json()["fields"] == ["contact"]
@@ -124,29 +124,21 @@ async def test_putting_twice_creates_once(operator: Operator):
 
 async def test_a_new_provider_comes_to_offer_a_service(operator: Operator, control: Connection):
     """Registered, certified, its data, component, service, link and terms: the whole way over HTTP."""
-    await operator.put("organizations", registry_examples.ORGANIZATION)
+    await operator.put("organizations", examples.ORGANIZATION)
     review = {"criteria_version": "2026-1", "reviewer": "審査委員会"}
     await operator.call("POST", "/registry/v1/organizations/marugame/certification", review)
-    await operator.put("datasets", registry_examples.DATASET)
-    await operator.put("purposes", registry_examples.PURPOSE)
-    component = registry_examples.COMPONENT
-    await operator.put("components", component, organization="marugame", datasets=["sleep"])
-    parts = {
-        "organization": "marugame",
-        "municipality_codes": ["372021"],
-        "components": ["nemuri-app", "advice"],
-    }
-    await operator.put("services", registry_examples.SERVICE, **parts)
-    joined = {"service": "undo-club", "provider": "nemuri-app", "consumer": "advice", "dataset": "sleep"}
-    link = {"path": {"id": "club-sleep"}, "body": registry_examples.LINK["body"]}
-    await operator.put("links", link, **joined, purpose="facility-booking")
-    early = await operator.call("POST", "/registry/v1/services/undo-club/certification")
+    await operator.put("datasets", examples.DATASET)
+    await operator.put("purposes", examples.PURPOSE)
+    await operator.put("components", examples.COMPONENT)
+    await operator.put("services", examples.SERVICE, components=["nemuri-app", "advice"])
+    await operator.put("links", examples.LINK, consumer="advice")
+    early = await operator.call("POST", "/registry/v1/services/nemuri/certification")
     assert early.json()["code"] == "terms_not_published"
-    terms = {"path": {"id": "undo-club"}, "body": registry_examples.SERVICE_TERMS["body"]}
+    terms = {"path": {"id": "nemuri"}, "body": examples.SERVICE_TERMS["body"]}
     await operator.put("terms", terms)
-    certified = await operator.call("POST", "/registry/v1/services/undo-club/certification")
+    certified = await operator.call("POST", "/registry/v1/services/nemuri/certification")
     assert certified.status_code == 201
-    assert "undo-club" in {one.service_id for one in await registry.offered_services(control)}
+    assert "nemuri" in {one.service_id for one in await registry.offered_services(control)}
     assert (await registry.organization(control, "marugame")).reviewer_organization_id == "unei"
     assert "client:unei-program" in {act.actor for act in await recorded(control)}
 
@@ -172,7 +164,7 @@ async def test_only_the_operating_organisation_registers(
 ):
     stranger = await program_of(control, web, "city")
     for answer in (
-        await stranger.put("organizations", registry_examples.ORGANIZATION),
+        await stranger.put("organizations", examples.ORGANIZATION),
         await stranger.call("POST", "/registry/v1/services/kenko/certification"),
         await stranger.call(
             "POST", "/registry/v1/organizations/unei/suspension", {"reason": "x"}, "registry:suspend"
@@ -199,10 +191,10 @@ async def test_a_service_and_a_link_are_ended(operator: Operator, control: Conne
 @pytest.mark.parametrize(
     ("noun", "example", "changes"),
     [
-        ("criteria", registry_examples.CRITERIA, {}),
-        ("authentication-services", registry_examples.AUTHENTICATION_SERVICE, {}),
-        ("clients", registry_examples.CLIENT, {"component": "walking"}),
-        ("witnesses", registry_examples.WITNESS, {"organization": "city"}),
+        ("criteria", examples.CRITERIA, {}),
+        ("authentication-services", examples.AUTHENTICATION_SERVICE, {}),
+        ("clients", examples.CLIENT, {"component": "walking"}),
+        ("witnesses", examples.WITNESS, {"organization": "city"}),
     ],
 )
 async def test_the_examples_of_the_documentation_work(
@@ -213,9 +205,7 @@ async def test_the_examples_of_the_documentation_work(
 
 
 async def test_platform_terms_are_published_over_http(operator: Operator):
-    answer = await operator.call(
-        "PUT", "/registry/v1/terms/platform", registry_examples.PLATFORM_TERMS["body"]
-    )
+    answer = await operator.call("PUT", "/registry/v1/terms/platform", examples.PLATFORM_TERMS["body"])
     assert (answer.status_code, answer.json()["outcome"]) == (200, "changed")
 
 
@@ -250,7 +240,7 @@ async def test_bad_input_is_refused_and_changes_nothing(
 
 async def test_a_schema_nested_beyond_measure_is_refused(operator: Operator):
     token = operator.tokens["registry:write"]
-    example = json.dumps(registry_examples.DATASET["body"] | {"schema": "HERE"})
+    example = json.dumps(examples.DATASET["body"] | {"schema": "HERE"})
     for depth, status in ((100_000, 400), (400, 422)):
         nested = example.replace('"HERE"', '{"not":' * depth + "{}" + "}" * depth)
         proof = operator.party.dpop.proof("PUT", "http://localhost:8400/registry/v1/datasets/deep", token)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -24,7 +25,10 @@ from moyai.base.processes import is_alive
 from moyai.base.roles import SERVE
 from moyai.supervisor import engine_running
 from moyai.up.person import Login, Person
+from moyai.web.openapi import is_api
+from moyai.web.routes import ROUTES
 from tests.browser import ROOT
+from tests.documented import documented, send
 from tests.stack import Stack, free_port, moyai, platform_up, small_scenario
 
 pytestmark = pytest.mark.stack
@@ -260,6 +264,45 @@ async def test_the_log_verifies_against_a_saved_checkpoint_and_a_witness(stack, 
     )
     assert verified.returncode == 0, verified.stdout
     assert json.loads(verified.stdout)["ok"] is True
+
+
+NOT_YET = {
+    "GET /v2/types/{type}",
+    *(f"{method} /v2/{kind}" for kind in ("subscriptions", "registrations") for method in ("GET", "POST")),
+    *(f"{method} /v2/subscriptions/{{subscription_id}}" for method in ("GET", "PATCH", "DELETE")),
+    *(f"{method} /v2/registrations/{{registration_id}}" for method in ("GET", "PATCH", "DELETE")),
+    *(f"POST /v2/op/{name}" for name in ("update", "query", "notify")),
+}
+"""Operations of NGSIv2 that answer 501 and name themselves: the page says so, and shows no request."""
+
+
+async def read_docs(stack: Stack) -> str:
+    async with aiohttp.ClientSession() as session, session.get(f"{stack.url}/docs") as answer:
+        assert answer.status == 200
+        return await answer.text()
+
+
+async def test_every_request_of_docs_works_as_it_stands(stack):
+    shown = documented(await read_docs(stack))
+    assert {str(one) for one in shown} == {
+        f"{one.method} {one.path.replace(':path', '')}" for one in ROUTES if is_api(one)
+    }
+    assert {str(one) for one in shown if one.command is None} == NOT_YET
+    sendable = [one for one in shown if one.command is not None]
+    # those that stand alone are first sent in the wrong order; then all in the order of the page, twice, because a
+    # reader may have sent some already
+    needed = {anchor for one in sendable for anchor in one.before}
+    alone = [one for one in reversed(sendable) if not one.before and one.anchor not in needed]
+    for one in [*alone, *sendable, *sendable]:
+        outcome = await asyncio.to_thread(send, one.command, stack.directory)
+        assert 200 <= outcome.status < 300, (str(one), one.command, outcome)
+
+
+async def test_docs_name_nobody(stack):
+    page = await read_docs(stack)
+    for one in stack.facts["residents"]:
+        for private in (one["resident_id"], one["login"], one["name"], *one["subjects"].values()):
+            assert private not in page
 
 
 async def cookies(stack: Stack) -> set[str]:

@@ -1,8 +1,14 @@
-"""Requests that work, for `/docs`: one of each kind, as the operating organisation would send it."""
+"""Requests of the registry, as the operating organisation would send them, and of the desk and of residents.
+
+They fit together: 丸亀市 is registered and certified, and its app becomes part of a new service. Nothing in them is
+anybody's: the person does not exist, and nobody has the private half of the key.
+"""
 
 from __future__ import annotations
 
 from typing import Any, Final
+
+from moyai.registry import municipality_name
 
 
 def _both(ja: str, en: str) -> dict[str, str]:
@@ -16,6 +22,8 @@ def _put(thing_id: str, **body: Any) -> dict[str, Any]:
 ORGANIZATION: Final = _put(
     "marugame", name_ja="丸亀市", name_en="Marugame City", kind="municipality", municipality_codes=["372021"]
 )
+CERTIFICATION: Final = _put("marugame", criteria_version="2026-1", reviewer="審査委員会")
+SUSPENSION: Final = _put("marugame", reason="報告の遅れ")
 CRITERIA: Final = _put(
     "2027-1",
     title=_both("サービス提供組織の認定審査基準", "Certification criteria for service providers"),
@@ -44,38 +52,39 @@ DATASET: Final = _put(
     },
 )
 PURPOSE: Final = _put(
-    "facility-booking", name_ja="施設の予約", name_en="Booking facilities", dpv="dpv:ServiceProvision"
+    "sleep-advice", name_ja="眠りの助言", name_en="Advice on sleep", dpv="dpv:ServicePersonalisation"
 )
 COMPONENT: Final = _put(
-    "nemuri-app", organization="c1", name_ja="ねむりノート", name_en="Sleep Notes", datasets=["steps"]
+    "nemuri-app", organization="marugame", name_ja="ねむりノート", name_en="Sleep Notes", datasets=["sleep"]
 )
 SERVICE: Final = _put(
-    "undo-club",
-    organization="c1",
-    name_ja="運動クラブ",
-    name_en="Exercise Club",
-    summary_ja="歩いた数に合わせて、運動のしかたを知らせます。",
-    summary_en="Tells how to exercise, from the steps you walk.",
+    "nemuri",
+    organization="marugame",
+    name_ja="ねむりの助言",
+    name_en="Sleep Advice",
+    summary_ja="眠った時間に合わせて、休みかたを知らせます。",
+    summary_en="Tells how to rest, from the hours you slept.",
     kind="community",
     user_scope="municipality",
-    municipality_codes=["372013"],
-    components=["mimamori", "undo-app"],
+    municipality_codes=["372021"],
+    components=["mimamori", "nemuri-app"],
 )
+SERVICE_SUSPENSION: Final = _put("nemuri", reason="点検")
 LINK: Final = _put(
-    "kenko-steps",
-    service="kenko-mimamori",
-    provider="undo-app",
+    "nemuri-sleep",
+    service="nemuri",
+    provider="nemuri-app",
     consumer="mimamori",
-    dataset="steps",
-    purpose="health-support",
-    purpose_ja="毎日どのくらい歩いているかを見て、健康づくりの助言をするために使います。",
-    purpose_en="Used to see how much you walk each day, and to give advice on staying healthy.",
-    benefit_ja="あなたの歩きかたに合った助言が届きます。",
-    benefit_en="You get advice that fits how you walk.",
+    dataset="sleep",
+    purpose="sleep-advice",
+    purpose_ja="眠った時間を見て、休みかたの助言をするために使います。",
+    purpose_en="Used to see how long you slept, and to give advice on resting.",
+    benefit_ja="あなたの眠りに合った助言が届きます。",
+    benefit_en="You get advice that fits how you sleep.",
 )
 SERVICE_TERMS: Final = _put(
-    "kenko-mimamori",
-    title=_both("健康見守り 利用規約", "Terms of Health Watch"),
+    "nemuri",
+    title=_both("ねむりの助言 利用規約", "Terms of Sleep Advice"),
     platform_use=_both(
         "別々のアプリの記録を合わせて見るために使います。", "To look at records of different apps together."
     ),
@@ -101,7 +110,7 @@ PLATFORM_TERMS: Final[dict[str, Any]] = {
 CLIENT: Final = _put(
     "nemuri",
     kind="component",
-    component="undo-app",
+    component="nemuri-app",
     name_ja="ねむりノート",
     name_en="Sleep Notes",
     scopes=["openid", "personal:store"],
@@ -111,8 +120,8 @@ CLIENT: Final = _put(
             {
                 "kty": "EC",
                 "crv": "P-256",
-                "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
-                "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",
+                "x": "h5sPFPGXy2pqMK9jFmNJ-AT4GnppzYO9ud_UIIRXmS4",
+                "y": "1OM9nNcbuzdkG6TQLDuFidxArNVExvq6auI1ZOS63GM",
                 "kid": "nemuri-1",
             }
         ]
@@ -124,3 +133,38 @@ WITNESS: Final = _put(
     verifier_key="marugame+c7b1d9a4+AQ==",
     url="https://witness.example.jp",
 )
+
+
+# --- the desk and residents ---------------------------------------------------------------------------------
+
+
+def address(municipality: str, rest: str) -> str:
+    """A place in a municipality (code)."""
+    return f"{municipality_name(municipality)}見本町{rest}"
+
+
+def person(municipality: str) -> dict[str, str]:
+    """見本 花子, who does not exist, of this municipality."""
+    return {
+        "family_name": "見本",
+        "given_name": "花子",
+        "family_kana": "ミホン",
+        "given_kana": "ハナコ",
+        "birth_date": "1948-03-14",
+        "address": address(municipality, "1番地1"),
+        "municipality_code": municipality,
+    }
+
+
+ENROLMENT: Final[dict[str, Any]] = {
+    "person": person("372013"),
+    "evidence": {"level": 2, "method": "desk_document", "document_class": "drivers_license"},
+}
+SHARING: Final[dict[str, Any]] = {
+    "service_id": "kenko-mimamori",
+    "links": ["kenko-steps"],
+    "relation": "娘",
+    "viewer_name": "花子",
+    "shown_as": "母",
+    "days": 30,
+}

@@ -16,6 +16,7 @@ from moyai.web import docs_requests, openapi
 from moyai.web.docs_answers import sample
 from moyai.web.docs_commands import command
 from moyai.web.docs_facts import Facts, facts
+from moyai.web.docs_words import ENGLISH, JAPANESE
 from moyai.web.ngsi import later
 from moyai.web.operation import AnyOf, Client, Demand, Operation, Resident
 from moyai.web.pages import render
@@ -45,6 +46,14 @@ class Before(msgspec.Struct, frozen=True):
     en: str
 
 
+class Who(msgspec.Struct, frozen=True):
+    """A kind of caller, and the scope that its token needs."""
+
+    ja: str
+    en: str
+    scope: str | None = None
+
+
 class Shown(msgspec.Struct, frozen=True):
     """One operation as the page shows it. `codes` are its own, `shared` those of its kind of call.
 
@@ -56,9 +65,9 @@ class Shown(msgspec.Struct, frozen=True):
     path: str
     ja: str
     en: str
-    text: str
-    who_ja: str
-    who_en: str
+    text_ja: str
+    text_en: str
+    who: list[Who]
     after: list[Before]
     command: str | None
     body: str | None
@@ -93,7 +102,7 @@ def families(base_url: str, known: Facts) -> list[Family]:
 def _shown(operation: Operation, base_url: str, known: Facts) -> Shown:
     described = operation.description
     sent = docs_requests.sent(operation, known)
-    exists = operation.handler is not later
+    name, exists = f"{operation.method} {operation.path}", operation.handler is not later
     codes = [(code, CODES[code]) for code in openapi.codes_of(operation)]
     return Shown(
         anchor=_anchor(operation),
@@ -101,17 +110,27 @@ def _shown(operation: Operation, base_url: str, known: Facts) -> Shown:
         path=operation.path.replace(":path}", "}"),
         ja=operation.ja,
         en=operation.en,
-        text=" ".join((operation.handler.__doc__ or "").split()),
-        who_ja=_who(operation.auth),
-        who_en=openapi.who(operation.auth),
+        text_ja=JAPANESE.get(name, ""),
+        text_en=ENGLISH.get(name) or " ".join((operation.handler.__doc__ or "").split()),
+        who=_who(operation.auth),
         after=[_before(name) for name in sent.after],
         command=command(operation, sent, base_url) if exists else None,
         body=_pretty(sent.body) if exists and sent.body else None,
-        answer=_pretty(sample(described.response, known)) if described.response is not None else None,
+        answer=_pretty(sample(described.response, known, _about(operation, sent)))
+        if described.response is not None
+        else None,
         status=described.status if exists else 501,
         codes=[one for one in codes if one[0] not in SHARED_CODES],
         shared=[one for one in codes if one[0] in SHARED_CODES],
     )
+
+
+def _about(operation: Operation, sent: docs_requests.Sent) -> dict[str, Any]:
+    """What the answer of the registry names: the kind and the id of the request's own path."""
+    if not operation.path.startswith("/registry/v1/"):
+        return {}
+    noun = operation.path.split("/")[3].removesuffix("s").replace("-", "_")
+    return {"noun": noun, "id": sent.path.get("id", "platform")}
 
 
 def _anchor(operation: Operation) -> str:
@@ -125,15 +144,17 @@ def _before(name: str) -> Before:
     return Before(_anchor(found), found.ja, found.en)
 
 
-def _who(demand: Demand) -> str:
-    """Who may call, in Japanese; `openapi.who` says it in English."""
-    if isinstance(demand, Client):
-        return f"クライアント（スコープ {demand.scope}）"
-    if isinstance(demand, Resident):
-        return f"住民のトークンをもつタッチポイント（スコープ {demand.scope}）"
+def _who(demand: Demand) -> list[Who]:
+    """Who may call: one of these."""
     if isinstance(demand, AnyOf):
-        return "、または".join(_who(one) for one in demand.demands)
-    return "だれでも"
+        return [one for each in demand.demands for one in _who(each)]
+    if isinstance(demand, Client):
+        return [Who("クライアント", "a client", demand.scope)]
+    if isinstance(demand, Resident):
+        return [
+            Who("住民がログインしたタッチポイント", "a touch point with a resident's token", demand.scope)
+        ]
+    return [Who("だれでも", "anybody")]
 
 
 def _pretty(value: Any) -> str:

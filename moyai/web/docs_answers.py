@@ -15,21 +15,27 @@ _WORDS = {
     "uuid": "0190f1c2-7f3e-7a4b-8c5d-1e2f3a4b5c6d",
     "uri": "https://example.jp/",
 }
-_NAMES = {
+_NAMES: dict[str, Any] = {
     "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
     "resident_id": "7Q2M-9XKD-4ZTA-B1WE",
     "token_type": "DPoP",
-    "noun": "service",
-    "outcome": "unchanged",
+    "outcome": "created",
+    "fields": [],
+    "exchange_id": "0190f1c2-7f3e-7a4b-8c5d-1e2f3a4b5c6d",
+    "subject": "3f0c5f4e-8f7e-4a51-9c1b-2f3f8f3c9f10",
+    "sub": "3f0c5f4e-8f7e-4a51-9c1b-2f3f8f3c9f10",
+    "scope": "personal:exchange",
+    "expires_in": 600,
+    "state": "active",
     "item_id": "2026-04-01",
 }
 _TIMES = ("_at", "_until", "at")
 
 
-def sample(shape: Any, facts: Facts) -> Any:
-    """An answer of this shape, with ids that exist here."""
+def sample(shape: Any, facts: Facts, about: dict[str, Any]) -> Any:
+    """An answer of this shape, with ids that exist here; `about` names what the request is about."""
     schemas, components = msgspec.json.schema_components([shape])
-    return _filled("", schemas[0], components, _known(facts), 0)
+    return _filled("", schemas[0], components, {**_known(facts), **about}, 0)
 
 
 def _known(facts: Facts) -> dict[str, Any]:

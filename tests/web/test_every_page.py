@@ -36,6 +36,20 @@ async def test_page_holds(visitor: Visitor, visit: Visit, width: int) -> None:
         await page.context.close()
 
 
+STANDARDS = frozenset({"Schema", "Orion", "OpenAPI", "Prometheus", "TS"})
+"""Names that the explanation of the API needs."""
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+async def test_docs_hold_with_every_operation_open(visitor: Visitor, width: int) -> None:
+    page = await visitor.open(next(one for one in visits() if one.name == "docs"), width)
+    try:
+        await page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
+        await assert_good_page(page, allowed=STANDARDS)
+    finally:
+        await page.context.close()
+
+
 def test_every_page_route_without_parameters_is_visited() -> None:
     shown = {
         operation.path

@@ -61,6 +61,9 @@ _SETTINGS = {
     "log_line_prefix": "%m [%p] ",
 }
 
+_MOST_BUFFERS_MB = 4096
+"""What an exchange reads for a million residents is about 2.5 GB with its indexes. Memory is taken as pages are read."""
+
 # What is committed still outlives a killed server, though not a machine that loses power.
 _FOR_TESTS = {"fsync": "off", "full_page_writes": "off", "shared_buffers": "64MB", "min_wal_size": "2MB"}
 
@@ -157,7 +160,7 @@ class Engine:
             "unix_socket_directories": str(self.socket),
             "port": str(self._database.port),
             "max_connections": str(self._database.max_connections),
-            "shared_buffers": f"{min(512, _memory_bytes() // 8 // 1_048_576)}MB",
+            "shared_buffers": f"{min(_MOST_BUFFERS_MB, _memory_bytes() // 4 // 1_048_576)}MB",
         }
         if not self._durable:
             settings |= _FOR_TESTS

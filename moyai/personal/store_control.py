@@ -44,6 +44,15 @@ async def old_intents(conn: Connection, limit: int) -> list[Record]:
     )
 
 
+async def waits_since_yesterday(conn: Connection) -> bool:
+    """Whether a write waits to be settled for more than a day: its store has been away that long."""
+    return await conn.fetchval(
+        """
+        select exists (select from personal.intent where begun_at < clock_timestamp() - interval '1 day')
+        """
+    )
+
+
 async def intents_of(conn: Connection, resident_key: int) -> list[Record]:
     return await conn.fetch(
         "select intent_id::text from personal.intent where resident_key = $1", resident_key

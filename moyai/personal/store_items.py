@@ -127,5 +127,5 @@ async def cancel(conn: Connection, intent_id: str) -> None:
 
 
 async def forget_events(conn: Connection) -> None:
-    """Drop marks that no intent can ask for any more."""
+    """Drop marks that no intent asks for any more: an intent is settled within minutes of its store's being there."""
     await conn.execute("delete from store.event where settled_at < clock_timestamp() - interval '2 days'")

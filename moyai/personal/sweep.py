@@ -11,7 +11,7 @@ from moyai.ledger import Act, Kind, record
 from moyai.personal import store_control, store_items
 from moyai.personal.actions import apply_to_location
 from moyai.personal.stores import Stores
-from moyai.registry import lookups
+from moyai.registry import all_organizations, lookups
 from moyai.registry.model import Component, Dataset
 
 log = structlog.get_logger("moyai.personal")
@@ -37,6 +37,23 @@ async def sweep(control: Database, stores: Stores) -> int:
         except (Problem, PostgresError, *LOST) as error:
             log.warning("write not settled", store_key=intent["store_key"], error=type(error).__name__)
     return settled
+
+
+async def forget_marks(control: Database, stores: Stores) -> None:
+    """Drop the marks of writes that are settled for good. While one waits for a store that is away, none goes: its
+    mark is what will tell whether it got there."""
+    async with control.connection() as conn:
+        if await store_control.waits_since_yesterday(conn):
+            return
+        organizations = await all_organizations(conn)
+    for organization in organizations:
+        store = await stores.of(organization.organization_key)
+        try:
+            if store is not None:
+                async with store.transaction() as conn:
+                    await store_items.forget_events(conn)
+        except (Problem, PostgresError, *LOST) as error:
+            log.warning("marks kept", organization=organization.organization_id, error=type(error).__name__)
 
 
 async def _settle(

@@ -20,6 +20,7 @@ from moyai.ledger.integrator import Integrator
 from moyai.ledger.log import LogClosed
 from moyai.ledger.verifiers import Witness
 from moyai.personal.opening import stores_of
+from moyai.personal.sweep import forget_marks
 from moyai.personal.sweep import sweep as settle_intents
 from moyai.registry import all_witnesses
 from moyai.worker.jobs import Job, keep_running
@@ -85,6 +86,7 @@ def platform_jobs(home: Home, database: Pool) -> list[Job]:
         Job("provision", 5, lambda: provision_missing(home, database, "system")),
         Job("settle", 5, lambda: settle_intents(database, stores)),
         Job("forget", 60, forget),
+        Job("forget-marks", 3600, lambda: forget_marks(database, stores)),
     ]
 
 

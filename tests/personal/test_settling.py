@@ -228,3 +228,42 @@ async def test_nobody_is_erased_while_active(world: World) -> None:
     with pytest.raises(Refused, match="forbidden"):
         async with world.control.connection() as conn:
             await gate.permit_erasure(conn, person.made.key)
+
+
+async def marks(world: World) -> int:
+    conn = await store_of(world, "c1")
+    found: int = await conn.fetchval("select count(*) from store.event")
+    await conn.close()
+    return found
+
+
+async def age_marks(world: World) -> None:
+    conn = await store_of(world, "c1")
+    await conn.execute("update store.event set settled_at = settled_at - interval '3 days'")
+    await conn.close()
+
+
+async def forget(world: World) -> None:
+    await sweep.forget_marks(await world.platform.pool("moyai_worker"), world.process.stores)
+
+
+async def test_marks_of_settled_writes_are_forgotten_after_days(world: World) -> None:
+    person = await world.resident()
+    await put(person, world.control)
+    await forget(world)
+    assert await marks(world) > 0
+    await age_marks(world)
+    await forget(world)
+    assert await marks(world) == 0
+
+
+async def test_marks_stay_while_a_write_waits_for_its_store(world: World) -> None:
+    person = await world.resident("steps")
+    with pytest.raises(Killed):
+        await put(person, DiesBefore(world.control, 2))
+    admin = await world.platform.connect(ADMIN, "moyai_control")
+    await admin.execute("update personal.intent set begun_at = begun_at - interval '4 days'")
+    await age_marks(world)
+    await forget(world)
+    assert await swept(world) >= 1
+    assert await acts(person) == [("items_stored", 1)]

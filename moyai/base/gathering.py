@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-QUIET_TURNS = 2
+QUIET_TURNS = 4
 """Turns of the loop without a newcomer after which nobody more is expected (measured, decision 0014)."""
 
 

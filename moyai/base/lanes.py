@@ -30,6 +30,11 @@ AT_ONCE = 16
 works the other waits. With 16 of 32 waiting requests in a statement, both are busy (measured, decision 0014)."""
 
 
+_PLANS = {"plan_cache_mode": "force_generic_plan"}
+"""A statement is planned once for all batches: planning the gate's join takes a hundred times as long as running it, and
+even planning the one-table read of a store takes as long as reading."""
+
+
 class Lane(Generic[Q, A]):
     """Questions in, answers out, `width` statements at a time, at most `most` questions in one."""
 
@@ -44,7 +49,7 @@ class Lane(Generic[Q, A]):
     ) -> None:
         self._dsn = dsn
         self._run = run
-        self._settings = dict(settings or {})
+        self._settings = {**_PLANS, **(settings or {})}
         self._waiting: Gathering[tuple[Q, asyncio.Future[A]]] = Gathering(self._dispatch, most)
         self._free: list[Connection | None] = [None] * width
         self._tasks: set[asyncio.Task[None]] = set()

@@ -19,8 +19,8 @@ from moyai.personal.retries import Retries
 from moyai.personal.stores import Address, Stores
 from moyai.registry import lookups
 
-# Planning the gate's join takes longer than running it many times: plan once, for any batch.
-_GATE_SETTINGS = {"join_collapse_limit": "12", "plan_cache_mode": "force_generic_plan"}
+_GATE_SETTINGS = {"join_collapse_limit": "12"}
+"""More tables than PostgreSQL puts in order by itself (8)."""
 
 
 async def _ask_gate(conn: Connection, asked: Sequence[tuple[Question, ...]]) -> list[list[Verdict]]:

@@ -16,6 +16,21 @@ from moyai.base.clock import rfc3339, utc_now
 _FLUSH_SECONDS = 0.2
 
 
+class Line(msgspec.Struct, frozen=True):
+    """One request, as it is logged."""
+
+    at: str
+    level: str
+    event: str
+    method: str
+    operation: str
+    status: int
+    code: str | None
+    ms: float
+    client: str | None
+    correlation_id: str
+
+
 class AccessLog:
     """Appends to one file; `path` None keeps nothing (tests of handlers)."""
 
@@ -37,18 +52,8 @@ class AccessLog:
     ) -> None:
         if self._file is None:
             return
-        line = {
-            "at": rfc3339(utc_now()),
-            "level": "info",
-            "event": "request",
-            "method": method,
-            "operation": operation,
-            "status": status,
-            "code": code,
-            "ms": round(seconds * 1000, 2),
-            "client": client,
-            "correlation_id": correlation_id,
-        }
+        at, ms = rfc3339(utc_now()), round(seconds * 1000, 2)
+        line = Line(at, "info", "request", method, operation, status, code, ms, client, correlation_id)
         self._lines.append(self._encoder.encode(line))
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(_FLUSH_SECONDS, self.flush)

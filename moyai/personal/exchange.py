@@ -21,7 +21,7 @@ from moyai.ledger import Entry, Kind, Recorded, entry
 from moyai.personal.model import ExchangeAnswer, ExchangeRequest, Result, Source
 from moyai.personal.names import Names
 from moyai.personal.reading import read_all, summary
-from moyai.personal.retries import Retries, Retry
+from moyai.personal.retries import Retries, Retry, digest_of
 from moyai.personal.stores import Stores
 
 _encode = msgspec.json.Encoder().encode
@@ -139,7 +139,7 @@ class Exchange:
             return _entry(Kind.EXCHANGE_REPEATED, caller, outcome, detail, proof)
 
         request_hash = hashlib.sha256(_encode(request)).digest()
-        retry = Retry(caller.component_key, retry_key, request_hash, digest, repeated)
+        retry = Retry(caller.component_key, retry_key, request_hash, digest_of(outcome.results), repeated)
         return await self._retries.record(made, retry)
 
 

@@ -1,23 +1,53 @@
 """One exchange however often it is retried: the `Idempotency-Key` of a request.
 
 A retry has passed the gate anew before it comes here. If an item changed since, the caller is told (409) rather
-than given something the ledger does not have.
+than given something the ledger does not have. A source that did not answer, then or now, has changed nothing: its
+retry is what an `Idempotency-Key` is for.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
 from moyai.base.db import Connection, Database, UniqueViolation
 from moyai.base.errors import Problem
 from moyai.ledger import Entry, Recorded, insert_entry, recorded_under, remember_key
+from moyai.personal.model import Result
+
+_encode = msgspec.json.Encoder().encode
+_NAME_BYTES, _DIGEST_BYTES = 8, 24
+_PART_BYTES = _NAME_BYTES + _DIGEST_BYTES
+
+
+def digest_of(results: Sequence[Result]) -> bytes:
+    """What an answer is compared by: 32 bytes for each source that answered or refused, its name and its content."""
+    return b"".join(
+        _name(result) + hashlib.sha256(_encode(result)).digest()[:_DIGEST_BYTES]
+        for result in results
+        if result.status != "unavailable"
+    )
+
+
+def _name(result: Result) -> bytes:
+    return hashlib.sha256(_encode((result.dataset, result.source))).digest()[:_NAME_BYTES]
+
+
+def agree(earlier: bytes, now: bytes) -> bool:
+    """Whether every source that is in both answers gave the same."""
+    then, today = _parts(earlier), _parts(now)
+    return all(then[name] == today[name] for name in then.keys() & today.keys())
+
+
+def _parts(digest: bytes) -> dict[bytes, bytes]:
+    parts = [digest[at : at + _PART_BYTES] for at in range(0, len(digest), _PART_BYTES)]
+    return {part[:_NAME_BYTES]: part[_NAME_BYTES:] for part in parts}
 
 
 class Retry(msgspec.Struct, frozen=True):
-    """What makes two requests the same: component, key and request; and two answers: the digest.
+    """What makes two requests the same: component, key and request; and two answers: `digest_of` them.
 
     `repeated` makes the entry that says a retry was answered. Its id comes from the retry's own proof, so that the
     ledger's key refuses that proof a second time, with an `Idempotency-Key` or without.
@@ -62,6 +92,6 @@ class Retries:
             return made
         if earlier.request_hash != retry.request_hash:
             raise Problem("idempotency_key_reused")
-        if earlier.answer_digest != retry.answer_digest:
+        if not agree(earlier.answer_digest, retry.answer_digest):
             raise Problem("idempotency_item_changed")
         return earlier

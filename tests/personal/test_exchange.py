@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
@@ -13,7 +14,8 @@ from moyai.base.db import Connection
 from moyai.base.errors import Problem, Refused
 from moyai.ledger import Entry, record_many
 from moyai.personal.model import ExchangeAnswer
-from tests.personal.conftest import World, close_process, open_process, proof
+from tests.factories import Made
+from tests.personal.conftest import Process, World, close_process, open_process, proof
 
 STEPS = {"steps": 8123}
 VITALS = {"weight_kg": 61.5, "systolic": 128}
@@ -172,19 +174,39 @@ async def test_requests_that_share_statements_get_their_own_answers(world: World
     assert failed == ["consent_missing", "dataset_unknown"]
 
 
-async def test_store_that_does_not_answer_is_one_error_among_results(world: World) -> None:
-    person = await world.resident("steps", "vitals", items={"steps": STEPS, "vitals": VITALS})
+@asynccontextmanager
+async def store_away(world: World, organization: Made) -> AsyncIterator[Process]:
+    """A process that looks for an organisation's store where nobody answers."""
     move = "update registry.store set port = $2 where organization_key = $1"
     async with world.control.connection() as conn:
         port = await conn.fetchval(
-            "select port from registry.store where organization_key = $1", world.town.koiki.key
+            "select port from registry.store where organization_key = $1", organization.key
         )
-        await conn.execute(move, world.town.koiki.key, 1)
+        await conn.execute(move, organization.key, 1)
     try:
         async with world.another_process() as other:
-            answer = await person.ask("steps", "vitals", at=other.exchange)
+            yield other
     finally:
         async with world.control.connection() as conn:
-            await conn.execute(move, world.town.koiki.key, port)
+            await conn.execute(move, organization.key, port)
+
+
+async def test_store_that_does_not_answer_is_one_error_among_results(world: World) -> None:
+    person = await world.resident("steps", "vitals", items={"steps": STEPS, "vitals": VITALS})
+    async with store_away(world, world.town.koiki) as other:
+        answer = await person.ask("steps", "vitals", at=other.exchange)
     assert contents(answer) == {"steps": [STEPS]}
     assert codes(answer) == {"vitals": "source_unavailable"}
+
+
+async def test_retry_gets_what_a_store_could_not_answer_at_first(world: World) -> None:
+    person = await world.resident("steps", "vitals", items={"steps": STEPS, "vitals": VITALS})
+    async with store_away(world, world.town.koiki) as other:
+        first = await person.ask("steps", "vitals", at=other.exchange, key="retry-5")
+    again = await person.ask("steps", "vitals", key="retry-5")
+    assert contents(again) == {"steps": [STEPS], "vitals": [VITALS]}
+    assert again.exchange_id == first.exchange_id
+    assert len(await person.recorded()) == 1
+    await person.put("steps", "item-1", {"steps": 9000})
+    with pytest.raises(Problem, match="idempotency_item_changed"):
+        await person.ask("steps", "vitals", key="retry-5")

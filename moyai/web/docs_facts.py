@@ -37,6 +37,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     service: str = "kenko-mimamori"
     links: list[str] = msgspec.field(default_factory=lambda: ["kenko-steps"])
     consumer: str = "mimamori"
+    provider: str = "undo-app"
+    provider_organization: str = "c1"
     dataset: str = "steps"
     purpose: str = "health-support"
     content: dict[str, Any] = msgspec.field(default_factory=lambda: {"date": "2026-04-01", "steps": 4210})
@@ -95,6 +97,8 @@ def _flow_of(
             if one.service_id == link.service_id and one.state == "registered"
         ],
         "consumer": link.consumer.component_id,
+        "provider": link.provider.component_id,
+        "provider_organization": link.provider.organization_id,
         "dataset": link.dataset_id,
         "purpose": link.purpose_id,
         "content": _content(dataset),

@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import BrowserContext, ConsoleMessage, Page, Request
 
-from tests.pages_js import LEFTOVER_WORDS, MISSING_GLYPHS, SMALL_TARGETS
+from tests.pages_js import LEFTOVER_WORDS, MISSING_GLYPHS, SMALL_TARGETS, SQUEEZED
 
 TOUCH_TARGET_PX = 44
 
@@ -79,6 +79,12 @@ async def assert_touch_targets(page: Page) -> None:
     assert not small, _listed(f"touch targets under {TOUCH_TARGET_PX}px on {page.url}", small)
 
 
+async def assert_text_has_room(page: Page) -> None:
+    """No text stands in a column so narrow that its letters come below each other."""
+    squeezed = await page.evaluate(SQUEEZED)
+    assert not squeezed, _listed(f"text without room on {page.url}", squeezed)
+
+
 async def assert_no_missing_glyphs(page: Page) -> None:
     """No visible character is drawn as the box of a font that lacks it."""
     missing = await page.evaluate(MISSING_GLYPHS)
@@ -110,6 +116,7 @@ async def assert_good_page(
     await page.evaluate("document.fonts.ready.then(() => true)")
     await assert_no_sideways_scroll(page)
     await assert_touch_targets(page)
+    await assert_text_has_room(page)
     await assert_no_missing_glyphs(page)
     if japanese:
         await assert_japanese_only(page, allowed)

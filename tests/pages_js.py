@@ -51,6 +51,24 @@ minimum => {
 }
 """
 
+SQUEEZED = """
+() => {
+  const squeezed = [];
+  for (const element of document.querySelectorAll('p, dd, dt, td, th, li, h1, h2, h3, figcaption')) {
+    const text = element.textContent.trim();
+    if (text.length <= 6 || !element.checkVisibility({checkOpacity: true, checkVisibilityCSS: true})) continue;
+    const style = getComputedStyle(element), box = element.getBoundingClientRect();
+    const letter = parseFloat(style.fontSize);
+    const room = box.width - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+    // Hidden from eyes: only read out.
+    if (box.width <= 1 || box.height <= 1) continue;
+    if (room < 4 * letter && box.height > 4 * letter)
+      squeezed.push({text: text.slice(0, 40), width: Math.round(room), height: Math.round(box.height)});
+  }
+  return squeezed;
+}
+"""
+
 # A character without a glyph is drawn as the font's `.notdef`, like a code point that will never be assigned.
 MISSING_GLYPHS = (
     """

@@ -29,6 +29,10 @@ FAULTS = {
         GOOD + '<button type="button" style="width:20px;min-height:20px">小</button>',
         pages.assert_touch_targets,
     ),
+    "squeezed text": (
+        GOOD + '<p style="width:2em">さぬき東部広域連合</p>',
+        pages.assert_text_has_room,
+    ),
     "missing glyph": (GOOD + "<p>ᨠ</p>", pages.assert_no_missing_glyphs),
     "English word": (GOOD + "<p>Welcome</p>", pages.assert_japanese_only),
     "English label": (GOOD + '<p><input aria-label="Name"></p>', pages.assert_japanese_only),

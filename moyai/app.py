@@ -168,6 +168,9 @@ def serve(home: Home, fd: int | None, process: str) -> None:
             # a proxy header never decides who calls or by what URL: the base URL is configured
             proxy_headers=False,
             timeout_graceful_shutdown=5,
+            # longer than clients keep theirs (15 s in aiohttp, 60 s in nginx): otherwise a request that is sent the
+            # moment an idle connection is closed is lost, and a POST is not sent again by itself
+            timeout_keep_alive=75,
         )
     )
     sockets = None if fd is None else [socket.socket(fileno=fd)]

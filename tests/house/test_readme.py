@@ -76,5 +76,7 @@ def test_demo_plays_its_story_and_stops(tmp_path: Path) -> None:
         timeout=300,
         check=False,
     )
-    assert answer.returncode == 0, answer.stdout[-4000:] + answer.stderr[-4000:]
+    told = answer.stdout.splitlines()
+    failed = [line for at, mark in enumerate(told) if mark.startswith("✕") for line in told[at : at + 3]]
+    assert answer.returncode == 0, "\n".join([*failed, answer.stdout[-1000:], answer.stderr[-4000:]])
     assert not (directory / "run.json").exists()

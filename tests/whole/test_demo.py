@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
 import json
 import os
 import signal
@@ -303,6 +304,24 @@ async def test_docs_name_nobody(stack):
     for one in stack.facts["residents"]:
         for private in (one["resident_id"], one["login"], one["name"], *one["subjects"].values()):
             assert private not in page
+
+
+async def test_an_idle_connection_outlives_those_of_clients(stack):
+    """A server that closes first loses the request that is just being sent (aiohttp keeps a connection for 15 s)."""
+    connection = http.client.HTTPConnection(stack.url.removeprefix("http://"), timeout=10)
+    assert await asyncio.to_thread(health, connection) == 200
+    used = connection.sock
+    await asyncio.sleep(16)
+    assert await asyncio.to_thread(health, connection) == 200
+    assert connection.sock is used
+    connection.close()
+
+
+def health(connection: http.client.HTTPConnection) -> int:
+    connection.request("GET", "/health")
+    answer = connection.getresponse()
+    answer.read()
+    return answer.status
 
 
 async def cookies(stack: Stack) -> set[str]:

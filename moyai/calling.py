@@ -121,7 +121,7 @@ class Client:
         self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
         """One call. `path` may be a whole URL of the platform."""
-        url = path if path.startswith("http") else self.base_url + path
+        url = whole_url(self.base_url, path)
         token = await self.token()
         sent = {"Authorization": f"DPoP {token}", "DPoP": self.signer.proof(method, url, token)}
         async with self._session.request(
@@ -133,10 +133,15 @@ class Client:
         self, path: str, form: Mapping[str, str], headers: Mapping[str, str] | None = None
     ) -> Answer:
         """A form for an OAuth endpoint, where the client shows who it is in the form itself and needs no token."""
-        url = path if path.startswith("http") else self.base_url + path
+        url = whole_url(self.base_url, path)
         sent = {"DPoP": self.signer.proof("POST", url), **(headers or {})}
         async with self._session.post(url, data={**form, **self.assertion()}, headers=sent) as response:
             return await read_answer(response)
+
+
+def whole_url(base_url: str, url: str) -> str:
+    """A URL as it is, a path put behind the platform's base URL."""
+    return url if url.startswith("http") else base_url + url
 
 
 def origin_of(url: str) -> str:

@@ -14,7 +14,7 @@ import msgspec
 
 from moyai.applying.client_keys import key_file
 from moyai.base.config import Home
-from moyai.calling import Answer, CallError, Client, origin_of, read_answer, read_key
+from moyai.calling import Answer, CallError, Client, origin_of, read_answer, read_key, whole_url
 from moyai.commands import call_people as people
 from moyai.commands.call_values import Taking, filled, filled_url, member, names, takings
 
@@ -83,7 +83,7 @@ class _Sender:
         return Client(self._base, client_id, read_key(path), self._session)
 
     def whole(self, url: str) -> str:
-        return url if url.startswith("http") else self._base + url
+        return whole_url(self._base, url)
 
     async def values(self, asked: Asked) -> dict[str, str]:
         """What `{name}` stands for: whom the call is about, the caller's token where it is asked for, `--take`."""

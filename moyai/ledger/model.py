@@ -6,7 +6,7 @@ parties, which code) is what the commitment opens to, and is the only part that 
 
 from __future__ import annotations
 
-import os
+import secrets
 from datetime import UTC, date, datetime, timedelta
 from enum import IntEnum
 from hashlib import sha256
@@ -252,7 +252,7 @@ def entry(
     """
     moment = milliseconds(at)
     id_ = entry_id(moment if at_ms is None else at_ms, fingerprint)
-    salt = os.urandom(SALT_BYTES) if salt is None else salt
+    salt = secrets.token_bytes(SALT_BYTES) if salt is None else salt
     text = body(kind, at, actor, resident_key, detail)
     leaf = leaf_bytes(kind, moment, id_.bytes, commit(salt, text))
     return Entry(id_, at, leaf, salt, resident_key, text)

@@ -203,7 +203,7 @@ async def stores(conn: Connection) -> list[Store]:
 
 async def lock_for_provisioning(conn: Connection) -> None:
     """One process makes stores at a time: two would give one role two passwords."""
-    await conn.execute("select pg_advisory_xact_lock(hashtext('moyai.applying.provisioning'))")
+    await conn.execute("select pg_advisory_xact_lock(hashtext('moyai.provisioning'))")
 
 
 async def store_of(conn: Connection, broker: str, organization_key: int | None) -> Store | None:

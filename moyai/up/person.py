@@ -21,7 +21,7 @@ import msgspec
 from joserfc.jwk import ECKey
 from pyotp.totp import TOTP
 
-from moyai.calling import Answer, CallError, Signer, read_answer
+from moyai.calling import Answer, CallError, Signer, read_answer, whole_url
 
 _TOUCH_POINT_REDIRECT = "http://127.0.0.1/callback"
 _CODE_SECONDS = 30
@@ -160,7 +160,7 @@ class Person:
     ) -> Answer:
         """One call of the resident's API with the touch point's token. `path` may be a whole URL."""
         token = await self.token()
-        url = path if path.startswith("http") else self.base_url + path
+        url = whole_url(self.base_url, path)
         sent = {"Authorization": f"DPoP {token}", "DPoP": self._signer.proof(method, url, token)}
         async with self._browser.request(
             method, url, json=body, headers={**sent, **(headers or {})}

@@ -12,7 +12,7 @@ import msgspec
 from moyai.base.db import Connection, Record
 from moyai.base.errors import Problem
 from moyai.base.ids import entry_id
-from moyai.ledger import store
+from moyai.ledger import contents, store
 from moyai.ledger.model import (
     SALT_BYTES,
     Act,
@@ -33,6 +33,7 @@ _AT = '"at":"'
 
 async def record(conn: Connection, act: Act) -> UUID:
     """Append one act, at the database's time unless it names its own. Returns the entry's id."""
+    contents.check(act.kind, act.detail)
     id_ = entry_id()
     fields: dict[str, object] = {"actor": act.actor, "at": "", "detail": act.detail, "kind": act.kind.code}
     if act.resident_key:

@@ -99,7 +99,7 @@ class Act(msgspec.Struct, frozen=True):
     """One act to record.
 
     `actor` names who did it (`resident:…`, `staff:…`, `component:…`, `organization:…`, `system`).
-    `resident_key` is whom it concerns, 0 for nobody. `detail` is JSON; the daily counts read from it
+    `resident_key` is whom it concerns, 0 for nobody. `detail` is the kind's content (`ledger.contents`); the daily counts read from it
     `provider`, `consumer` (component ids), `code` and `items`, and for an answer from several providers
     `sources`: [{"provider", "items", "code"}]. `at` is left out except where the act was at another time.
     """
@@ -107,7 +107,7 @@ class Act(msgspec.Struct, frozen=True):
     kind: Kind
     actor: str
     resident_key: int = 0
-    detail: dict[str, Any] = {}
+    detail: dict[str, Any] | msgspec.Struct = {}
     at: datetime | None = None
 
 
@@ -200,7 +200,9 @@ def canonical(value: Any) -> str:
     return _encoder.encode(value).decode()
 
 
-def body(kind: Kind, at: datetime, actor: str, resident_key: int, detail: dict[str, Any]) -> str:
+def body(
+    kind: Kind, at: datetime, actor: str, resident_key: int, detail: dict[str, Any] | msgspec.Struct
+) -> str:
     """The text that a commitment opens to; `resident` is left out where there is none."""
     fields: dict[str, Any] = {"actor": actor, "at": rfc3339(at), "detail": detail, "kind": kind.code}
     if resident_key:
@@ -240,7 +242,7 @@ def entry(
     at: datetime,
     actor: str,
     resident_key: int,
-    detail: dict[str, Any],
+    detail: dict[str, Any] | msgspec.Struct,
     salt: bytes | None = None,
     at_ms: int | None = None,
     fingerprint: bytes | None = None,

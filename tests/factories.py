@@ -321,13 +321,15 @@ async def make_consent(
     act = random_uuid()
     await conn.execute(
         "with at as (select since, coalesce($6, since + interval '365 days') as expires_at"
-        "   from (select coalesce($5, clock_timestamp()) as since) s), history as ("
-        "  insert into consent.history (resident_key, link_key, since, state, act_id, expires_at, aal)"
-        "  select $1, $2, since, $3, $4, expires_at, $7 from at)"
-        " insert into consent.state (resident_key, link_key, state, act_id, since, expires_at, aal)"
-        " select $1, $2, $3, $4, since, expires_at, $7 from at"
+        "   from (select coalesce($5, clock_timestamp()) as since) s),"
+        " read as (select version_key from registry.link where link_key = $2), history as ("
+        "  insert into consent.history (resident_key, link_key, since, state, act_id, expires_at, aal, version_key)"
+        "  select $1, $2, since, $3, $4, expires_at, $7, version_key from at, read)"
+        " insert into consent.state (resident_key, link_key, state, act_id, since, expires_at, aal, version_key)"
+        " select $1, $2, $3, $4, since, expires_at, $7, version_key from at, read"
         " on conflict (resident_key, link_key) do update set state = excluded.state, act_id = excluded.act_id,"
-        " since = excluded.since, expires_at = excluded.expires_at, aal = excluded.aal",
+        " since = excluded.since, expires_at = excluded.expires_at, aal = excluded.aal,"
+        " version_key = excluded.version_key",
         resident.key,
         link.key,
         _STATES[state],

@@ -55,6 +55,7 @@ class Party(msgspec.Struct, frozen=True):
 
     component_key: int
     link_key: int
+    version_key: int
     dataset_key: int
     dataset_id: str
     dsn: str
@@ -130,6 +131,7 @@ async def _party(conn: Connection, box: SecretBox, number: int) -> Party:
     return Party(
         component.component_key,
         link.link_key,
+        link.version_key or 0,
         dataset.dataset_key,
         dataset.dataset_id,
         make_dsn(store.host, store.port, store.role, password, store.database),
@@ -154,8 +156,8 @@ async def _people(home: Home, ground: Ground, progress: Progress) -> None:
     )  # fmt: skip
     await _copy(
         conn, "consent", "state",
-        ("resident_key", "link_key", "state", "act_id", "since", "expires_at", "aal"),
-        ((first + n, p.link_key, 1, act, since, until, 2) for n in numbers for p in ground.parties),
+        ("resident_key", "link_key", "state", "act_id", "since", "expires_at", "aal", "version_key"),
+        ((first + n, p.link_key, 1, act, since, until, 2, p.version_key) for n in numbers for p in ground.parties),
         len(numbers) * len(ground.parties), progress,
     )  # fmt: skip
     await conn.close()

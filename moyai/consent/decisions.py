@@ -26,6 +26,7 @@ from moyai.consent.model import Act, Choice, Presentation, State, ThisPlatform
 from moyai.identity.model import ResidentCaller
 from moyai.ledger import Act as LedgerAct
 from moyai.ledger import Kind, record
+from moyai.registry import hold_unchanged
 
 Choices = dict[str, Choice] | Literal["given", "refused"]
 """What is decided per link_id, or one word for all links of the text."""
@@ -57,6 +58,8 @@ async def decide(
     (`required`, `actual`), resident_inactive.
     """
     at = await store.lock_resident(conn, caller.resident_key)
+    # the text is composed anew from several tables, and the version that the consent names must be of that text
+    await hold_unchanged(conn)
     facts = await facts_of(conn, service_id)
     await require_eligible(conn, caller, facts)
     ready = await require_ready_to_decide(conn, caller, facts)
@@ -159,6 +162,7 @@ async def _put_in_force(conn: Connection, caller: ResidentCaller, facts: Service
         [link.link_key for link, _ in decided],
         [State.GIVEN if given else State.REFUSED for _, given in decided],
         [ends[link.link_id] if given else None for link, given in decided],
+        [link.version_key for link, _ in decided],
         act_id=made.act_id,
         since=made.at,
         aal=caller.aal,

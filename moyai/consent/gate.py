@@ -100,7 +100,11 @@ async def _verdict(conn: Connection, question: Question, rows: list[Record]) -> 
 
 def judge(row: Record) -> str | None:
     """The rules, in the order in which they are told: None if the link is open, else the code of the first
-    that fails. Unknown or missing facts fail. (Guidebook 1.2.1 scope, 1.2.4 levels, 3.2.5 consent.)"""
+    that fails. Unknown or missing facts fail. (Guidebook 1.2.1 scope, 1.2.4 levels, 3.2.5 consent.)
+
+    A consent is to a version of the link. It opens the items that still mean what was read; a text that says
+    anything else now (another purpose, party, meaning) makes it outdated. See `registry.link_coverage`.
+    """
     if row["client_state"] != "active":
         return "forbidden"
     if row["organization_state"] != "certified":
@@ -126,6 +130,8 @@ def _judge_link(row: Record) -> str | None:
         return _CONSENT_CODES[row["consent_state"]]
     if row["consent_expired"] is not False:
         return "consent_expired"
+    if not row["consent_items"]:
+        return "consent_outdated"
     if row["ial"] < row["required_ial"] or row["consent_aal"] < row["required_aal"]:
         return "assurance_insufficient"
     if row["provider_subject"] is None:
@@ -149,6 +155,8 @@ def _refusal(code: str, row: Record, dataset_key: int) -> Refusal:
             "required": {"ial": row["required_ial"], "aal": row["required_aal"]},
             "actual": {"ial": row["ial"], "aal": row["consent_aal"]},
         }
+    if code == "consent_outdated":
+        extra = {"consented_version": row["consent_version"]}
     return Refusal(
         code,
         dataset_key,
@@ -172,6 +180,9 @@ def _permit(row: Record) -> Permit:
         organization_id=row["provider_organization_id"],
         provider_subject=row["provider_subject"],
         link_id=row["link_id"],
+        items=tuple(row["consent_items"]),
+        version=row["consent_version"],
+        version_key=row["version_key"],
     )
 
 

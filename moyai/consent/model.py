@@ -54,9 +54,11 @@ class Party(msgspec.Struct, frozen=True):
 
 
 class LinkText(msgspec.Struct, frozen=True):
-    """One link as a resident reads it before deciding. `until` is when the consent would end (RFC 3339, UTC)."""
+    """One link as a resident reads it before deciding. `until` is when the consent would end (RFC 3339, UTC);
+    `version` counts the texts that this link has had."""
 
     link_id: str
+    version: int
     purpose_id: str
     purpose_name_ja: str
     purpose_name_en: str

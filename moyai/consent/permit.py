@@ -14,8 +14,10 @@ _GATE_ONLY: Final = object()
 class Permit:
     """One link, open for one resident, at one moment; only `moyai.consent.gate` can make one.
 
-    `provider_subject` is what the provider component (and so its store) knows the resident as; `link_id` is None
-    where a component works on its own items.
+    `provider_subject` is what the provider component (and so its store) knows the resident as. `items` are the names
+    of what was consented to and still means the same: an answer holds nothing else, at any depth; `version` is the
+    version of the text that was read, `version_key` the link as it is now. A component that works on its own items
+    has a permit without `link_id`, and sees all of them (`items` is None).
     """
 
     __slots__ = (
@@ -24,11 +26,14 @@ class Permit:
         "component_key",
         "dataset_id",
         "dataset_key",
+        "items",
         "link_id",
         "organization_id",
         "organization_key",
         "provider_subject",
         "resident_key",
+        "version",
+        "version_key",
     )
 
     def __init__(
@@ -45,6 +50,9 @@ class Permit:
         organization_id: str,
         provider_subject: str,
         link_id: str | None,
+        items: tuple[str, ...] | None = None,
+        version: int | None = None,
+        version_key: int | None = None,
     ) -> None:
         if seal is not _GATE_ONLY:
             raise TypeError("a Permit is made by moyai.consent.gate, and nowhere else")
@@ -58,6 +66,9 @@ class Permit:
         self.organization_id = organization_id
         self.provider_subject = provider_subject
         self.link_id = link_id
+        self.items = items
+        self.version = version
+        self.version_key = version_key
 
 
 class Tie(msgspec.Struct, frozen=True):

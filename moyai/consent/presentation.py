@@ -57,6 +57,7 @@ def _link_text(link: Link, manages: Party, generates: Party, uses: Party, served
     until, until_ja, until_en = _until(served_at, link.consent_days)
     return LinkText(
         link_id=link.link_id,
+        version=link.version or 0,
         purpose_id=link.purpose_id,
         purpose_name_ja=link.purpose_name_ja,
         purpose_name_en=link.purpose_name_en,

@@ -32,17 +32,19 @@ async def add_to_history(
     link_keys: Sequence[int],
     states: Sequence[State],
     expires: Sequence[datetime | None],
+    version_keys: Sequence[int | None],
     *,
     act_id: UUID,
     since: datetime,
     aal: int,
 ) -> None:
-    """Append what an act decided, one row per link. Rows are never changed."""
+    """Append what an act decided, one row per link, with the version of the link that was read. Rows never change."""
     await conn.execute(
         """
-        insert into consent.history (resident_key, link_key, since, state, act_id, expires_at, aal)
-        select $1, link_key, $6, state, $5, expires_at, $7
-          from unnest($2::int[], $3::smallint[], $4::timestamptz[]) as decided(link_key, state, expires_at)
+        insert into consent.history (resident_key, link_key, since, state, act_id, expires_at, aal, version_key)
+        select $1, link_key, $6, state, $5, expires_at, $7, version_key
+          from unnest($2::int[], $3::smallint[], $4::timestamptz[], $8::int[])
+               as decided(link_key, state, expires_at, version_key)
         """,
         resident_key,
         list(link_keys),
@@ -51,6 +53,7 @@ async def add_to_history(
         act_id,
         since,
         aal,
+        list(version_keys),
     )
 
 
@@ -58,13 +61,13 @@ async def put_in_force(conn: Connection, resident_key: int, act_id: UUID, since:
     """Make what an act decided (and the history has) the state of its links."""
     await conn.execute(
         """
-        insert into consent.state (resident_key, link_key, state, act_id, since, expires_at, aal)
-        select resident_key, link_key, state, act_id, since, expires_at, aal
+        insert into consent.state (resident_key, link_key, state, act_id, since, expires_at, aal, version_key)
+        select resident_key, link_key, state, act_id, since, expires_at, aal, version_key
           from consent.history
          where resident_key = $1 and act_id = $2 and since = $3
         on conflict (resident_key, link_key) do update
            set state = excluded.state, act_id = excluded.act_id, since = excluded.since,
-               expires_at = excluded.expires_at, aal = excluded.aal
+               expires_at = excluded.expires_at, aal = excluded.aal, version_key = excluded.version_key
         """,
         resident_key,
         act_id,

@@ -35,9 +35,10 @@ async def standing_of_links(
                l.required_ial, l.required_aal,
                l.dataset_key, l.dataset_id,
                l.provider_component_key, l.provider_component_id,
-               l.provider_organization_key, l.provider_organization_id,
+               l.provider_organization_key, l.provider_organization_id, l.version_key,
                k.state as consent_state, k.aal as consent_aal,
                k.expires_at <= clock_timestamp() as consent_expired,
+               v.version as consent_version, v.items as consent_items,
                p.subject::text as provider_subject
           from unnest($1::text::int[], $2::text::int[], $3::text::uuid[], $4::text::int[], $5::text::int[])
                with ordinality as q(client_key, component_key, subject, dataset_key, purpose_key, n)
@@ -51,6 +52,7 @@ async def standing_of_links(
           left join lateral (
                select * from consent.state k
                 where k.resident_key = s.resident_key and k.link_key = l.link_key offset 0) k on true
+          left join registry.version_standing v on v.version_key = k.version_key and v.link_key = l.link_key
           left join lateral (
                select i.subject from identity.subject_standing i
                 where i.resident_key = s.resident_key and i.component_key = l.provider_component_key
@@ -111,14 +113,16 @@ async def standing_of_resident_links(
                l.required_ial, l.required_aal,
                l.dataset_key, l.dataset_id,
                l.provider_component_key, l.provider_component_id,
-               l.provider_organization_key, l.provider_organization_id,
+               l.provider_organization_key, l.provider_organization_id, l.version_key,
                k.state as consent_state, k.aal as consent_aal,
                k.expires_at <= clock_timestamp() as consent_expired,
+               v.version as consent_version, v.items as consent_items,
                r.subject::text as provider_subject
           from registry.link_standing l
           join identity.subject_standing r
             on r.component_key = l.provider_component_key and r.resident_key = $1 and r.ends_at is null
           left join consent.state k on k.resident_key = $1 and k.link_key = l.link_key
+          left join registry.version_standing v on v.version_key = k.version_key and v.link_key = l.link_key
          where l.link_key = any($2::int[])
         """,
         resident_key,

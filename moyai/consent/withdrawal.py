@@ -123,6 +123,7 @@ async def _write(
         list(stopping.values()),
         [State.WITHDRAWN] * len(stopping),
         [None] * len(stopping),
+        [None] * len(stopping),
         act_id=act_id,
         since=at,
         aal=caller.aal,

@@ -77,6 +77,7 @@ from moyai.registry.services import (
     register_service,
     suspend_service,
 )
+from moyai.registry.store import hold_unchanged
 from moyai.registry.store_clients import clients as all_clients
 from moyai.registry.store_links import dataset_by_key
 from moyai.registry.store_links import links as all_links
@@ -145,6 +146,7 @@ __all__ = [
     "dataset_by_key",
     "end_link",
     "find_operating_organization",
+    "hold_unchanged",
     "in_scope",
     "is_offered",
     "link",

@@ -179,6 +179,8 @@ class Link(msgspec.Struct, frozen=True):
     consent_days: int
     required_ial: int
     required_aal: int
+    version_key: int | None
+    version: int | None
 
 
 class TermsVersion(msgspec.Struct, frozen=True):

@@ -19,6 +19,14 @@ def many(records: list[Record], shape: type[T]) -> list[T]:
     return msgspec.convert([dict(record) for record in records], list[shape])
 
 
+async def hold_unchanged(conn: Connection) -> None:
+    """Keep the registry as it is until the caller's transaction ends: what is read from now on fits together.
+
+    Call it in a statement of its own, before reading: the next statement sees all that was committed until then.
+    """
+    await conn.execute("select pg_advisory_xact_lock_shared(hashtext('moyai.registry'))")
+
+
 async def lock_for_writing(conn: Connection) -> None:
     """Writers of the registry take turns until their transaction ends; readers and the gate never wait."""
     await conn.execute("select pg_advisory_xact_lock(hashtext('moyai.registry'))")

@@ -89,7 +89,7 @@ async def links(
     rows = await conn.fetch(
         """
         select l.link_key, l.link_id, l.service_key, s.service_id, l.state, l.purpose_ja, l.purpose_en,
-               l.benefit_ja, l.benefit_en, l.consent_days,
+               l.benefit_ja, l.benefit_en, l.consent_days, l.version_key, v.version,
                greatest(s.required_ial, d.required_ial) as required_ial,
                greatest(s.required_aal, d.required_aal) as required_aal,
                d.dataset_key, d.dataset_id, d.name_ja as dataset_name_ja, d.name_en as dataset_name_en, d.items,
@@ -114,6 +114,7 @@ async def links(
           join registry.organization po on po.organization_key = p.organization_key
           join registry.component c on c.component_key = l.consumer_component_key
           join registry.organization co on co.organization_key = c.organization_key
+          left join registry.link_version v using (version_key)
          where ($1::text is null or l.link_id = $1) and ($2::int is null or l.service_key = $2)
            and ($3 or $1 is not null or l.state = 'registered')
          order by l.link_key

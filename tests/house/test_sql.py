@@ -23,6 +23,7 @@ SCHEMA_OF_ROOM = {
 # together with the consent, at the moment of the question (design, section 3).
 PUBLISHED_VIEWS = {
     "registry.link_standing": {"consent"},
+    "registry.version_standing": {"consent"},
     "registry.client_standing": {"consent", "context"},
     "identity.subject_standing": {"consent"},
 }

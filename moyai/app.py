@@ -18,6 +18,7 @@ from starlette.routing import Route
 from moyai.base.config import Home
 from moyai.base.db import Pool
 from moyai.base.errors import Problem
+from moyai.base.journal import Journal
 from moyai.base.keys import KeyRing
 from moyai.base.roles import SERVE, context_database
 from moyai.identity.proof_queue import ProofQueue
@@ -37,6 +38,7 @@ from moyai.web.routes import ROUTES
 async def open_platform(home: Home) -> AsyncGenerator[Platform]:
     """Everything a process needs to serve one platform, opened and closed again."""
     config = home.config()
+    Journal.of(home).check()
     box = home.box()
     control = await Pool.open(home.dsn(SERVE), min_size=1, max_size=config.database.pool_size)
     context = await Pool.open(home.dsn(SERVE, context_database(home)), max_size=4)

@@ -94,7 +94,7 @@ async def _registry(
 ) -> AsyncIterator[Change]:
     async for change in _parties(conn, document, actor):
         yield change
-    async for change in _offer(conn, document, around, actor):
+    async for change in _offer(conn, home, document, around, actor):
         yield change
     async for change in _access(conn, home, document, around, actor):
         yield change
@@ -114,7 +114,7 @@ async def _parties(conn: Connection, document: RegistryFile, actor: str) -> Asyn
 
 
 async def _offer(
-    conn: Connection, document: RegistryFile, around: Surroundings, actor: str
+    conn: Connection, home: Home, document: RegistryFile, around: Surroundings, actor: str
 ) -> AsyncIterator[Change]:
     """What is offered, from data to certified services."""
     for dataset in document.dataset:
@@ -128,7 +128,7 @@ async def _offer(
     for link in document.link:
         yield await registry.register_link(conn, link, actor)
     for ended in document.link_end:
-        yield await registry.end_link(conn, ended.link, actor)
+        yield await registry.end_link(conn, ended.link, actor, Journal.of(home))
     if document.platform_terms:
         yield await registry.publish_platform_terms(conn, document.platform_terms, actor)
     for terms in document.service_terms:

@@ -1,6 +1,6 @@
 """The one configuration file of a platform, `moyai.toml` in its directory, and where things lie there.
 
-Passwords are not in it: they are sealed in `secrets.sealed`, under the key in `keys/kek`.
+Passwords are not in it: they are sealed in `secrets.sealed`, under the key-encryption key, a file of its own.
 """
 
 from __future__ import annotations
@@ -70,6 +70,22 @@ class Brokers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     non_personal: Annotated[StorageMode, Meta(description="Where city data lies.")] = "internal_shared"
 
 
+class JournalSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The journal of stops, which a restored backup needs. It belongs on another disk than the data."""
+
+    path: Annotated[
+        str, Meta(description="The journal's file; a relative path is in the platform's directory.")
+    ] = "journal.jsonl"
+
+
+class KeySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The key-encryption key. Whoever has it beside the data can open every secret: keep it elsewhere."""
+
+    path: Annotated[
+        str, Meta(description="The key's file (mode 0600); a relative path is in the platform's directory.")
+    ] = "keys/kek"
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`moyai.toml`, checked. Unknown settings are refused by name."""
 
@@ -77,6 +93,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     server: Server
     database: DatabaseSettings
     brokers: Brokers = Brokers()
+    journal: JournalSettings = JournalSettings()
+    keys: KeySettings = KeySettings()
 
 
 class Home:
@@ -91,7 +109,13 @@ class Home:
 
     @property
     def kek_file(self) -> Path:
-        return self.directory / "keys" / "kek"
+        """The key-encryption key. Before there is a configuration, where a new platform's is made."""
+        settings = self.config().keys if self.config_file.exists() else KeySettings()
+        return self.directory / settings.path
+
+    @property
+    def journal_file(self) -> Path:
+        return self.directory / self.config().journal.path
 
     @property
     def logs(self) -> Path:

@@ -1,68 +1,224 @@
-"""The journal outside PostgreSQL: withdrawals, suspensions and erasures, one JSON line each (design, section 1).
+"""The journal outside PostgreSQL: every stop that was acknowledged, one line each (decision 0009).
 
-A backup that is restored knows nothing of what residents stopped since it was taken. The journal does: a restored
-platform stays closed until its lines have been replayed. It holds ids and times, never personal data.
+A backup that is restored knows nothing of what was stopped since it was taken. The journal does. It holds ids and times, never personal data.
 
-A line is written **before** the transaction that it belongs to commits. So an acknowledged withdrawal is always in
-it; a line whose transaction was rolled back afterwards stops something that was not stopped, which is the side to
-err on.
+A line is written **before** the transaction that it belongs to commits. So an acknowledged stop is always in it; a
+line whose transaction was rolled back afterwards stops something that was not stopped, which is the side to err on.
+
+A line is a JSON array `[LENGTH,"CHECKSUM",{"at":…,"stop":{…}}]`: the bytes of the object, and the first 16 hexadecimal
+digits of their SHA-256. What a crash tore off at the end was never acknowledged, and is cut off before the next line.
+Damage before that is another matter: it may have been a stop, so nothing starts until somebody has looked.
 """
 
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
-from collections.abc import Iterator
+import re
+import time
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
-from typing import Any, Literal
 
 import msgspec
 
-from moyai.base.clock import rfc3339, utc_now
 from moyai.base.config import Home
+from moyai.base.db import Connection
+from moyai.base.stops import AnyStop, EarlierLine, Line
 
-Stopped = Literal["consent_withdrawn", "sharing_ended", "organization_suspended", "resident_erased"]
+_FRAME = re.compile(rb'\[(\d{1,9}),"([0-9a-f]{16})",(\{.*\})\]')
+_EARLIER = b'{"kind":"'
+_LOCK_SECONDS = 5.0
+_BLOCK = 65_536
 
 
-class Line(msgspec.Struct, frozen=True):
-    """One line: what was stopped, when, and the ids that a replay needs."""
+class JournalError(Exception):
+    """The journal cannot be trusted; the message names the place, and what to do."""
 
-    kind: Stopped
-    at: str
-    ids: dict[str, Any]
+
+class Position(msgspec.Struct, frozen=True):
+    """A place between two lines: how many bytes lie before it, and the checksum of the last of those lines."""
+
+    offset: int
+    last: str
 
 
 class Journal:
-    """Appends to `DIR/journal.jsonl`. Several processes may: each line is one write to a file opened O_APPEND."""
+    """One file, to which several processes append."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     @classmethod
     def of(cls, home: Home) -> Journal:
-        return cls(home.directory / "journal.jsonl")
+        return cls(home.journal_file)
 
-    async def append(self, kind: Stopped, **ids: Any) -> None:
-        """Write one line and wait until it is on the disk. Raises OSError: then the act must not be acknowledged."""
-        line = msgspec.json.encode(Line(kind, rfc3339(utc_now()), ids)) + b"\n"
-        await asyncio.to_thread(self._write, line)
+    async def append(self, conn: Connection, stop: AnyStop, at: datetime | None = None) -> None:
+        """Write one line and wait until it is on the disk, inside the transaction that makes the stop.
+
+        `at` is the act's own time where it has one, else the control database's time now. Raises OSError or
+        JournalError: then the act must not be acknowledged; nothing of the line is left.
+        """
+        moment = at or await conn.fetchval("select clock_timestamp()")
+        await asyncio.to_thread(self._write, _framed(Line(moment, stop)))
+
+    def check(self) -> None:
+        """Read everything. Raises JournalError if there is damage anywhere but at the torn end."""
+        for _ in self._whole_lines():
+            pass
+
+    def lines(self, after: Position | None = None) -> Iterator[Line | EarlierLine]:
+        """All whole lines, oldest first; those after a position only if this is the journal it was taken in.
+
+        Raises JournalError: damage, a position of another journal, a kind of stop that this release does not know.
+        """
+        begin = 0 if after is None else after.offset
+        if after is not None and self._checksum_before(begin) != after.last:
+            raise JournalError(f"{self._path} is not the journal that was kept when the backup was taken")
+        for offset, raw in self._whole_lines(begin):
+            try:
+                yield _opened(raw)
+            except msgspec.DecodeError as error:
+                raise JournalError(f"{self._path}, byte {offset}: {error}; use a newer release") from error
+
+    def end(self) -> Position:
+        """The place after the last whole line, where the next one will be."""
+        offset = 0
+        for begin, raw in self._whole_lines():
+            offset = begin + len(raw) + 1
+        return Position(offset, self._checksum_before(offset))
+
+    def _checksum_before(self, offset: int) -> str:
+        """The checksum of the line that ends at `offset`; empty at the very beginning, or if no line ends there."""
+        if offset == 0 or not self._path.exists():
+            return ""
+        with self._path.open("rb") as file:
+            if os.fstat(file.fileno()).st_size < offset:
+                return ""
+            before = _before(file.fileno(), offset)
+        return sha256(before).hexdigest()[:16] if before.endswith(b"\n") else ""
+
+    def _whole_lines(self, begin: int = 0) -> Iterator[tuple[int, bytes]]:
+        """Offset and bytes of each line without its newline. A rest without a newline is a torn end."""
+        if not self._path.exists():
+            return
+        offset = begin
+        with self._path.open("rb") as file:
+            file.seek(begin)
+            for raw in file:
+                if not raw.endswith(b"\n"):
+                    return
+                if not _is_whole(raw[:-1]):
+                    raise self._damaged(offset)
+                yield offset, raw[:-1]
+                offset += len(raw)
+
+    def _damaged(self, offset: int) -> JournalError:
+        return JournalError(
+            f"{self._path} is damaged at byte {offset}: a stop may be missing. Nothing starts until the line is "
+            "put right from a copy of the journal"
+        )
 
     def _write(self, line: bytes) -> None:
-        handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            if os.write(handle, line) != len(line):
-                raise OSError("the journal took only a part of a line")
-            os.fsync(handle)
+            with _alone(handle):
+                end = self._cut_torn_end(handle)
+                if end == 0:
+                    self._sync_directory()
+                self._write_whole(handle, line, end)
         finally:
             os.close(handle)
 
-    def lines(self) -> Iterator[Line]:
-        """All whole lines, oldest first. A torn last line (power lost while writing) was never acknowledged."""
-        if not self._path.exists():
-            return
-        with self._path.open("rb") as file:
-            for raw in file:
-                try:
-                    yield msgspec.json.decode(raw, type=Line)
-                except msgspec.DecodeError:
-                    continue
+    def _cut_torn_end(self, handle: int) -> int:
+        """Cut off what an unfinished write left, so that the next line stands by itself. Returns the new end."""
+        size = os.fstat(handle).st_size
+        last = _before(handle, size)
+        if not last.endswith(b"\n"):
+            size -= len(last)
+            os.ftruncate(handle, size)
+            last = _before(handle, size)
+        if last and not _is_whole(last[:-1]):
+            raise self._damaged(size - len(last))
+        return size
+
+    def _write_whole(self, handle: int, line: bytes, end: int) -> None:
+        try:
+            if os.pwrite(handle, line, end) != len(line):
+                raise OSError("the journal took only a part of a line")
+            os.fsync(handle)
+        except OSError:
+            # The disk is full, or gone. Nothing was acknowledged, so nothing may be left to be glued to the next line.
+            with suppress(OSError):
+                os.ftruncate(handle, end)
+            raise
+
+    def _sync_directory(self) -> None:
+        """A file whose name is not on the disk is lost with all its lines."""
+        directory = os.open(self._path.parent, os.O_RDONLY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+
+
+@contextmanager
+def _alone(handle: int) -> Generator[None]:
+    """One writer at a time, of all processes. Raises TimeoutError (an OSError) if the others take too long."""
+    until = time.monotonic() + _LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError:
+            if time.monotonic() > until:
+                raise TimeoutError("the journal is held by another process") from None
+            time.sleep(0.002)
+    try:
+        yield
+    finally:
+        fcntl.flock(handle, fcntl.LOCK_UN)
+
+
+def _before(handle: int, end: int) -> bytes:
+    """What stands between the last newline but the final one, and `end`: the last line, whole or torn."""
+    found, begin = b"", end
+    while begin > 0 and b"\n" not in found[:-1]:
+        begin = max(0, begin - _BLOCK)
+        found = os.pread(handle, end - begin, begin)
+    return found[found.rfind(b"\n", 0, max(len(found) - 1, 0)) + 1 :]
+
+
+def _framed(line: Line) -> bytes:
+    content = msgspec.json.encode(line)
+    return b'[%d,"%s",%s]\n' % (len(content), _checksum(content), content)
+
+
+def _checksum(content: bytes) -> bytes:
+    return sha256(content).hexdigest()[:16].encode()
+
+
+def _is_whole(raw: bytes) -> bool:
+    frame = _FRAME.fullmatch(raw)
+    if frame is not None:
+        return int(frame[1]) == len(frame[3]) and frame[2] == _checksum(frame[3])
+    return _earlier(raw) is not None
+
+
+def _earlier(raw: bytes) -> EarlierLine | None:
+    """A line without a frame. Behind a torn one (which nobody acknowledged) it was glued to it: see decision 0009."""
+    begin = raw.rfind(_EARLIER)
+    try:
+        return msgspec.json.decode(raw[begin:], type=EarlierLine) if begin >= 0 else None
+    except msgspec.DecodeError:
+        return None
+
+
+def _opened(raw: bytes) -> Line | EarlierLine:
+    frame = _FRAME.fullmatch(raw)
+    if frame is not None:
+        return msgspec.json.decode(frame[3], type=Line)
+    return msgspec.json.decode(raw[raw.rfind(_EARLIER) :], type=EarlierLine)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from pathlib import Path
 from typing import Literal
 
 import msgspec
@@ -15,6 +16,7 @@ from moyai.base.clock import utc_now
 from moyai.base.config import Config, ConfigError, Home, make_dsn
 from moyai.base.db import LOST, Connection, PostgresError, connect
 from moyai.base.engine_place import EngineError
+from moyai.base.journal import Journal, JournalError
 from moyai.base.migrate import Kind, SchemaTooNew, SchemaTooOld, check_version
 from moyai.base.processes import AlreadyRunning
 from moyai.base.roles import SERVE, WORKER, context_database
@@ -59,6 +61,8 @@ def check(home: Home) -> list[Finding]:
         Finding("config", "ok", "設定は読めます。", "The configuration is valid."),
         _key(home),
         _disk(home),
+        _journal(home),
+        *_apart(home),
     ]
     if findings[1].level == "error":
         return findings
@@ -85,6 +89,40 @@ def _key(home: Home) -> Finding:
     return Finding(
         "key", "ok", "鍵ファイルは所有者だけが読めます。", "The key file is its owner's alone, and fits."
     )
+
+
+def _journal(home: Home) -> Finding:
+    try:
+        Journal.of(home).check()
+    except (JournalError, OSError) as error:
+        ja = f"停止の記録（ジャーナル）を読めません：{error}"
+        return Finding("journal", "error", ja, f"The journal of stops: {error}")
+    return Finding("journal", "ok", "停止の記録（ジャーナル）は読めます。", "The journal of stops is whole.")
+
+
+def _apart(home: Home) -> list[Finding]:
+    """Key and journal are what a restore needs beside the backup: they must not be lost together with the data."""
+    data = home.engine.resolve() if home.engine.exists() else home.directory
+    places = (
+        ("journal.path", home.journal_file, "停止の記録（ジャーナル）", "the journal of stops"),
+        ("keys.path", home.kek_file, "鍵", "the key-encryption key"),
+    )
+    return [
+        Finding(
+            setting,
+            "warning",
+            f"{ja}が、データと同じディスクか同じディレクトリーにあります。{setting} で別のディスクに置いてください。",
+            f"With the disk of the data {en} would be lost, too: put it on another one ({setting}).",
+        )
+        for setting, file, ja, en in places
+        if file.resolve().is_relative_to(home.directory) or _device(file) == _device(data)
+    ]
+
+
+def _device(place: Path) -> int:
+    while not place.exists():
+        place = place.parent
+    return place.stat().st_dev
 
 
 def _disk(home: Home) -> Finding:

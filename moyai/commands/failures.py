@@ -6,6 +6,7 @@ from moyai.base.config import ConfigError
 from moyai.base.db import CannotConnectNow
 from moyai.base.engine_place import EngineError
 from moyai.base.errors import Problem
+from moyai.base.journal import JournalError
 from moyai.base.migrate import SchemaTooNew, SchemaTooOld
 from moyai.base.processes import AlreadyRunning
 from moyai.bench.load import LoadError
@@ -17,6 +18,7 @@ EXPECTED = (
     ConfigError,
     Problem,
     EngineError,
+    JournalError,
     SchemaTooNew,
     SchemaTooOld,
     AlreadyRunning,

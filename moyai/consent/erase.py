@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from moyai.base.db import Connection
-from moyai.base.journal import Journal
 from moyai.consent import store, store_sharing
 
 
-async def erase(conn: Connection, resident_key: int, journal: Journal) -> dict[str, int]:
+async def erase(conn: Connection, resident_key: int) -> dict[str, int]:
     """Delete texts, acts, states, history, memberships and sharings; gives the number of rows per table.
 
-    What others shared with this resident ends. The erasure is in the journal before it is committed, so that a
-    restored backup cannot bring the resident back. Called beside `personal`'s, `identity`'s and `ledger`'s parts.
+    What others shared with this resident ends. Called beside `personal`'s, `identity`'s and `ledger`'s parts.
     """
     await store.lock_resident(conn, resident_key)
-    await journal.append("resident_erased", resident_key=resident_key)
     await store_sharing.end_as_viewer(conn, resident_key)
     return await store.erase_resident(conn, resident_key)

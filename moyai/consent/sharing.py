@@ -20,6 +20,7 @@ from moyai.base.db import Connection
 from moyai.base.errors import Problem
 from moyai.base.ids import random_uuid
 from moyai.base.journal import Journal
+from moyai.base.stops import SharingEnded
 from moyai.consent import store, store_sharing
 from moyai.consent.catalogue import ServiceFacts, facts_of
 from moyai.consent.eligibility import require_eligible
@@ -140,7 +141,7 @@ async def end(conn: Connection, caller: ResidentCaller, journal: Journal, sharin
     at = await store.now(conn)
     if not await store_sharing.end(conn, sharing_id, at):
         return
-    await journal.append("sharing_ended", sharing_id=str(sharing_id))
+    await journal.append(conn, SharingEnded(sharing_id=str(sharing_id)), at)
     by: Literal["sharer", "viewer"] = "sharer" if caller.resident_key == sharing.resident_key else "viewer"
     if by == "sharer":
         await _keep_act(conn, caller, sharing, "end_grant", {})

@@ -19,6 +19,7 @@ from moyai.base.errors import Problem
 from moyai.base.ids import random_uuid
 from moyai.base.journal import Journal
 from moyai.base.secrets import SecretBox
+from moyai.base.stops import ConsentWithdrawn
 from moyai.consent import receipts, sharing, store
 from moyai.consent.catalogue import ServiceFacts, facts_of
 from moyai.consent.model import Act, State, ThisPlatform
@@ -66,13 +67,10 @@ async def withdraw(
     )
     if not stopping and not left:
         return await _already(conn, caller, facts)
-    await journal.append(
-        "consent_withdrawn",
-        resident_key=caller.resident_key,
-        service_id=service_id,
-        links=list(stopping),
-        left=left,
+    stop = ConsentWithdrawn(
+        resident_id=caller.resident_id, service_id=service_id, links=list(stopping), left=left
     )
+    await journal.append(conn, stop, at)
     act = await _write(conn, caller, platform, box, facts, stopping, at, left=left)
     await sharing.end_for_links(conn, caller, facts, set(stopping.values()), journal, every=left)
     return Withdrawn(act.act_id, act.receipt or "", act.links, rfc3339(at), left)

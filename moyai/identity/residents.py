@@ -15,6 +15,8 @@ from moyai.base import ids
 from moyai.base.clock import tokyo, utc_now
 from moyai.base.db import Connection
 from moyai.base.errors import Problem, Refused
+from moyai.base.journal import Journal
+from moyai.base.stops import ResidentClosed, ResidentErased
 from moyai.identity import names, store_residents
 from moyai.identity.model import (
     DOCUMENT_CLASSES,
@@ -222,22 +224,25 @@ async def hold_active(conn: Connection, resident_key: int) -> None:
         raise Refused("resident_inactive")
 
 
-async def close_for_erasure(conn: Connection, resident_key: int) -> None:
+async def close_for_erasure(conn: Connection, resident: Resident, journal: Journal) -> None:
     """Nothing more is stored, read or logged in to for this resident while the erasure is under way."""
-    await store_residents.close(conn, resident_key)
+    await store_residents.close(conn, resident.resident_key)
+    await journal.append(conn, ResidentClosed(resident_id=resident.resident_id))
 
 
-async def erase(conn: Connection, resident_key: int, actor: str, ground: str) -> None:
+async def erase(conn: Connection, resident_key: int, actor: str, ground: str, journal: Journal) -> None:
     """Delete who this was and what services knew them as; the bare ID stays, erased, and so do the commitments.
 
     The identity room's part of an erasure: the caller erases items (`personal`), consents (`consent`) and then
-    the ledger's contents in the same transaction. `ground` is the reason that audits will read.
+    the ledger's contents in the same transaction. `ground` is the reason that audits will read. The erasure is in the
+    journal before it is committed, so that a restored backup cannot bring the resident back.
     """
     await store_residents.lock_resident(conn, resident_key)
     resident = await find(conn, resident_key)
     if resident is None or resident.state == "erased":
         raise Problem("resident_inactive")
     await store_residents.erase(conn, resident_key)
+    await journal.append(conn, ResidentErased(resident_id=resident.resident_id))
     # Recorded under nobody: this entry has to outlive the contents that are about to go.
     await ledger.record(
         conn,

@@ -8,6 +8,8 @@ import msgspec
 
 from moyai.base.db import Connection, UniqueViolation
 from moyai.base.errors import Problem
+from moyai.base.journal import Journal
+from moyai.base.stops import LinkEnded
 from moyai.ledger import Act, Kind, record
 from moyai.registry import lookups
 from moyai.registry import store_links as store
@@ -106,13 +108,14 @@ def _joined(link: Link) -> dict[str, str]:
     }
 
 
-async def end_link(conn: Connection, link_id: str, actor: str) -> Change:
+async def end_link(conn: Connection, link_id: str, actor: str, journal: Journal) -> Change:
     """Close a link for everybody, from the next request on. Raises Problem("does_not_exist")."""
     await lock_for_writing(conn)
     stored = await lookups.link(conn, link_id)
     if stored.state == "ended":
         return Change("link", link_id, "unchanged")
     await store.end_link(conn, link_id)
+    await journal.append(conn, LinkEnded(link_id=link_id))
     await record(conn, Act(kind=Kind.LINK_ENDED, actor=actor, detail={"noun": "link", "id": link_id}))
     return Change("link", link_id, "changed", ("state",))
 

@@ -11,6 +11,7 @@ from typing import Any
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
 from moyai.base.journal import Journal
+from moyai.base.stops import OrganizationSuspended
 from moyai.ledger import Act, Kind, record
 from moyai.registry import lookups
 from moyai.registry import store_organizations as store
@@ -148,7 +149,7 @@ async def suspend_organization(
     if stored.state != "certified":
         raise Problem("organization_not_certified", "only a certified organisation can be suspended")
     await store.suspend(conn, organization_id, reason)
-    await journal.append("organization_suspended", organization_id=organization_id)
+    await journal.append(conn, OrganizationSuspended(organization_id=organization_id))
     await _record(conn, Kind.ORGANIZATION_SUSPENDED, actor, organization_id, reason=reason)
     return Change("suspension", organization_id, "created")
 

@@ -6,6 +6,8 @@ from typing import Any
 
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
+from moyai.base.journal import Journal
+from moyai.base.stops import ServiceSuspended
 from moyai.ledger import Act, Kind, record
 from moyai.registry import lookups, store_organizations, store_terms
 from moyai.registry import store_services as store
@@ -179,7 +181,9 @@ async def _check_order(conn: Connection, service: Service) -> None:
             raise Problem("terms_not_published", f"terms of {owner}")
 
 
-async def suspend_service(conn: Connection, service_id: str, reason: str, actor: str) -> Change:
+async def suspend_service(
+    conn: Connection, service_id: str, reason: str, actor: str, journal: Journal
+) -> Change:
     """Take a service off offer; its links close at once. Raises Problem: does_not_exist, service_not_certified."""
     if not reason.strip() or "\x00" in reason:
         raise Problem("invalid_request", "a suspension needs a reason")
@@ -190,6 +194,7 @@ async def suspend_service(conn: Connection, service_id: str, reason: str, actor:
     if stored.state != "certified":
         raise Problem("service_not_certified", "only a certified service can be suspended")
     await store.set_service_state(conn, stored.service_key, "suspended")
+    await journal.append(conn, ServiceSuspended(service_id=service_id))
     detail = {"noun": "service", "id": service_id, "reason": reason}
     await record(conn, Act(kind=Kind.SERVICE_SUSPENDED, actor=actor, detail=detail))
     return Change("service_certification", service_id, "changed", ("state",))

@@ -22,9 +22,9 @@ async def erase_resident(platform: Platform, resident: Resident, actor: str, gro
 
     The resident is closed first, so that nothing new is written between the stores and the control database.
     """
-    key = resident.resident_key
+    key, journal = resident.resident_key, Journal.of(platform.home)
     async with platform.control.transaction() as conn:
-        await residents.close_for_erasure(conn, key)
+        await residents.close_for_erasure(conn, resident, journal)
     async with platform.control.transaction() as conn:
         permit = await gate.permit_erasure(conn, key)
     try:
@@ -33,6 +33,6 @@ async def erase_resident(platform: Platform, resident: Resident, actor: str, gro
         raise Problem("source_unavailable") from error
     async with platform.control.transaction() as conn:
         await personal.forget_locations(conn, permit)
-        await erase_consents(conn, key, Journal.of(platform.home))
-        await residents.erase(conn, key, actor, ground)
+        await erase_consents(conn, key)
+        await residents.erase(conn, key, actor, ground, journal)
         await ledger.erase_contents(conn, key)

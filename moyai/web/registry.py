@@ -213,9 +213,11 @@ async def put_platform_terms(request: Request, caller: ClientCaller) -> Response
     response=Change, codes=(*_SHARED_CODES, "does_not_exist"), example={"path": {"id": "nemuri-sleep"}}
 )
 async def end_link(request: Request, caller: ClientCaller) -> Response:
-    link_id = request.path_params["id"]
+    link_id, journal = request.path_params["id"], Journal.of(platform_of(request).home)
     return given(
-        await carry_out(request, caller, lambda conn: registry.end_link(conn, link_id, actor(caller)))
+        await carry_out(
+            request, caller, lambda conn: registry.end_link(conn, link_id, actor(caller), journal)
+        )
     )
 
 
@@ -304,8 +306,9 @@ async def certify_service(request: Request, caller: ClientCaller) -> Response:
 )
 async def suspend_service(request: Request, caller: ClientCaller) -> Response:
     reason, one = (await read_json(request, SuspensionBody)).reason, request.path_params["id"]
+    journal = Journal.of(platform_of(request).home)
     return given(
         await carry_out(
-            request, caller, lambda conn: registry.suspend_service(conn, one, reason, actor(caller))
+            request, caller, lambda conn: registry.suspend_service(conn, one, reason, actor(caller), journal)
         )
     )

@@ -10,6 +10,7 @@ import structlog
 from moyai.applying.provisioning import provision_missing
 from moyai.base.config import Config, Home
 from moyai.base.db import LOST, Pool
+from moyai.base.journal import Journal
 from moyai.base.keys import KeyRing
 from moyai.base.migrate import check_version
 from moyai.base.roles import WORKER
@@ -37,6 +38,7 @@ def log_origin(config: Config) -> str:
 
 async def work(home: Home) -> None:
     """Run the worker's jobs until SIGTERM or SIGINT. Raises SchemaTooNew or SchemaTooOld."""
+    Journal.of(home).check()
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in _ENDING:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import secrets
+import shutil
 
 import pytest
 
@@ -32,16 +33,19 @@ def levels(findings) -> dict[str, str]:
     return {name: finding.level for name, finding in findings.items() if finding.level != "ok"}
 
 
+BESIDE_THE_DATA = {"journal.path": "warning", "keys.path": "warning"}
+
+
 async def test_a_platform_in_order_has_nothing_to_complain_of(running):
     # the test's engine is the one thing that is not as it should be: it does not wait for the disk
     findings = await look(running.home)
-    assert levels(findings) == {"durability": "error"}
+    assert levels(findings) == {"durability": "error"} | BESIDE_THE_DATA
     assert {"config", "key", "connections", "clock", "roles", "database moyai_control"} <= findings.keys()
 
 
 def test_a_stopped_platform_is_started_for_the_moment(own_home):
     findings = {finding.name: finding for finding in checking.check(own_home)}
-    assert levels(findings) == {}
+    assert levels(findings) == BESIDE_THE_DATA
     assert not (Engine(own_home).data / "postmaster.pid").exists()
 
 
@@ -58,6 +62,22 @@ def test_a_key_that_others_may_read_is_refused(own_home):
     findings = {finding.name: finding for finding in checking.check(own_home)}
     assert findings["key"].level == "error"
     assert "chmod 600" in findings["key"].en
+
+
+def test_key_and_journal_on_another_disk_are_not_complained_of(own_home, tmp_path):
+    if tmp_path.stat().st_dev == own_home.directory.stat().st_dev:
+        pytest.skip("there is one file system only")
+    shutil.move(own_home.kek_file, tmp_path / "kek")
+    with own_home.config_file.open("a") as file:
+        file.write(f"[keys]\npath = '{tmp_path}/kek'\n[journal]\npath = '{tmp_path}/journal.jsonl'\n")
+    assert levels({finding.name: finding for finding in checking.check(own_home)}) == {}
+
+
+def test_h5_a_damaged_journal_is_an_error(own_home):
+    own_home.journal_file.write_text("[1,\n")
+    findings = {finding.name: finding for finding in checking.check(own_home)}
+    assert findings["journal"].level == "error"
+    assert "byte 0" in findings["journal"].en
 
 
 def test_a_key_that_does_not_fit_is_recognised(own_home):

@@ -8,6 +8,7 @@ from moyai.base.db import Connection
 from moyai.base.errors import Problem
 from moyai.base.journal import Journal
 from moyai.base.secrets import SecretBox
+from moyai.base.stops import Line, SharingEnded
 from moyai.consent import gate, sharing, sharing_in_force, withdrawal
 from moyai.consent.sharing import Offer
 from moyai.identity.model import ResidentCaller
@@ -179,7 +180,9 @@ async def test_either_side_ends_it_at_once(
     sharing_id = offered.sharing.sharing_id
     await sharing.end(control, hanako.caller if side == "sharer" else daughter, journal, sharing_id)
     assert await sharing_in_force(control, sharing_id, daughter.resident_key) is None
-    assert [line.kind for line in journal.lines()] == ["sharing_ended"]
+    [line] = journal.lines()
+    assert isinstance(line, Line)
+    assert line.stop == SharingEnded(sharing_id=str(sharing_id))
     newest = (await history(control, hanako.caller.resident_key, kinds=[Kind.SHARING_ENDED]))[0]
     assert (newest.kind, newest.detail["by"]) == (Kind.SHARING_ENDED, side)
 

@@ -10,7 +10,9 @@ from moyai.base.db import Connection
 from moyai.base.errors import Problem
 from moyai.base.journal import Journal
 from moyai.base.secrets import SecretBox
+from moyai.base.stops import ConsentWithdrawn, Line
 from moyai.consent import gate, receipts, store, withdrawal
+from moyai.consent.model import State
 from moyai.consent.withdrawal import Withdrawn
 from moyai.ledger import Kind, history
 from tests.consent.conftest import HERE, Walk, calls
@@ -165,17 +167,15 @@ async def test_it_is_on_record_and_in_the_journal_before_it_is_acknowledged(
     stopped = await stop("kenko-steps", "kenko-vitals")
     newest = (await history(control, town.hanako.key))[0]
     assert (newest.kind, newest.detail["links"]) == (Kind.CONSENT_WITHDRAWN, stopped.links)
-    assert [(line.kind, line.ids) for line in journal.lines()] == [
-        (
-            "consent_withdrawn",
-            {
-                "resident_key": town.hanako.key,
-                "service_id": "kenko-mimamori",
-                "links": ["kenko-steps", "kenko-vitals"],
-                "left": False,
-            },
-        )
-    ]
+    [line] = journal.lines()
+    assert isinstance(line, Line)
+    assert line.stop == ConsentWithdrawn(
+        resident_id=hanako.caller.resident_id,
+        service_id="kenko-mimamori",
+        links=["kenko-steps", "kenko-vitals"],
+    )
+    states = await store.states_of(control, town.hanako.key)
+    assert {line.at} == {state.since for state in states.values() if state.state is State.WITHDRAWN}
 
 
 async def test_a_journal_that_cannot_be_written_stops_the_acknowledgement(

@@ -8,6 +8,7 @@ import pytest
 
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
+from moyai.base.journal import Journal
 from moyai.identity import pairwise, residents
 from moyai.registry import store_parties
 from moyai.registry.store_parties import ClientParty, ServedScope
@@ -60,9 +61,9 @@ async def test_a_rotated_number_resolves_for_a_while(control: Connection, scene:
     assert await pairwise.tie(control, client, scene.town.hanako.key) == new
 
 
-async def test_erasure_leaves_no_way_back(control: Connection, scene: Scene) -> None:
+async def test_erasure_leaves_no_way_back(control: Connection, scene: Scene, journal: Journal) -> None:
     subject = await pairwise.tie(control, await _client(control, scene.town.mimamori), scene.town.hanako.key)
-    await residents.erase(control, scene.town.hanako.key, "staff:c1", "本人の申出")
+    await residents.erase(control, scene.town.hanako.key, "staff:c1", "本人の申出", journal)
     assert await _code(pairwise.resolve(control, scene.town.mimamori.key, subject)) == "subject_unknown"
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
+from moyai.base.journal import Journal
 from moyai.identity import desk, residents
 from moyai.identity.model import Evidence, Resident
 from moyai.ledger import Kind
@@ -53,8 +54,10 @@ async def test_another_birth_date_is_another_person(
     assert other.resident_id != taro.resident_id
 
 
-async def test_somebody_erased_may_enrol_again(control: Connection, scene: Scene, taro: Resident) -> None:
-    await residents.erase(control, taro.resident_key, "staff:c1", "本人の申出")
+async def test_somebody_erased_may_enrol_again(
+    control: Connection, scene: Scene, taro: Resident, journal: Journal
+) -> None:
+    await residents.erase(control, taro.resident_key, "staff:c1", "本人の申出", journal)
     again = await residents.enrol(control, scene.c1, person(), EVIDENCE)
     assert again.resident_id != taro.resident_id
 
@@ -140,8 +143,10 @@ async def test_search_finds_by_any_of_its_ways(
     assert await desk.search(control, scene.c2, text) == []
 
 
-async def test_erasure_leaves_only_the_bare_id(control: Connection, scene: Scene, taro: Resident) -> None:
-    await residents.erase(control, taro.resident_key, "staff:c1", "本人の申出")
+async def test_erasure_leaves_only_the_bare_id(
+    control: Connection, scene: Scene, taro: Resident, journal: Journal
+) -> None:
+    await residents.erase(control, taro.resident_key, "staff:c1", "本人の申出", journal)
     for table in ("person", "proofing", "credential", "pairwise"):
         count = await control.fetchval(
             f"select count(*) from identity.{table} where resident_key = $1",  # type: ignore[arg-type]
@@ -153,4 +158,7 @@ async def test_erasure_leaves_only_the_bare_id(control: Connection, scene: Scene
     )
     assert left is not None
     assert (left["state"], left["municipality_code"]) == ("erased", "000000")
-    assert await _code(residents.erase(control, taro.resident_key, "staff:c1", "")) == "resident_inactive"
+    assert (
+        await _code(residents.erase(control, taro.resident_key, "staff:c1", "", journal))
+        == "resident_inactive"
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from moyai.base.db import Connection
+from moyai.base.journal import Journal
 from moyai.base.secrets import SecretBox
 from moyai.identity import credentials, residents, sessions, staff
 from moyai.identity.credentials import Credential
@@ -97,13 +98,13 @@ async def test_logging_out_ends_it(control: Connection, login: IssuedLogin, taro
 
 
 async def test_recovery_and_erasure_end_it(
-    control: Connection, box: SecretBox, scene: Scene, login: IssuedLogin, taro: Resident
+    control: Connection, box: SecretBox, scene: Scene, login: IssuedLogin, taro: Resident, journal: Journal
 ) -> None:
     opened = await sessions.open_session(control, _credential(login, taro), ("pwd", "otp"))
     await credentials.recover(control, box, scene.c1, taro, "test")
     assert await sessions.caller_of(control, opened.cookie) is None
     opened = await sessions.open_session(control, _credential(login, taro), ("pwd", "otp"))
-    await residents.erase(control, taro.resident_key, "staff:c1", "本人の申出")
+    await residents.erase(control, taro.resident_key, "staff:c1", "本人の申出", journal)
     assert await sessions.caller_of(control, opened.cookie) is None
 
 

@@ -13,6 +13,7 @@ import pytest
 from moyai.base.db import Connection, Pool
 from moyai.base.engine import ADMIN
 from moyai.base.errors import Problem, Refused
+from moyai.base.journal import Journal
 from moyai.consent import gate
 from moyai.identity import residents
 from moyai.personal import actions, sweep
@@ -173,7 +174,9 @@ async def test_write_that_comes_after_its_cancellation_stores_nothing(
 
 async def close(person: Person) -> gate.ErasurePermit:
     async with person.world.control.transaction() as conn:
-        await residents.close_for_erasure(conn, person.made.key)
+        resident = await residents.find(conn, person.made.key)
+        assert resident is not None
+        await residents.close_for_erasure(conn, resident, Journal.of(person.world.platform.home))
     async with person.world.control.connection() as conn:
         return await gate.permit_erasure(conn, person.made.key)
 

@@ -9,6 +9,7 @@ import pytest
 from moyai import registry
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
+from moyai.base.stops import LinkEnded
 from tests.registry.samples import (
     ACTOR,
     ADVICE,
@@ -70,10 +71,12 @@ async def test_the_same_link_under_another_id_is_refused(control: Connection):
     assert (await registry.link(control, "kenko-steps")).state == "registered", "the transaction goes on"
 
 
-async def test_an_ended_link_is_no_longer_among_the_services_links(control: Connection):
+async def test_an_ended_link_is_no_longer_among_the_services_links(control: Connection, journal):
     await registered_service(control)
     key = (await registry.service(control, "kenko")).service_key
-    assert (await registry.end_link(control, "kenko-steps", ACTOR)).outcome == "changed"
+    assert (await registry.end_link(control, "kenko-steps", ACTOR, journal)).outcome == "changed"
+    [line] = journal.lines()
+    assert line.stop == LinkEnded(link_id="kenko-steps")
     assert await registry.links_of_service(control, key) == []
     assert (await registry.link(control, "kenko-steps")).state == "ended"
     assert (await registry.register_link(control, LINK, ACTOR)).fields == ("state",)

@@ -9,6 +9,7 @@ import pytest
 from moyai import registry
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
+from moyai.base.stops import ServiceSuspended
 from moyai.ledger import Kind
 from tests.registry.samples import (
     ACTOR,
@@ -81,9 +82,11 @@ async def test_a_suspended_owner_takes_its_service_off_offer(control: Connection
     assert refused.value.extra["reason"] == "organization_suspended"
 
 
-async def test_a_suspended_service_is_certified_again(control: Connection):
+async def test_a_suspended_service_is_certified_again(control: Connection, journal):
     await certified_service(control)
-    await registry.suspend_service(control, "kenko", "点検", ACTOR)
+    await registry.suspend_service(control, "kenko", "点検", ACTOR, journal)
+    [line] = journal.lines()
+    assert line.stop == ServiceSuspended(service_id="kenko")
     assert (await registry.service(control, "kenko")).state == "suspended"
     assert await registry.offered_services(control) == []
     await registry.certify_service(control, "kenko", ACTOR)

@@ -12,6 +12,7 @@ from moyai.base.db import Connection, connect
 from moyai.base.journal import Journal
 from moyai.base.provision import Store
 from moyai.base.secrets import SecretBox
+from moyai.base.stops import Line, ResidentClosed, ResidentErased
 from moyai.ledger import Act, Kind
 from tests import factories
 from tests.conftest import Platform
@@ -107,8 +108,9 @@ async def test_everything_about_the_person_goes_and_the_proof_stays(
         await control.fetchval("select count(*) from consent.state where resident_key = $1", other.key) == 1
     )
     assert await control.fetchval("select leaf from ledger.entry where entry_id = $1", entry) is not None
-    lines = [line for line in Journal.of(platform.home).lines() if line.ids.get("resident_key") == hanako.key]
-    assert [line.kind for line in lines] == ["resident_erased"]
+    stops = [line.stop for line in Journal.of(platform.home).lines() if isinstance(line, Line)]
+    of_hanako = [one for one in stops if getattr(one, "resident_id", "") == hanako.id]
+    assert of_hanako == [ResidentClosed(resident_id=hanako.id), ResidentErased(resident_id=hanako.id)]
 
 
 async def test_a_store_that_does_not_answer_keeps_the_erasure_open(

@@ -1,0 +1,90 @@
+"""What the journal holds: one Struct per kind of stop, with the ids that a replay needs.
+
+Ids only, and only those that mean the same in every copy of the database: never internal keys, never personal data.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+
+class Stop(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
+    """The base of all kinds. The `kind` in a line never changes; a field is added with a default."""
+
+
+class ConsentWithdrawn(Stop, frozen=True, tag="consent_withdrawn"):
+    """`links` were withdrawn; `left` says that the use of the service ended, too."""
+
+    resident_id: str
+    service_id: str
+    links: list[str]
+    left: bool = False
+
+
+class SharingEnded(Stop, frozen=True, tag="sharing_ended"):
+    sharing_id: str
+
+
+class ResidentClosed(Stop, frozen=True, tag="resident_closed"):
+    """No more is stored, read or logged in to for this resident."""
+
+    resident_id: str
+
+
+class ResidentErased(Stop, frozen=True, tag="resident_erased"):
+    resident_id: str
+
+
+class OrganizationSuspended(Stop, frozen=True, tag="organization_suspended"):
+    organization_id: str
+
+
+class ServiceSuspended(Stop, frozen=True, tag="service_suspended"):
+    service_id: str
+
+
+class ClientDisabled(Stop, frozen=True, tag="client_disabled"):
+    client_id: str
+
+
+class LinkEnded(Stop, frozen=True, tag="link_ended"):
+    link_id: str
+
+
+class AuthorizationEnded(Stop, frozen=True, tag="authorization_ended"):
+    """A touch point no longer acts for the resident."""
+
+    grant_id: str
+
+
+AnyStop = (
+    ConsentWithdrawn
+    | SharingEnded
+    | ResidentClosed
+    | ResidentErased
+    | OrganizationSuspended
+    | ServiceSuspended
+    | ClientDisabled
+    | LinkEnded
+    | AuthorizationEnded
+)
+
+
+class Line(msgspec.Struct, frozen=True):
+    """One line of the journal. `at` is the control database's clock, to the microsecond."""
+
+    at: datetime
+    stop: AnyStop
+
+
+class EarlierLine(msgspec.Struct, frozen=True):
+    """A line from before lines were framed. It names residents by an internal key; nothing replays it.
+
+    No backup is older than the frames, so every line that came after a backup is a `Line`.
+    """
+
+    kind: str
+    at: datetime
+    ids: dict[str, object]

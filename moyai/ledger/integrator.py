@@ -27,9 +27,9 @@ _log = structlog.get_logger()
 class Integrator:
     """One per worker process. `origin` names the log if it has no name yet.
 
-    Before the first signature of a process, a witness that has cosigned before is asked for the newest
-    checkpoint it knows: a log restored from an old backup must not be signed again. Until one answers, entries
-    wait; recording them does not depend on it.
+    Before the first signature of a process, all registered witnesses are asked for the newest checkpoint they know:
+    a log restored from an old backup must not be signed again. Until more than half answer, entries wait; recording
+    them does not depend on it.
     """
 
     def __init__(self, database: Database, keys: KeyRing, origin: str) -> None:
@@ -46,7 +46,9 @@ class Integrator:
         if not self._cleared:
             self._cleared = await witnesses.clear(self._database, known)
             if not self._cleared:
-                raise LogClosed("no witness answers, and none is to be outrun: entries wait for their order")
+                raise LogClosed(
+                    "too few of the registered witnesses say what they have seen: entries wait for their order"
+                )
         async with self._database.transaction() as conn:
             if not await store_log.lock(conn):
                 return 0

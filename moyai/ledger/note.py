@@ -98,8 +98,11 @@ def check_name(name: str) -> str:
     return name
 
 
-def parse_vkey(vkey: str) -> Verifier:
-    """Raises NoteError if the key id does not belong to name and key, or the kind is neither 0x01 nor 0x04."""
+def parse_vkey(vkey: str, kind: int | None = None) -> Verifier:
+    """Raises NoteError if the key id does not belong to name and key, or the kind is neither 0x01 nor 0x04.
+
+    `kind` is the one kind that will do: a log's key is no witness's, and the other way round.
+    """
     parts = vkey.strip().split("+", 2)
     if len(parts) != 3:
         raise NoteError("a verifier key has the form name+hash+key")
@@ -109,6 +112,8 @@ def parse_vkey(vkey: str) -> Verifier:
         raise NoteError("a verifier key must be Ed25519, of kind 0x01 or 0x04")
     if parts[1] != verifier.key_id.hex():
         raise NoteError("the verifier key's hash does not fit its name and key")
+    if kind not in (None, verifier.kind):
+        raise NoteError(f"the verifier key is of kind 0x{verifier.kind:02x}, not 0x{kind:02x}")
     return verifier
 
 

@@ -19,6 +19,14 @@ class Witness(msgspec.Struct, frozen=True):
     url: str
 
 
+def quorum(registered: int) -> int:
+    """How many of the registered witnesses make a checkpoint a cosigned one: more than half, none of none.
+
+    Any two such groups share a witness, so two logs that part cannot both have one.
+    """
+    return registered // 2 + 1 if registered else 0
+
+
 async def log_keys(conn: Connection, origin: str) -> list[Verifier]:
     """The log's keys, newest first, also the retired ones: what they signed stays signed."""
     jwks = (await keys.public_set(conn, "log"))["keys"]

@@ -136,5 +136,8 @@ class Stores:
         task.add_done_callback(self._closing.discard)
 
     async def close(self) -> None:
-        await asyncio.gather(*self._closing, *(store.close() for store in self._open.values()))
+        closing = (*self._closing, *(store.close() for store in self._open.values()))
+        await asyncio.gather(
+            *closing, return_exceptions=True
+        )  # one that cannot be closed keeps no other open
         self._open.clear()

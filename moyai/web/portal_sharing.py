@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -96,7 +97,7 @@ def _wanted(form: Form) -> NewSharing | None:
         "relation": form.get("relation", "").strip(),
         "viewer_name": form.get("viewer_name", "").strip(),
         "shown_as": form.get("shown_as", "").strip(),
-        "days": int(form["days"]) if form.get("days", "").isdecimal() else 30,
+        "days": int(form["days"]) if re.fullmatch("[0-9]{1,9}", form.get("days", "")) else 30,
     }
     try:
         return msgspec.convert(fields, NewSharing)

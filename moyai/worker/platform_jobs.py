@@ -18,7 +18,6 @@ from moyai.consent import store_enrolment
 from moyai.identity import sweep as forget_logins
 from moyai.ledger import forget_keys, integrator, witnesses
 from moyai.ledger.integrator import Integrator
-from moyai.ledger.log import LogClosed
 from moyai.ledger.verifiers import Witness
 from moyai.personal.opening import stores_of
 from moyai.personal.sweep import forget_marks
@@ -93,19 +92,33 @@ def platform_jobs(home: Home, database: Pool) -> list[Job]:
 
 
 class Cosigning:
-    """Asks the witnesses, and says once what hinders each of them."""
+    """Asks the witnesses, and says once what hinders each of them.
+
+    Each is asked in a task of its own: one that takes its time delays no other's next checkpoint.
+    """
 
     def __init__(self, database: Pool, registered: witnesses.Registered) -> None:
         self._database = database
         self._registered = registered
+        self._asking: dict[str, asyncio.Task[dict[str, str]]] = {}
         self._said: dict[str, str] = {}
 
     async def run(self) -> None:
-        try:
-            hindered = await witnesses.cosign(self._database, await self._registered())
-        except LogClosed as error:
-            hindered = {"(log)": str(error)}
-        for name, reason in hindered.items():
-            if self._said.get(name) != reason:
-                log.warning("not cosigned", witness=name, reason=reason)
-        self._said = hindered
+        for witness in await self._registered():
+            if witness.witness_id not in self._asking:
+                task = asyncio.create_task(witnesses.cosign(self._database, [witness]))
+                self._asking[witness.witness_id] = task
+        if self._asking:
+            await asyncio.wait(self._asking.values(), timeout=1)
+        for name in [name for name, task in self._asking.items() if task.done()]:
+            self._say(name, _hindrance(self._asking.pop(name)))
+
+    def _say(self, name: str, reason: str) -> None:
+        if reason and self._said.get(name) != reason:
+            log.warning("not cosigned", witness=name, reason=reason)
+        self._said[name] = reason
+
+
+def _hindrance(task: asyncio.Task[dict[str, str]]) -> str:
+    error = task.exception()
+    return str(error) or type(error).__name__ if error else next(iter(task.result().values()), "")

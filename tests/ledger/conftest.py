@@ -25,7 +25,7 @@ from moyai.base.roles import WORKER
 from moyai.ledger import Act, Kind, public
 from moyai.ledger.integrator import Integrator, drain
 from moyai.ledger.note import Signer
-from moyai.ledger.witnesses import Witness
+from moyai.ledger.verifiers import Witness
 from tests.conftest import Platform
 from tests.serving import served
 

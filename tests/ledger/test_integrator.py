@@ -16,7 +16,7 @@ from moyai.ledger import log as logs
 from moyai.ledger.integrator import Integrator, drain
 from moyai.ledger.log import LogClosed
 from moyai.ledger.marks import marks
-from moyai.ledger.witnesses import log_keys
+from moyai.ledger.verifiers import log_keys
 
 
 async def order(log) -> list[object]:

@@ -16,6 +16,7 @@ from moyai.ledger import log as logs
 from moyai.ledger import note, public, store_log, witnesses
 from moyai.ledger.log import LogClosed
 from moyai.ledger.note import Checkpoint, Signer
+from moyai.ledger.verifiers import Witness
 from tests.ledger.conftest import ORIGIN, WITNESS_PROGRAM
 from tests.serving import listening_socket
 
@@ -79,9 +80,9 @@ async def test_the_witness_refuses_what_the_protocol_says(log, witness):
 
 async def test_a_silent_or_foreign_witness_is_named_and_stops_nothing(log, witness):
     await log.grow(5)
-    silent = witnesses.Witness("c2", witness.vkey(), "http://127.0.0.1:9")
+    silent = Witness("c2", witness.vkey(), "http://127.0.0.1:9")
     other = Signer("c1.example/witness", Ed25519PrivateKey.generate()).verifier(note.WITNESS_KEY)
-    foreign = witnesses.Witness("c3", other.vkey(), log.witnesses[0].url)
+    foreign = Witness("c3", other.vkey(), log.witnesses[0].url)
     said = await witnesses.cosign(log.worker, [*log.witnesses, silent, foreign])
     assert set(said) == {"c2", "c3"}
     assert "registered key" in said["c3"]
@@ -129,10 +130,10 @@ async def test_a_log_that_was_rewritten_and_grew_past_the_witness_is_closed(log,
 async def test_entries_wait_while_no_witness_says_what_it_saw(log, witness):
     await log.grow(5)
     await witnesses.cosign(log.worker, log.witnesses)
-    gone = [witnesses.Witness("c1", witness.vkey(), "http://127.0.0.1:9")]
+    gone = [Witness("c1", witness.vkey(), "http://127.0.0.1:9")]
     await log.record(1)
     restarted = log.new_integrator()
-    with pytest.raises(LogClosed, match="no witness answers"):
+    with pytest.raises(LogClosed, match="too few of the registered witnesses"):
         await restarted.step(gone)
     assert await restarted.step(log.witnesses) == 1
 
@@ -162,7 +163,7 @@ async def test_the_program_runs_from_its_command_line_and_remembers(log, tmp_pat
         process = await asyncio.create_subprocess_exec(*command)
         try:
             keys.append(await asyncio.to_thread(_read_when_up, f"{url}/key"))
-            registered = [witnesses.Witness("c2", keys[0].strip(), url)]
+            registered = [Witness("c2", keys[0].strip(), url)]
             assert await witnesses.cosign(log.worker, registered) == {}
             assert await store_log.cosigned_sizes(log.serve, ["c2"]) == {"c2": size}
         finally:

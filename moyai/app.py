@@ -72,7 +72,6 @@ def create(home: Home, process: str = "serve") -> Dispatch:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncGenerator[None]:
-        home.logs.mkdir(parents=True, exist_ok=True)
         app.state.access = AccessLog(home.logs / f"{process}-access.jsonl")
         async with open_platform(home) as platform:
             app.state.platform = platform

@@ -5,13 +5,14 @@ A client elsewhere makes its own key and has only the public part registered; th
 
 from __future__ import annotations
 
-import os
+import contextlib
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from joserfc.jwk import ECKey
 
+from moyai.base import files
 from moyai.base.config import Home
 
 PUBLIC_MEMBERS = ("kty", "crv", "x", "y", "kid")
@@ -32,7 +33,6 @@ def public_keys(home: Home, client_id: str) -> dict[str, Any]:
 
 def _create(path: Path, client_id: str) -> None:
     key = ECKey.generate_key("P-256", {"kid": f"{client_id}-1"}, private=True)
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(msgspec.json.encode(key.as_dict(private=True)))
+    files.make_directory(path.parent, 0o700)
+    with contextlib.suppress(FileExistsError):  # somebody else made it this moment: the caller reads that one
+        files.create(path, msgspec.json.encode(key.as_dict(private=True)))

@@ -86,6 +86,14 @@ class KeySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = "keys/kek"
 
 
+class Logs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How much the platform's own logs may take: of each file, this and the one before are kept."""
+
+    file_megabytes: Annotated[
+        int, Meta(ge=1, description="A log file that is larger is renamed to NAME.1, and a new one begun.")
+    ] = 100
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`moyai.toml`, checked. Unknown settings are refused by name."""
 
@@ -95,6 +103,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     brokers: Brokers = Brokers()
     journal: JournalSettings = JournalSettings()
     keys: KeySettings = KeySettings()
+    logs: Logs = Logs()
 
 
 class Home:

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from moyai.base import engine_place
+from moyai.base import engine_place, files
 from moyai.base.config import Home
 from moyai.base.engine_place import EngineError
 from moyai.base.processes import die_with_parent, is_alive, processes_working_in, working_directory
@@ -101,7 +101,7 @@ class Engine:
             raise EngineError(
                 f"the engine's data is gone: {self._home.engine} leads nowhere; restore a backup"
             )
-        self._home.logs.mkdir(parents=True, exist_ok=True)
+        files.make_directory(self._home.logs, 0o755)
         self._make_socket_directory()
         if not (self.data / "PG_VERSION").exists():
             self._initialise()
@@ -123,7 +123,9 @@ class Engine:
             self._run_initdb(partial, password_file)
         finally:
             password_file.unlink()
-        (partial / "pg_hba.conf").write_text(_HBA)
+        rules = partial / "pg_hba.conf"
+        rules.write_text(_HBA)
+        rules.chmod(0o644)  # ours, for the engine to read and not to change
         partial.rename(self.data)
 
     def _write_password(self, path: Path) -> None:

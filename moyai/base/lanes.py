@@ -14,6 +14,7 @@ from typing import Generic, TypeVar
 from moyai.base.db import LOST, Connection, PostgresError, connect
 from moyai.base.errors import Problem
 from moyai.base.gathering import Gathering
+from moyai.base.tasks import hold
 
 Q = TypeVar("Q")
 A = TypeVar("A")
@@ -62,7 +63,7 @@ class Lane(Generic[Q, A]):
 
     def _dispatch(self) -> None:
         while self._waiting and self._free:
-            task = asyncio.create_task(self._serve(self._free.pop(), self._waiting.take()))
+            task = hold(self._serve(self._free.pop(), self._waiting.take()), "lane")
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 

@@ -1,23 +1,27 @@
 """Logs: one JSON line per event, in `DIR/logs/PROCESS.jsonl`, UTC, without personal data or secrets.
 
 What may hold such data is dropped by name before a line is written, and an exception is logged by its kind and
-place: its text may quote the value that it stumbled over.
+place: its text may quote the value that it stumbled over. A line that cannot be written is counted (`log_file`); logging
+never raises.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 from collections.abc import Callable, MutableMapping
 from pathlib import Path
 from traceback import extract_tb
 from types import TracebackType
-from typing import Any, cast
+from typing import Any, BinaryIO, cast
 
 import msgspec
 import structlog
 
+from moyai.base import files
 from moyai.base.config import Home
+from moyai.base.log_file import LogFile
 
 REMOVED = "(removed)"
 
@@ -80,7 +84,12 @@ def place(traceback: TracebackType | None) -> list[str]:
 
 
 def _line(_logger: object, _method: str, event: Event) -> bytes:
-    return msgspec.json.encode(dict(event), enc_hook=lambda value: type(value).__name__)
+    try:
+        return msgspec.json.encode(dict(event), enc_hook=lambda value: type(value).__name__)
+    except (TypeError, ValueError, RecursionError):
+        # A lone surrogate, say. That something happened is still worth a line.
+        kept = {name: event.get(name) for name in ("at", "level", "process")}
+        return msgspec.json.encode({**kept, "event": "a log line could not be encoded"})
 
 
 def _with_process(process: str) -> structlog.typing.Processor:
@@ -107,14 +116,16 @@ def _crash_logger(path: Path) -> Callable[[type[BaseException], BaseException, T
             return
         structlog.get_logger().critical("crashed", exc_info=error)
         where = place(traceback)
-        print(f"{kind.__name__} at {where[-1] if where else '?'}; the log is {path}", file=sys.stderr)
+        with contextlib.suppress(OSError):
+            print(f"{kind.__name__} at {where[-1] if where else '?'}; the log is {path}", file=sys.stderr)
 
     return crashed
 
 
 def set_up(home: Home, process: str) -> Path:
-    """Send this process's log to `DIR/logs/PROCESS.jsonl`. Returns that path."""
-    home.logs.mkdir(parents=True, exist_ok=True)
+    """Send this process's log to `DIR/logs/PROCESS.jsonl`. Returns that path. Never fails: lines are counted as lost."""
+    with contextlib.suppress(OSError):
+        files.make_directory(home.logs, 0o755)
     path = home.logs / f"{process}.jsonl"
     structlog.configure(
         processors=[
@@ -127,7 +138,7 @@ def set_up(home: Home, process: str) -> Path:
             _line,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.BytesLoggerFactory(path.open("ab")),
+        logger_factory=structlog.BytesLoggerFactory(cast("BinaryIO", LogFile(path))),
         cache_logger_on_first_use=True,
     )
     root = logging.getLogger()

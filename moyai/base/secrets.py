@@ -7,12 +7,13 @@ another place and opened there. Nothing here is ever logged.
 from __future__ import annotations
 
 import base64
-import os
 import secrets
 from pathlib import Path
 
 import msgspec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from moyai.base import files
 
 _NONCE_BYTES = 12
 
@@ -36,12 +37,8 @@ class SecretBox:
     @staticmethod
     def create_file(path: Path) -> None:
         """Write a new random key to `path`, mode 0600. Raises FileExistsError if there is one."""
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w") as file:
-            file.write(base64.b64encode(secrets.token_bytes(32)).decode())
-            file.flush()
-            os.fsync(file.fileno())
+        files.make_directory(path.parent, 0o700)
+        files.create(path, base64.b64encode(secrets.token_bytes(32)))
 
     def seal(self, name: str, secret: bytes) -> bytes:
         nonce = secrets.token_bytes(_NONCE_BYTES)
@@ -69,14 +66,19 @@ class SecretFile:
         return None if sealed is None else self._box.open(name, base64.b64decode(sealed)).decode()
 
     def get_or_create(self, name: str) -> str:
-        """The password of that name; a new random one is stored at first use."""
+        """The password of that name; a new random one is stored, durably, at first use.
+
+        Processes that ask at the same moment get the same one: who comes second reads what the first has stored.
+        """
         known = self.get(name)
         if known is not None:
             return known
+        with files.alone_in(self._path.parent):
+            known = self.get(name)
+            return self._create(name) if known is None else known
+
+    def _create(self, name: str) -> str:
         password = secrets.token_urlsafe(24)
         entries = self._read() | {name: base64.b64encode(self._box.seal(name, password.encode())).decode()}
-        temporary = self._path.with_suffix(".new")
-        temporary.write_bytes(msgspec.json.encode(entries))
-        temporary.chmod(0o600)
-        temporary.replace(self._path)
+        files.replace(self._path, msgspec.json.encode(entries))
         return password

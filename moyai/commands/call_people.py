@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from moyai.base import files
 from moyai.base.config import Home
 from moyai.calling import CallError
 from moyai.up.person import Authorization, Login, Person
@@ -108,10 +109,8 @@ class Phone:
 
     async def close(self) -> None:
         held = self._read() | {self._login: self.person.authorization}
-        temporary = self._path.with_suffix(".new")
-        temporary.write_bytes(base64.b64encode(self._box.seal(self._path.name, msgspec.json.encode(held))))
-        temporary.chmod(0o600)
-        temporary.replace(self._path)
+        sealed = self._box.seal(self._path.name, msgspec.json.encode(held))
+        files.replace(self._path, base64.b64encode(sealed))
         await self.person.close()
 
     def _read(self) -> dict[str, Authorization]:

@@ -14,6 +14,7 @@ import msgspec
 from moyai.base.db import LOST, Connection, Pool, PostgresError, Record
 from moyai.base.errors import Problem
 from moyai.base.lanes import Lane
+from moyai.base.tasks import hold
 from moyai.personal import store_items
 from moyai.personal.model import Item
 
@@ -131,7 +132,7 @@ class Stores:
             self._end(store)
 
     def _end(self, store: Store) -> None:
-        task = asyncio.create_task(store.close())
+        task = hold(store.close(), "close store")
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -9,7 +10,7 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 from moyai.base.engine import Engine
 from moyai.base.processes import die_with_parent
@@ -76,7 +77,7 @@ class Program:
 
     def _run(self, argv: list[str], stdin: int) -> subprocess.Popen[Any]:
         handles = () if self._listening is None else (self._listening.fileno(),)
-        with self._log.open("ab") as log:
+        with _opened(self._log) as log:
             return subprocess.Popen(  # noqa: S603
                 argv,
                 env=self._env,
@@ -95,6 +96,18 @@ class Program:
 
     def ready_url(self) -> str | None:
         return self._ready
+
+
+def _opened(log: Path) -> IO[bytes]:
+    """Where a program's own output goes. A file that cannot be opened keeps nothing from running."""
+    try:
+        return open(log, "ab", opener=_open_own)
+    except OSError:
+        return open(os.devnull, "ab")
+
+
+def _open_own(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW, 0o640)
 
 
 def _begin(spare: subprocess.Popen[Any]) -> bool:
@@ -145,6 +158,7 @@ class Child:
         self._started_at = 0.0
         self._young_deaths = 0
         self._not_before = 0.0
+        self._alone_until = 0.0
 
     @property
     def pid(self) -> int | None:
@@ -175,6 +189,18 @@ class Child:
     def is_settled(self) -> bool:
         """Whether it has run long enough that a spare would not take its start the processor's time."""
         return self.running and time.monotonic() - self._started_at > _SETTLED_SECONDS
+
+    def warm(self) -> None:
+        """Have a spare stand by, if the program has some. Without room for one, what runs still runs."""
+        with contextlib.suppress(OSError, subprocess.SubprocessError):
+            self.program.warm()
+
+    def leave_alone(self, seconds: float) -> None:
+        """Something about it failed: do not try again at every look."""
+        self._alone_until = time.monotonic() + seconds
+
+    def is_left_alone(self) -> bool:
+        return time.monotonic() < self._alone_until
 
     def may_start(self) -> bool:
         return self._process is None and time.monotonic() >= self._not_before

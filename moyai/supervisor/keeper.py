@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
 import socket
-import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from typing import IO, Any
@@ -16,8 +14,10 @@ import aiohttp
 import msgspec
 import structlog
 
+from moyai.base import files, log_file
 from moyai.base.config import Home
-from moyai.base.engine import Engine, EngineError
+from moyai.base.engine import Engine
+from moyai.base.tasks import hold, keep_going, say
 from moyai.supervisor.attach import lock
 from moyai.supervisor.child import Child, EngineProgram, Program
 
@@ -30,6 +30,9 @@ _START_SECONDS = 60.0
 # The engine may have to replay all that was written since its last checkpoint.
 _RECOVERY_SECONDS = 600.0
 _STOP_SECONDS = 15.0
+_TIDY_SECONDS = 2.0
+# A child that could not be looked after is left alone for so long.
+_TROUBLE_SECONDS = 1.0
 
 
 class StartError(Exception):
@@ -56,6 +59,9 @@ class Supervisor:
         self._watch: asyncio.Task[None] | None = None
         self._starting = False
         self._stopping = asyncio.Event()
+        self._run_file_is_due = False
+        self._tidy_at = 0.0
+        self._most_log_bytes = 0
 
     @property
     def pids(self) -> dict[str, int]:
@@ -88,7 +94,6 @@ class Supervisor:
             raise ValueError(f"there is a process {name} already")
         if listening is not None:
             self._sockets.append(listening)
-        self._home.logs.mkdir(parents=True, exist_ok=True)
         program = Program(argv, env or {}, self._home.logs / f"{name}.log", ready, listening, standby)
         self._children[name] = Child(name, program)
 
@@ -109,7 +114,7 @@ class Supervisor:
             self._starting = False
         self._write_run_file()
         if self._watch is None:
-            self._watch = asyncio.create_task(self._keep_alive())
+            self._watch = hold(keep_going("watch", self._keep_alive), "watch")
 
     async def _start_new(self) -> None:
         new = [child for child in self._children.values() if not child.kept]
@@ -125,8 +130,11 @@ class Supervisor:
 
     def _take_directory(self) -> None:
         self._lock = lock(self._home)
+        files.make_directory(self._home.logs, 0o755)
         self._home.run_file.unlink(missing_ok=True)
-        if self._home.config().database.embedded:
+        config = self._home.config()
+        self._most_log_bytes = config.logs.file_megabytes << 20
+        if config.database.embedded:
             engine = Child(ENGINE, EngineProgram(Engine(self._home, durable=self._durable)))
             self._children = {ENGINE: engine, **self._children}
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -147,34 +155,53 @@ class Supervisor:
         return url is None or await _answers(url)
 
     async def _keep_alive(self) -> None:
-        """Start again what has died, as soon as it may."""
+        """Start again what has died, as soon as it may; and what else has to be done now and then."""
         while True:
             for child in self._children.values():
                 if child.kept:
                     self._look_after(child)
+            self._tidy()
             await asyncio.sleep(_LOOK_SECONDS)
 
     def _look_after(self, child: Child) -> None:
-        if child.pid is not None and not child.running:
-            log.warning("process died", process=child.name, exit_code=child.exit_code)
-            child.bury()
-        if child.may_start():
-            self._start_again(child)
-        elif child.is_settled() and not self._starting:
-            # without room for a spare, what runs still runs
-            with contextlib.suppress(OSError, subprocess.SubprocessError):
-                child.program.warm()
+        """One look at one child. Whatever goes wrong in it is said, and ends neither the watch nor the others' turn."""
+        if child.is_left_alone():
+            return
+        try:
+            if child.pid is not None and not child.running:
+                exit_code = child.exit_code
+                child.bury()
+                log.warning("process died", process=child.name, exit_code=exit_code)
+            if child.may_start():
+                self._start_again(child)
+            elif child.is_settled() and not self._starting:
+                child.warm()
+        except Exception as error:
+            # No space, no memory, too many processes: the next look tries again.
+            say("process could not be looked after", child.name, error)
+            child.leave_alone(_TROUBLE_SECONDS)
 
     def _start_again(self, child: Child) -> None:
         try:
             child.start()
-            self._write_run_file()
-            log.info("process started again", process=child.name, pid=child.pid)
-        except (EngineError, OSError, subprocess.SubprocessError) as error:
-            # No room, no memory: whatever it is, the next look tries again.
-            log.error("process does not start", process=child.name, reason=str(error))
-            if not child.running:
-                child.bury()
+        except Exception:
+            child.bury()
+            raise
+        self._run_file_is_due, self._tidy_at = True, 0.0
+        log.info("process started again", process=child.name, pid=child.pid)
+
+    def _tidy(self) -> None:
+        """Keep `run.json` true and the logs within their bounds; what fails now is tried again."""
+        if time.monotonic() < self._tidy_at:
+            return
+        self._tidy_at = time.monotonic() + _TIDY_SECONDS
+        try:
+            if self._run_file_is_due:
+                self._write_run_file()
+                self._run_file_is_due = False
+            log_file.bound(self._home.logs, self._most_log_bytes)
+        except Exception as error:
+            say("could not tidy up", "supervisor", error)
 
     def describe(self, **facts: Any) -> None:
         """Publish facts in `run.json`, beside the process ids that the supervisor keeps current there."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import re
 import shutil
 import socket
 import sys
@@ -13,7 +15,7 @@ import msgspec
 
 from moyai.applying import Surroundings, apply_file
 from moyai.applying.client_keys import key_file, public_keys
-from moyai.base import engine_place
+from moyai.base import engine_place, files
 from moyai.base.config import Brokers, ConfigError, Home, Server
 from moyai.base.config import Platform as PlatformSettings
 from moyai.base.db import connect
@@ -46,15 +48,17 @@ def make_home(directory: Path, scenario: Scenario, port: int | None) -> Home:
     for listening in listen(server.host, port, 1):
         listening.close()
     if known is None:
-        home.directory.mkdir(parents=True, exist_ok=True, mode=0o755)
-        if not home.kek_file.exists():
+        files.make_directory(home.directory, 0o755)
+        with contextlib.suppress(FileExistsError):
             SecretBox.create_file(home.kek_file)
     home.box()  # a key that others may read is said now rather than when the engine needs it
     socket_directory = engine_place.place(home)
-    home.config_file.write_text(
-        _configuration(scenario.platform, scenario.brokers, port, server.processes, socket_directory),
-        encoding="utf-8",
-    )
+    if known is None:
+        text = _configuration(scenario.platform, scenario.brokers, port, server.processes, socket_directory)
+        files.replace(home.config_file, text.encode(), 0o644)
+    elif port != server.port:
+        text = _on_port(home.config_file.read_text(encoding="utf-8"), server.port, port)
+        files.replace(home.config_file, text.encode(), 0o644)
     return home
 
 
@@ -84,6 +88,16 @@ non_personal = "{brokers.non_personal}"
 """
 
 
+def _on_port(text: str, old: int, new: int) -> str:
+    """The configuration with another port in its section `[server]`, and all else as it was written."""
+    before, head, section = text.partition("[server]")
+    section, following, after = section.partition("\n[")
+    section = re.sub(rf"(?m)^(base_url\s*=\s*\"http://localhost):{old}\"", rf'\g<1>:{new}"', section)
+    section, found = re.subn(r"(?m)^port\s*=\s*\d+", f"port = {new}", section)
+    section += "" if found else f"\nport = {new}"
+    return before + head + section + following + after
+
+
 def listen(host: str, port: int, count: int) -> list[socket.socket]:
     """The platform's port. Raises ConfigError with what to do where somebody else has it."""
     try:
@@ -105,7 +119,7 @@ class Ports:
         port = _free(self._known.get(name, 0))
         if self._known.get(name) != port:
             self._known[name] = port
-            self._file.write_bytes(msgspec.json.encode(self._known))
+            files.replace(self._file, msgspec.json.encode(self._known), 0o644)
         return port
 
 
@@ -197,7 +211,7 @@ class Town:
     def _witness_command(self, name: str, log_key: str) -> list[str]:
         found = next(one for one in self.scenario.witnesses if one.witness == name)
         place = self.home.directory / "witnesses"
-        place.mkdir(exist_ok=True, mode=0o700)
+        files.make_directory(place, 0o700)
         return [
             sys.executable, str(program(found.program)), "--port", str(self.witness_ports[name]),
             "--name", f"{name}.{self.home.config().platform.id}", "--key", str(place / f"{name}.key"),
@@ -214,7 +228,7 @@ class Town:
 
     def _example(self, example: Example) -> list[str]:
         state = self.home.directory / "services"
-        state.mkdir(exist_ok=True, mode=0o700)
+        files.make_directory(state, 0o700)
         live = example.live_seconds if self._live else 0
         return [
             sys.executable, str(program(example.program)),

@@ -18,6 +18,7 @@ import aiohttp
 import msgspec
 
 from moyai.applying.client_keys import key_file
+from moyai.base import files
 from moyai.base.config import Home
 from moyai.calling import Answer, CallError, Client, read_key
 from moyai.up.person import Login, Person
@@ -106,12 +107,8 @@ class World:
         return self._saved.runs
 
     def save(self) -> None:
-        path = _file(self.home)
-        temporary = path.with_suffix(".new")
         sealed = self.home.box().seal(_SEALED_AS, msgspec.json.encode(self._saved))
-        temporary.write_bytes(base64.b64encode(sealed))
-        temporary.chmod(0o600)
-        temporary.replace(path)
+        files.replace(_file(self.home), base64.b64encode(sealed))
 
     # --- people -----------------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 """The access log: one JSON line per request, with the route's pattern and never the path, query or body.
 
 Lines are gathered and written about five times a second: a line costs a few microseconds, and the ledger, not
-this file, is what must survive a crash.
+this file, is what must survive a crash. Lines that cannot be written are counted as lost.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from moyai.base.clock import rfc3339, utc_now
+from moyai.base.log_file import LogFile
 
 _FLUSH_SECONDS = 0.2
 
@@ -35,7 +36,7 @@ class AccessLog:
     """Appends to one file; `path` None keeps nothing (tests of handlers)."""
 
     def __init__(self, path: Path | None) -> None:
-        self._file = None if path is None else path.open("ab")
+        self._file = None if path is None else LogFile(path)
         self._encoder = msgspec.json.Encoder()
         self._lines: list[bytes] = []
         self._timer: asyncio.TimerHandle | None = None
@@ -61,9 +62,8 @@ class AccessLog:
     def flush(self) -> None:
         self._timer = None
         if self._file is not None and self._lines:
-            self._file.write(b"\n".join(self._lines) + b"\n")
-            self._file.flush()
-            self._lines.clear()
+            lines, self._lines = self._lines, []
+            self._file.write(b"\n".join(lines) + b"\n")
 
     def close(self) -> None:
         self.flush()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 import msgspec
 import structlog
 
 from moyai.base.db import LOST
+from moyai.base.tasks import hold, keep_going, told_to_end
 
 log = structlog.get_logger("moyai.worker")
 
@@ -26,7 +28,7 @@ class Job(msgspec.Struct, frozen=True):
 
 async def keep_running(jobs: Sequence[Job], stopping: asyncio.Event) -> None:
     """Run all jobs until `stopping` is set. What is under way then is cancelled: its transaction rolls back."""
-    tasks = [asyncio.create_task(_repeat(job), name=job.name) for job in jobs]
+    tasks = [hold(keep_going(job.name, partial(_repeat, job)), job.name) for job in jobs]
     try:
         await stopping.wait()
     finally:
@@ -49,6 +51,12 @@ async def _repeat(job: Job) -> None:
             if not away:
                 log.warning("database does not answer", job=job.name, error=type(error).__name__)
             away = True
+            await asyncio.sleep(_AFTER_FAILURE_SECONDS)
+        except asyncio.CancelledError:
+            # What a job waited for may have been cancelled (a pool that was closed): only our own end ends a job.
+            if told_to_end():
+                raise
+            log.warning("job was cut off", job=job.name)
             await asyncio.sleep(_AFTER_FAILURE_SECONDS)
         except Exception:
             log.exception("job failed", job=job.name)

@@ -28,6 +28,17 @@ def test_a_second_start_keeps_key_and_port(scratch, found):
     assert second.config().server.base_url == f"http://localhost:{port}"
 
 
+def test_another_port_changes_nothing_else(scratch, found):
+    home = make_home(scratch / "moved", found, free_port())
+    written = home.config_file.read_text().replace("[brokers]", "[logs]\nfile_megabytes = 7\n\n[brokers]")
+    home.config_file.write_text(written)
+    before, port = home.config(), free_port()
+    after = make_home(scratch / "moved", found, port).config()
+    assert (after.server.port, after.server.base_url) == (port, f"http://localhost:{port}")
+    assert (after.database, after.logs, after.brokers) == (before.database, before.logs, before.brokers)
+    assert after.logs.file_megabytes == 7
+
+
 def test_a_running_platforms_settings_are_not_touched(scratch, found):
     port = free_port()
     home = make_home(scratch / "used", found, port)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import signal
@@ -14,10 +15,11 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from moyai.base import tasks
 from moyai.base.db import connect
 from moyai.base.processes import AlreadyRunning, is_alive
 from moyai.base.roles import SERVE
-from moyai.supervisor import StartError, Supervisor, bind, engine_running
+from moyai.supervisor import StartError, Supervisor, bind, engine_running, keeper
 
 PROGRAMS = str(Path(__file__).with_name("programs.py"))
 
@@ -227,3 +229,35 @@ def test_a_port_is_not_shared_with_a_stranger():
         bind("127.0.0.1", port, count=2)
     for one in sockets:
         one.close()
+
+
+async def test_f1_the_watch_survives_whatever_goes_wrong_in_it(supervisor, own_home, monkeypatch):
+    supervisor.add("sleeper", program("sleep"))
+    supervisor.add("other", program("sleep"))
+    await supervisor.start()
+    child, failed = supervisor._children["sleeper"], []
+
+    def full(*_, **__):
+        failed.append(1)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    before = supervisor.pids
+    with monkeypatch.context() as disk:
+        for target, name in ((child.program, "spawn"), (supervisor, "_write_run_file")):
+            disk.setattr(target, name, full)
+        for target, name in ((keeper.log, "warning"), (keeper.log, "info"), (tasks.log, "error")):
+            disk.setattr(target, name, full, raising=False)
+        for name in ("sleeper", "other"):
+            os.kill(before[name], signal.SIGKILL)
+        await until(lambda: supervisor.pids.get("other", before["other"]) != before["other"])
+        await until(lambda: len(failed) > 4)
+    await until(lambda: "sleeper" in supervisor.pids)
+    await until(lambda: json.loads(own_home.run_file.read_text())["processes"] == supervisor.pids)
+
+
+async def test_a_log_beyond_its_bound_is_begun_anew(supervisor, own_home):
+    await supervisor.start()
+    supervisor._most_log_bytes = 1000
+    (own_home.logs / "serve-1.jsonl").write_text("{}\n" * 1000)
+    await until(lambda: (own_home.logs / "serve-1.jsonl").stat().st_size == 0)
+    assert (own_home.logs / "serve-1.jsonl.1").stat().st_size == 3000

@@ -76,3 +76,15 @@ async def test_a_lost_database_is_said_once_and_its_return_too():
 
     logged = await run(Job("ask", 0.01, ask))
     assert [line["event"] for line in logged] == ["database does not answer", "database answers again"]
+
+
+async def test_a_job_whose_inner_work_was_cancelled_goes_on():
+    times = []
+
+    async def cut_off() -> None:
+        times.append(1)
+        raise asyncio.CancelledError
+
+    logged = await run(Job("cut", 0.01, cut_off))
+    assert len(times) > 2
+    assert logged[0]["event"] == "job was cut off"

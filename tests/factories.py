@@ -156,7 +156,8 @@ async def make_dataset(
         name,
         f"Dataset {dataset_id}",
         [{"name": n, "ja": ja, "en": en} for n, ja, en in items],
-        schema or {"type": "object"},
+        schema
+        or {"type": "object", "additionalProperties": False, "properties": {n: {} for n, _, _ in items}},
         required_ial,
         required_aal,
     )

@@ -23,7 +23,7 @@ from moyai.base.engine import ADMIN
 from moyai.base.migrate import migrate_context, migrate_control
 from moyai.base.roles import SERVE
 from moyai.base.secrets import SecretBox
-from moyai.registry import lookups
+from moyai.registry import lookups, shape_of
 
 DATASETS = ("bench-data-1", "bench-data-2", "bench-data-3")
 PURPOSE = "bench-purpose"
@@ -164,9 +164,9 @@ async def _people(home: Home, ground: Ground, progress: Progress) -> None:
 
 
 def item_rows(party: Party, residents: int) -> Iterator[Sequence[Any]]:
-    content = '{"note":"' + "x" * 880 + '"}'
+    content, shape = '{"note":"' + "x" * 880 + '"}', shape_of({"note": {"type": "string"}})
     return (
-        (subject(party.component_key, n), party.dataset_id, "note-1", content)
+        (subject(party.component_key, n), party.dataset_id, "note-1", content, shape)
         for n in range(1, residents + 1)
     )
 
@@ -175,7 +175,7 @@ async def _items(ground: Ground, progress: Progress) -> None:
     for party in ground.parties:
         conn = await connect(party.dsn, statement_timeout="0")
         await _copy(
-            conn, "store", "item", ("subject", "dataset_id", "item_id", "content"),
+            conn, "store", "item", ("subject", "dataset_id", "item_id", "content", "shape"),
             item_rows(party, ground.residents), ground.residents, progress,
         )  # fmt: skip
         await conn.execute("analyze store.item")

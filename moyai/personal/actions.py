@@ -21,16 +21,17 @@ from moyai.personal.stores import Store, Stores
 
 
 async def put_items(
-    control: Database, stores: Stores, permit: Permit, items: Sequence[NewItem], actor: str
+    control: Database, stores: Stores, permit: Permit, items: Sequence[NewItem], shape: bytes, actor: str
 ) -> list[Stored]:
-    """Create or replace items, all or none. Contents are checked against the dataset's schema by the caller.
+    """Create or replace items, all or none. Contents are checked against the dataset's schema by the caller, who
+    says by its `shape` which it was (`registry.shape_of`).
 
     Raises Problem: store_missing (the organisation has no store here), source_unavailable.
     """
     store = await _store(stores, permit)
     intent_id = await _begin(control, permit, store)
     async with store.transaction() as conn:
-        stored = [await _put(conn, permit, item) for item in items]
+        stored = [await _put(conn, permit, item, shape) for item in items]
         added = sum(done.created for done in stored)
         await _mark(conn, intent_id, permit, added)
     await _settle(
@@ -39,10 +40,10 @@ async def put_items(
     return stored
 
 
-async def _put(conn: Connection, permit: Permit, item: NewItem) -> Stored:
+async def _put(conn: Connection, permit: Permit, item: NewItem, shape: bytes) -> Stored:
     content = bytes(item.content).decode()
     row = await store_items.put(
-        conn, permit.provider_subject, permit.dataset_id, item.item_id, content, item.observed_at
+        conn, permit.provider_subject, permit.dataset_id, item.item_id, content, item.observed_at, shape
     )
     return Stored(item.item_id, row["version"], row["created"])
 

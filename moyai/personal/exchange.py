@@ -116,7 +116,9 @@ class Exchange:
         source = None
         if refusal.component_id is not None and refusal.organization_id is not None:
             source = Source(refusal.organization_id, refusal.component_id)
-        return Result(self._names.dataset_id(refusal.dataset_key), "refused", source, code=refusal.code)
+        dataset_id = self._names.dataset_id(refusal.dataset_key)
+        version = (refusal.extra or {}).get("consented_version")
+        return Result(dataset_id, "refused", source, code=refusal.code, version=version)
 
     async def _record(
         self,

@@ -86,13 +86,18 @@ class Source(msgspec.Struct, frozen=True):
 
 
 class Result(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One source's part of the answer: its items, or why there are none."""
+    """One source's part of the answer: its items, or why there are none.
+
+    `version` is the version of the link's text that the resident read and consented to; the items hold what that text
+    named, and nothing else.
+    """
 
     dataset: str
     status: Literal["ok", "refused", "unavailable"]
     source: Source | None = None
     items: list[Item] | None = None
     code: str | None = None
+    version: int | None = None
 
 
 class ExchangeAnswer(msgspec.Struct, frozen=True):

@@ -15,6 +15,7 @@ from moyai.consent.gate import Question, Verdict
 from moyai.ledger import Entry, record_many
 from moyai.personal.exchange import Exchange
 from moyai.personal.names import Names
+from moyai.personal.projection import Projection
 from moyai.personal.retries import Retries
 from moyai.personal.stores import Address, Stores
 from moyai.registry import lookups
@@ -42,7 +43,12 @@ def stores_of(control: Database, box: SecretBox, config: Config) -> Stores:
             found.store_key, make_dsn(found.host, found.port, found.role, password, found.database)
         )
 
-    return Stores(locate, most=config.database.store_pools, pool_size=config.database.store_pool_size)
+    return Stores(
+        locate,
+        Projection(control),
+        most=config.database.store_pools,
+        pool_size=config.database.store_pool_size,
+    )
 
 
 def exchange_road(

@@ -23,12 +23,13 @@ async def read(stores: Stores, permit: Permit, limit: int) -> Result:
         store = await stores.of(permit.organization_key)
         items: list[Item] = []
         if store is not None:
-            items = await store.reads.ask(Read(permit.provider_subject, permit.dataset_id, limit))
+            found = await store.reads.ask(Read(permit.provider_subject, permit.dataset_id, limit))
+            items = await stores.projection.apply(permit, found)
     except (Problem, PostgresError) as error:
         log.warning("source unavailable", organization=permit.organization_id, error=_name(error))
         stores.forget(permit.organization_key)
         return Result(permit.dataset_id, "unavailable", source, code="source_unavailable")
-    return Result(permit.dataset_id, "ok", source, items)
+    return Result(permit.dataset_id, "ok", source, items, version=permit.version)
 
 
 def _name(error: Exception) -> str:

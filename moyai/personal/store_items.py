@@ -12,17 +12,17 @@ from moyai.base.lanes import int_array, safe_array
 async def read_many(
     conn: Connection, subjects: Sequence[str], dataset_ids: Sequence[str], limits: Sequence[int]
 ) -> list[Record]:
-    """Items for several questions in one statement: rows (n, item_id, version, observed_at, content), newest first.
+    """Items for several questions in one statement: rows (n, item_id, version, observed_at, content, shape), newest first.
 
     Arguments are checked ids: they travel inside array literals.
     """
     return await conn.fetch(
         """
-        select q.n::int, i.item_id, i.version, i.observed_at, i.content::text as content
+        select q.n::int, i.item_id, i.version, i.observed_at, i.content::text as content, i.shape
           from unnest($1::text::uuid[], $2::text::text[], $3::text::int[])
                with ordinality as q(subject, dataset_id, most, n)
          cross join lateral (
-               select item_id, version, observed_at, content from store.item
+               select item_id, version, observed_at, content, shape from store.item
                 where subject = q.subject and dataset_id = q.dataset_id
                 order by observed_at desc nulls last, item_id limit q.most) i
         """,
@@ -33,15 +33,21 @@ async def read_many(
 
 
 async def put(
-    conn: Connection, subject: str, dataset_id: str, item_id: str, content: str, observed_at: datetime | None
+    conn: Connection,
+    subject: str,
+    dataset_id: str,
+    item_id: str,
+    content: str,
+    observed_at: datetime | None,
+    shape: bytes,
 ) -> Record:
     """Create or replace one item: (version, created)."""
     row = await conn.fetchrow(
         """
-        insert into store.item (subject, dataset_id, item_id, content, observed_at)
-        values ($1::text::uuid, $2, $3, $4::text::json, $5)
+        insert into store.item (subject, dataset_id, item_id, content, observed_at, shape)
+        values ($1::text::uuid, $2, $3, $4::text::json, $5, $6)
         on conflict (subject, dataset_id, item_id) do update
-           set content = excluded.content, observed_at = excluded.observed_at,
+           set content = excluded.content, observed_at = excluded.observed_at, shape = excluded.shape,
                version = store.item.version + 1, updated_at = clock_timestamp()
         returning version, version = 1 as created
         """,
@@ -50,6 +56,7 @@ async def put(
         item_id,
         content,
         observed_at,
+        shape,
     )
     assert row is not None
     return row

@@ -17,6 +17,7 @@ from moyai.base.lanes import Lane
 from moyai.base.tasks import hold
 from moyai.personal import store_items
 from moyai.personal.model import Item
+from moyai.personal.projection import Projection, StoredItem
 
 
 class Address(msgspec.Struct, frozen=True):
@@ -44,7 +45,7 @@ class Store:
 
     address: Address
     pool_size: int
-    reads: Lane[Read, list[Item]] = field(init=False)
+    reads: Lane[Read, list[StoredItem]] = field(init=False)
     _pool: Pool | None = None
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -76,7 +77,7 @@ class Store:
             await pool.close()
 
 
-async def read_items(conn: Connection, questions: Sequence[Read]) -> list[list[Item]]:
+async def read_items(conn: Connection, questions: Sequence[Read]) -> list[list[StoredItem]]:
     """Answer all questions that wait at one store with one statement."""
     rows = await store_items.read_many(
         conn,
@@ -84,23 +85,25 @@ async def read_items(conn: Connection, questions: Sequence[Read]) -> list[list[I
         [q.dataset_id for q in questions],
         [q.limit for q in questions],
     )
-    found = [list[Item]() for _ in questions]
+    found = [list[StoredItem]() for _ in questions]
     for row in rows:
         n: int = row["n"]
         found[n - 1].append(_item(row))
     return found
 
 
-def _item(row: Record) -> Item:
+def _item(row: Record) -> StoredItem:
     observed_at: datetime | None = row["observed_at"]
-    return Item(row["item_id"], row["version"], observed_at, msgspec.Raw(row["content"].encode()))
+    item = Item(row["item_id"], row["version"], observed_at, msgspec.Raw(row["content"].encode()))
+    return StoredItem(item, row["shape"])
 
 
 class Stores:
     """Finds an organisation's store and keeps the most recently used ones open."""
 
-    def __init__(self, locate: Locate, *, most: int, pool_size: int) -> None:
+    def __init__(self, locate: Locate, projection: Projection, *, most: int, pool_size: int) -> None:
         self._locate = locate
+        self.projection = projection
         self._most = most
         self._pool_size = pool_size
         self._open: OrderedDict[int, Store] = OrderedDict()

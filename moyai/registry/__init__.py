@@ -27,10 +27,12 @@ from moyai.registry.declarations import (
     ServiceTermsDeclaration,
     WitnessDeclaration,
 )
+from moyai.registry.hashing import shape_of
 from moyai.registry.links import (
     Responsibility,
     Responsible,
     end_link,
+    link_version_schemas,
     links_of_service,
     register_link,
     responsibility,
@@ -150,6 +152,7 @@ __all__ = [
     "in_scope",
     "is_offered",
     "link",
+    "link_version_schemas",
     "links_of_service",
     "lock_for_provisioning",
     "municipality_name",
@@ -181,6 +184,7 @@ __all__ = [
     "service_by_key",
     "service_kinds",
     "services_of_component",
+    "shape_of",
     "store_of",
     "suspend_organization",
     "suspend_service",

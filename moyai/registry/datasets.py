@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any
 
 import jsonschema_rs
 import msgspec
@@ -22,19 +22,23 @@ from moyai.registry.model import (
     Dataset,
 )
 from moyai.registry.recording import builtins, require_clean, settle
+from moyai.registry.schema_profile import check_profile
 from moyai.registry.store import lock_for_writing
 
 
 async def register_dataset(conn: Connection, declared: DatasetDeclaration, actor: str) -> Change:
     """Register a dataset or change it.
 
-    Raises Problem("dataset_schema_invalid"): not a JSON Schema, not of an object, a reference that leads outside,
-    or properties and plain-word items that do not name the same things.
+    Raises Problem("dataset_schema_invalid"): not a JSON Schema, not of an object, outside the profile
+    (`schema_profile`: closed at every depth, listed keywords only), or properties and plain-word items that do not
+    name the same things.
     """
     require_clean(declared)
-    check_schema(declared)
     await lock_for_writing(conn)
     stored = await store.dataset(conn, declared.dataset_id)
+    # what is registered from before the profile may be declared again as it is: answers are cut to what was read
+    if stored is None or stored.schema != declared.schema or stored.items != declared.items:
+        check_schema(declared)
     return await settle(
         conn,
         "dataset",
@@ -72,23 +76,8 @@ def check_schema(declared: DatasetDeclaration) -> None:
     if names != words or len(words) != len(declared.items):
         odd = sorted(names ^ words) or ["an item is named twice"]
         raise Problem("dataset_schema_invalid", f"items and properties differ: {', '.join(odd)}")
-    _refuse_outside_references(schema)
+    check_profile(schema)
     _compiled(canonical(schema))
-
-
-def _refuse_outside_references(schema: dict[str, Any]) -> None:
-    """Nothing is ever fetched. A stack of our own: how deep a stranger's schema nests is not ours to trust."""
-    waiting: list[Any] = [schema]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, dict):
-            members = cast("dict[str, Any]", node)
-            for key in ("$ref", "$dynamicRef"):
-                if key in members and not str(members[key]).startswith("#"):
-                    raise Problem("dataset_schema_invalid", "a reference leads outside the schema")
-            waiting.extend(members.values())
-        elif isinstance(node, list):
-            waiting.extend(cast("list[Any]", node))
 
 
 @lru_cache(maxsize=512)

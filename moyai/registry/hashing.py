@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -13,6 +14,11 @@ _encoder = msgspec.json.Encoder(order="sorted")
 def canonical(value: Any) -> bytes:
     """JSON with sorted members, no spaces, UTF-8: the bytes that are hashed."""
     return _encoder.encode(value)
+
+
+def shape_of(schemas: Mapping[str, Any]) -> bytes:
+    """What items that follow these schemas look like: the SHA-256 of the schema of each item by its name."""
+    return digest(dict(schemas))
 
 
 def digest(content: Any) -> bytes:

@@ -125,6 +125,15 @@ async def links_of_service(conn: Connection, service_key: int) -> list[Link]:
     return await store.links(conn, service_key=service_key)
 
 
+async def link_version_schemas(conn: Connection, version_key: int) -> dict[str, Any]:
+    """The schema of each item of a version of a link, by the item's name. Raises Problem("does_not_exist")."""
+    content = await store.version_content(conn, version_key)
+    if content is None:
+        raise Problem("does_not_exist", "link version")
+    items: dict[str, dict[str, Any]] = content["items"] or {}
+    return {name: item["schema"] for name, item in items.items()}
+
+
 class Responsible(msgspec.Struct, frozen=True):
     """One organisation's part in a link."""
 

@@ -126,6 +126,13 @@ async def links(
     return [_link(row) for row in rows]
 
 
+async def version_content(conn: Connection, version_key: int) -> dict[str, Any] | None:
+    """What a version of a link says; it never changes."""
+    return await conn.fetchval(
+        "select content from registry.link_version where version_key = $1", version_key
+    )
+
+
 def _party(row: dict[str, Any], side: str) -> Party:
     names = ("component_key", "component_id", "component_name_ja", "component_name_en", "organization_key")
     more = (

@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from moyai.base.errors import CODES, Problem
+from moyai.base.json_members import DuplicateMember, refuse_duplicates
 
 
 @dataclass(frozen=True)
@@ -156,12 +157,19 @@ async def read_json(request: Request, shape: type[T]) -> T:
 
 
 def decode(body: bytes, shape: type[T]) -> T:
-    """JSON bytes as `shape`. Raises Problem: malformed_request (not JSON), invalid_request (wrong shape)."""
+    """JSON bytes as `shape`. Raises Problem: malformed_request (not JSON), invalid_request (wrong shape, or an object
+    with a member twice)."""
     try:
-        return msgspec.json.decode(body, type=shape)
+        decoded = msgspec.json.decode(body, type=shape)
+        refuse_duplicates(body.decode())
+        return decoded
+    except DuplicateMember as error:
+        raise Problem(
+            "invalid_request", f"the member {error.args[0][:100]!r} stands twice in an object"
+        ) from error
     except msgspec.ValidationError as error:
         raise Problem("invalid_request", str(error)) from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise Problem("malformed_request", "the body is not JSON") from error
 
 

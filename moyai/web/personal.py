@@ -25,7 +25,7 @@ from moyai.personal.model import (
     Stored,
 )
 from moyai.personal.reading import read
-from moyai.registry import lookups
+from moyai.registry import lookups, shape_of
 from moyai.registry.datasets import check_content
 from moyai.web.operation import answer, decode, describes, read_json, read_query
 from moyai.web.platform import Platform
@@ -166,7 +166,8 @@ async def _put(request: Request, caller: ClientCaller, items: list[NewItem]) -> 
         dataset = await lookups.dataset(conn, permit.dataset_id)
     for item in items:
         check_content(dataset, decode(bytes(item.content), object))
-    return await actions.put_items(platform.control, platform.stores, permit, items, _actor(caller))
+    shape = shape_of(dataset.schema.get("properties") or {})
+    return await actions.put_items(platform.control, platform.stores, permit, items, shape, _actor(caller))
 
 
 def _actor(caller: ClientCaller) -> str:

@@ -30,6 +30,7 @@ from moyai.personal.names import Names
 from moyai.personal.opening import exchange_road, stores_of
 from moyai.personal.retries import Retries
 from moyai.personal.stores import Stores
+from moyai.registry import shape_of
 from tests.conftest import Platform, _running
 from tests.factories import Made, MadeResident, Town, make_client, make_consent, make_resident, make_town, tie
 
@@ -118,7 +119,7 @@ class Person:
         item = NewItem(item_id, msgspec.Raw(msgspec.json.encode(content)))
         stores = self.world.process.stores
         await actions.put_items(
-            self.world.control, stores, await self.permit(dataset), [item], "component:test"
+            self.world.control, stores, await self.permit(dataset), [item], shape_of({}), "component:test"
         )
 
     async def delete(self, dataset: str, item_id: str) -> None:

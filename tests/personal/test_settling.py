@@ -18,6 +18,7 @@ from moyai.consent import gate
 from moyai.identity import residents
 from moyai.personal import actions, sweep
 from moyai.personal.model import NewItem
+from moyai.registry import shape_of
 from tests.personal.conftest import Person, World
 from tests.personal.test_exchange import contents
 from tests.personal.test_items import places, store_of
@@ -50,7 +51,12 @@ class DiesBefore:
 async def put(person: Person, control: Any, item_id: str = "item-1", content: Any = STEPS) -> None:
     item = NewItem(item_id, msgspec.Raw(msgspec.json.encode(content)))
     await actions.put_items(
-        control, person.world.process.stores, await person.permit("steps"), [item], "component:test"
+        control,
+        person.world.process.stores,
+        await person.permit("steps"),
+        [item],
+        shape_of({}),
+        "component:test",
     )
 
 
@@ -220,7 +226,9 @@ async def test_write_with_an_old_permit_is_refused_once_the_erasure_began(world:
     erasing = await close(person)
     item = NewItem("item-2", msgspec.Raw(b"{}"))
     with pytest.raises(Refused, match="resident_inactive"):
-        await actions.put_items(world.control, world.process.stores, permit, [item], "component:test")
+        await actions.put_items(
+            world.control, world.process.stores, permit, [item], shape_of({}), "component:test"
+        )
     assert await actions.erase(world.control, world.process.stores, erasing) == 1
     assert await actions.erase(world.control, world.process.stores, erasing) == 0
     assert await left_in_store(person) == 0

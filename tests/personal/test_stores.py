@@ -12,6 +12,7 @@ import pytest
 from moyai.base.db import connect
 from moyai.base.engine import ADMIN
 from moyai.base.errors import Problem
+from moyai.personal.projection import Projection
 from moyai.personal.stores import Address, Read, Stores
 from tests.personal.conftest import Person, World
 from tests.personal.test_exchange import codes, contents
@@ -110,7 +111,7 @@ async def address(world: World, key: int) -> Address | None:
 
 async def test_least_recently_used_store_is_closed_with_its_sessions(world: World) -> None:
     keys = {"c1": world.town.c1.key, "koiki": world.town.koiki.key}
-    stores = Stores(lambda key: address(world, key), most=1, pool_size=1)
+    stores = Stores(lambda key: address(world, key), Projection(world.control), most=1, pool_size=1)
     role = await store_role(world, "c1")
     before = await sessions(world, role)
     for _ in range(3):
@@ -129,7 +130,7 @@ async def test_least_recently_used_store_is_closed_with_its_sessions(world: Worl
 
 
 async def test_store_closed_under_its_users_still_answers_them(world: World) -> None:
-    stores = Stores(lambda key: address(world, key), most=1, pool_size=1)
+    stores = Stores(lambda key: address(world, key), Projection(world.control), most=1, pool_size=1)
     keys = [world.town.c1.key, world.town.koiki.key]
 
     async def read(n: int) -> list[Any]:

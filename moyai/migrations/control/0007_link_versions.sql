@@ -17,6 +17,9 @@ create table registry.link_version (
 -- What a consent to each version opens under the link as it is now. Only registry.renew_versions writes it.
 create table registry.link_coverage (
     version_key int primary key references registry.link_version,
+    -- of the version, so that the gate needs no other table
+    link_key    int not null,
+    version     int not null,
     -- what must be the same for a consent to hold: the content without items and days; a succession carries it on
     core        jsonb not null,
     -- the items of the version that still mean the same; null: the consent is outdated
@@ -117,7 +120,9 @@ begin
                              where l.link_key = changed.link_key);
         end if;
         update registry.link set version_key = made where link_key = changed.link_key;
-        insert into registry.link_coverage (version_key, core) values (made, registry.core_of(changed.present));
+        insert into registry.link_coverage (version_key, link_key, version, core)
+        select version_key, link_key, version, registry.core_of(content)
+          from registry.link_version where version_key = made;
         update registry.link_coverage o
            set items = registry.covered(v.content, o.core, changed.present)
           from registry.link_version v
@@ -187,8 +192,8 @@ select k.link_key, 1 - row_number() over (partition by k.link_key order by k.con
   from (select distinct link_key, content from kept) k
  where not exists (select from registry.link_version v where v.link_key = k.link_key and v.content = k.content);
 
-insert into registry.link_coverage (version_key, core, items)
-select v.version_key, registry.core_of(v.content), registry.covered(v.content, registry.core_of(v.content), t.content)
+insert into registry.link_coverage (version_key, link_key, version, core, items)
+select v.version_key, v.link_key, v.version, registry.core_of(v.content), registry.covered(v.content, registry.core_of(v.content), t.content)
   from registry.link_version v
   join registry.link_text t using (link_key)
  where not exists (select from registry.link_coverage o where o.version_key = v.version_key);
@@ -202,8 +207,7 @@ update consent.history s set version_key = v.version_key
 
 -- For the gate: whether a consent to a version still opens something, and which version the text had.
 create view registry.version_standing as
-select o.version_key, v.link_key, v.version, o.items
-  from registry.link_coverage o join registry.link_version v using (version_key);
+select version_key, link_key, version, items from registry.link_coverage;
 
 create or replace view registry.link_standing as
 select l.link_key, l.link_id, l.service_key, l.dataset_key, d.dataset_id, l.purpose_key,

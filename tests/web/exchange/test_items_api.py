@@ -65,13 +65,13 @@ async def test_many_items_are_stored_together_or_not_at_all(road: Road) -> None:
 async def test_content_comes_back_as_it_was_sent(road: Road) -> None:
     person = await road.resident("steps")
     path = f"{person.items('steps')}/item-1"
-    body = b'{"content": {"n": 1.10, "big": 12345678901234567890, "t": "\\u3042 \\u0000 \xe9\xab\x99"}}'
+    body = b'{"content": {"steps": [1.10, 12345678901234567890, "\\u3042 \\u0000 \xe9\xab\x99"]}}'
     sent = await road.call(
         "undo-app", "PUT", path, content=body, headers={"Content-Type": "application/json"}
     )
     assert sent.status_code == 201, sent.text
     raw = (await person.ask("steps")).content
-    assert b'{"n": 1.10, "big": 12345678901234567890, "t": "\\u3042 \\u0000 \xe9\xab\x99"}' in raw
+    assert b'{"steps": [1.10, 12345678901234567890, "\\u3042 \\u0000 \xe9\xab\x99"]}' in raw
 
 
 async def test_deleting_what_is_not_there(road: Road) -> None:

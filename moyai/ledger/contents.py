@@ -21,7 +21,74 @@ class Content(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag
     """The base of all contents; `v` is the class's version. What is at its default is left out of the text."""
 
 
-CONTENTS: dict[Kind, type[Content]] = {}
+# --- the registry ---------------------------------------------------------------------------------------------
+
+
+class Replaced(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One member before and after. Left out means that there was none.
+
+    Keys stand as their thumbprints (RFC 7638), long public values as {"sha256", "value"}, what may name a person as
+    {"sha256"} alone.
+    """
+
+    old: Any = None
+    new: Any = None
+
+
+class RegistryEntry(Content, frozen=True, kw_only=True):
+    """Every registration and change of the registry: `noun` and `id` say of what, `fields` what became of it."""
+
+    noun: str
+    id: str
+    fields: dict[str, Replaced]
+
+
+class OrganizationCertified(Content, frozen=True, kw_only=True):
+    """ORGANIZATION_CERTIFIED. The reviewer's name stands as its SHA-256: it may be a person's."""
+
+    noun: str
+    id: str
+    criteria_version: Replaced
+    reviewer_organization: Replaced
+    reviewer: Replaced
+
+
+class StateChanged(Content, frozen=True, kw_only=True):
+    """SERVICE_CERTIFIED, SERVICE_REINSTATED, ORGANIZATION_REINSTATED: `state` before and after."""
+
+    noun: str
+    id: str
+    state: Replaced
+
+
+class TermsPublished(Content, frozen=True, kw_only=True):
+    """TERMS_PUBLISHED, of terms and of criteria: both texts stay in the registry under these hashes."""
+
+    noun: str
+    id: str
+    version: Replaced
+    sha256: Replaced
+
+
+CONTENTS: dict[Kind, type[Content]] = {
+    Kind.ORGANIZATION_REGISTERED: RegistryEntry,
+    Kind.ORGANIZATION_CERTIFIED: OrganizationCertified,
+    Kind.ORGANIZATION_REINSTATED: StateChanged,
+    Kind.COMPONENT_REGISTERED: RegistryEntry,
+    Kind.SERVICE_REGISTERED: RegistryEntry,
+    Kind.SERVICE_CERTIFIED: StateChanged,
+    Kind.SERVICE_REINSTATED: StateChanged,
+    Kind.DATASET_REGISTERED: RegistryEntry,
+    Kind.LINK_REGISTERED: RegistryEntry,
+    Kind.TERMS_PUBLISHED: TermsPublished,
+    Kind.CLIENT_REGISTERED: RegistryEntry,
+    Kind.CLIENT_DISABLED: RegistryEntry,
+    Kind.PURPOSE_REGISTERED: RegistryEntry,
+    Kind.WITNESS_REGISTERED: RegistryEntry,
+    Kind.STORE_REGISTERED: RegistryEntry,
+    Kind.AUTHENTICATION_SERVICE_REGISTERED: RegistryEntry,
+    Kind.REGISTRY_CHANGED: RegistryEntry,
+}
 """The content that a kind of act must have."""
 
 

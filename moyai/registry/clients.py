@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import msgspec
+from joserfc.jwk import ECKey
 
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
@@ -17,6 +18,7 @@ from moyai.registry.declarations import (
 )
 from moyai.registry.model import (
     Change,
+    RegisteredClient,
 )
 from moyai.registry.recording import builtins, require_clean, settle
 from moyai.registry.store import lock_for_writing
@@ -34,7 +36,7 @@ async def register_client(conn: Connection, declared: ClientDeclaration, actor: 
     """Register a client, change its keys or addresses, or disable it.
 
     Raises Problem: client_invalid (private key material, an address that is not exact, a scope its kind does not
-    have, keys of a public client), does_not_exist, change_not_allowed (kind, component).
+    have, keys of a public client), does_not_exist, change_not_allowed (kind, component, organisation).
     """
     require_clean(declared)
     check_client(declared)
@@ -42,8 +44,8 @@ async def register_client(conn: Connection, declared: ClientDeclaration, actor: 
     component = await lookups.component(conn, declared.component) if declared.component else None
     organization = await lookups.organization(conn, declared.organization) if declared.organization else None
     stored = await store.client(conn, declared.client_id)
-    if stored and (stored.kind, stored.component_id) != (declared.kind, declared.component):
-        raise Problem("change_not_allowed", "kind and component of a client; register a new one")
+    if stored:
+        _check_fixed(declared, stored)
     wanted = builtins(declared)
     now = builtins(stored) | {"component": stored.component_id} if stored else None
     if now and declared.organization:
@@ -64,6 +66,16 @@ async def register_client(conn: Connection, declared: ClientDeclaration, actor: 
         ),
         Kind.CLIENT_DISABLED if declared.state == "disabled" else Kind.REGISTRY_CHANGED,
     )
+
+
+def _check_fixed(declared: ClientDeclaration, stored: RegisteredClient) -> None:
+    """For whom a client acts is what its tokens, its records and every cache of them rest on."""
+    organization = stored.organization_id if declared.component is None else declared.organization
+    fixed = (stored.kind, stored.component_id, organization)
+    if fixed != (declared.kind, declared.component, declared.organization):
+        raise Problem(
+            "change_not_allowed", "kind, component and organisation of a client; register a new one"
+        )
 
 
 def check_client(declared: ClientDeclaration) -> None:
@@ -110,6 +122,12 @@ def check_jwks(jwks: dict[str, Any] | None) -> None:
         raise Problem("client_invalid", f"jwks: {error}") from error
     if len({key.kid for key in keys}) != len(keys):
         raise Problem("client_invalid", "two keys have the same kid")
+    for key in keys:
+        try:
+            # the pattern says 43 characters; only the curve's equation says that somebody can sign
+            ECKey.import_key({"kty": key.kty, "crv": key.crv, "x": key.x, "y": key.y}).public_key  # noqa: B018
+        except ValueError as error:
+            raise Problem("client_invalid", f"jwks: {key.kid} is no point of P-256") from error
 
 
 def _check_redirect(uri: str) -> None:
@@ -122,5 +140,16 @@ def _check_redirect(uri: str) -> None:
     local = host in ("localhost", "127.0.0.1", "::1")
     if not host or parts.scheme not in ("https", "http") or (parts.scheme == "http" and not local):
         raise Problem("client_invalid", "a redirect URI is https, or http on the same machine")
-    if parts.fragment or "*" in uri or any(ord(letter) <= 32 for letter in uri):
+    if "@" in parts.netloc:
+        raise Problem("client_invalid", "a redirect URI has no user name and no password")
+    segments = unquote(unquote(parts.path)).replace("\\", "/").split("/")
+    if "\\" in uri or ".." in segments or "." in segments:
+        raise Problem("client_invalid", "a redirect URI has no . or .. in its path: browsers resolve them")
+    if (
+        parts.fragment
+        or "#" in uri
+        or "*" in uri
+        or not uri.isascii()
+        or any(ord(letter) <= 32 for letter in uri)
+    ):
         raise Problem("client_invalid", "a redirect URI is exact: no fragment, no wildcard")

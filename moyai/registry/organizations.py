@@ -13,6 +13,7 @@ from moyai.base.errors import Problem
 from moyai.base.journal import Journal
 from moyai.base.stops import OrganizationSuspended
 from moyai.ledger import Act, Kind, record
+from moyai.ledger.contents import OrganizationCertified, Replaced, StateChanged, TermsPublished
 from moyai.registry import lookups
 from moyai.registry import store_organizations as store
 from moyai.registry.declarations import (
@@ -27,7 +28,7 @@ from moyai.registry.model import (
     Organization,
 )
 from moyai.registry.places import municipalities
-from moyai.registry.recording import builtins, require_clean, settle
+from moyai.registry.recording import builtins, require_clean, settle, shown
 from moyai.registry.store import lock_for_writing
 
 
@@ -91,7 +92,8 @@ async def publish_criteria(conn: Connection, declared: CriteriaDeclaration, acto
             )
         return Change("criteria", declared.criteria_version, "unchanged")
     await store.add_criteria(conn, declared.criteria_version, content, fingerprint)
-    detail = {"noun": "criteria", "id": declared.criteria_version, "sha256": fingerprint.hex()}
+    version, sha256 = Replaced(None, declared.criteria_version), Replaced(None, fingerprint.hex())
+    detail = TermsPublished(noun="criteria", id=declared.criteria_version, version=version, sha256=sha256)
     await record(conn, Act(kind=Kind.TERMS_PUBLISHED, actor=actor, detail=detail))
     return Change("criteria", declared.criteria_version, "created")
 
@@ -116,10 +118,20 @@ async def certify_organization(
     await store.certify(
         conn, organization_id, request.criteria_version, request.reviewer, request.reviewer_organization
     )
-    await _record(conn, Kind.ORGANIZATION_CERTIFIED, actor, organization_id, **builtins(request))
+    await record(conn, Act(Kind.ORGANIZATION_CERTIFIED, actor, detail=_certified(stored, request)))
     renewed = stored.state == "certified"
     fields = ("criteria_version",) if renewed else ()
     return Change("certification", organization_id, "changed" if renewed else "created", fields)
+
+
+def _certified(stored: Organization, request: CertificationRequest) -> OrganizationCertified:
+    return OrganizationCertified(
+        noun="organization",
+        id=stored.organization_id,
+        criteria_version=Replaced(stored.criteria_version, request.criteria_version),
+        reviewer_organization=Replaced(stored.reviewer_organization_id, request.reviewer_organization),
+        reviewer=Replaced(shown("reviewer", stored.reviewer), shown("reviewer", request.reviewer)),
+    )
 
 
 async def _check_reviewer(conn: Connection, applicant: Organization, reviewer_id: str) -> None:
@@ -161,7 +173,8 @@ async def reinstate_organization(conn: Connection, organization_id: str, actor: 
     if stored.state != "suspended":
         return Change("suspension", organization_id, "unchanged")
     await store.reinstate(conn, organization_id)
-    await _record(conn, Kind.ORGANIZATION_REINSTATED, actor, organization_id)
+    ended = StateChanged(noun="organization", id=organization_id, state=Replaced("suspended", "certified"))
+    await record(conn, Act(Kind.ORGANIZATION_REINSTATED, actor, detail=ended))
     return Change("suspension", organization_id, "changed", ("ended",))
 
 

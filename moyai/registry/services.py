@@ -9,6 +9,7 @@ from moyai.base.errors import Problem
 from moyai.base.journal import Journal
 from moyai.base.stops import ServiceSuspended
 from moyai.ledger import Act, Kind, record
+from moyai.ledger.contents import Replaced, StateChanged
 from moyai.registry import lookups, store_organizations, store_terms
 from moyai.registry import store_services as store
 from moyai.registry.declarations import (
@@ -67,9 +68,10 @@ async def _check_component_change(
     conn: Connection, declared: ComponentDeclaration, stored: Component
 ) -> None:
     moved = stored.organization_id != declared.organization
-    if moved and await store.component_is_linked(conn, stored.component_key):
+    if moved and await store.component_is_in_use(conn, stored.component_key):
         raise Problem(
-            "change_not_allowed", "links rest on the component's organisation; register a new component"
+            "change_not_allowed",
+            "links or clients rest on the component's organisation; register a new component",
         )
     missing = set(await store.linked_datasets(conn, stored.component_key)) - set(declared.datasets)
     if missing:
@@ -165,7 +167,8 @@ async def certify_service(conn: Connection, service_id: str, actor: str) -> Chan
     await _check_order(conn, stored)
     await store.set_service_state(conn, stored.service_key, "certified")
     kind = Kind.SERVICE_REINSTATED if stored.state == "suspended" else Kind.SERVICE_CERTIFIED
-    await record(conn, Act(kind=kind, actor=actor, detail={"noun": "service", "id": service_id}))
+    state = Replaced(stored.state, "certified")
+    await record(conn, Act(kind, actor, detail=StateChanged(noun="service", id=service_id, state=state)))
     return Change("service_certification", service_id, "created")
 
 

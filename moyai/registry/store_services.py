@@ -103,11 +103,13 @@ async def set_component_datasets(conn: Connection, component_key: int, dataset_k
     )
 
 
-async def component_is_linked(conn: Connection, component_key: int) -> bool:
+async def component_is_in_use(conn: Connection, component_key: int) -> bool:
+    """Whether a link joins it or a client acts for it."""
     return await conn.fetchval(
         """
         select exists (select from registry.link
                         where provider_component_key = $1 or consumer_component_key = $1)
+            or exists (select from registry.client where component_key = $1)
         """,
         component_key,
     )

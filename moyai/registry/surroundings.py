@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from moyai.base.db import Connection
 from moyai.ledger import Act, Kind, record
+from moyai.ledger.contents import RegistryEntry
 from moyai.registry import lookups
 from moyai.registry import store_organizations as store
 from moyai.registry.declarations import (
@@ -14,7 +15,7 @@ from moyai.registry.model import (
     Change,
     Store,
 )
-from moyai.registry.recording import builtins, require_clean, settle
+from moyai.registry.recording import builtins, differing, replaced, require_clean, settle
 from moyai.registry.store import lock_for_writing
 
 
@@ -75,7 +76,11 @@ async def register_store(
     await store.put_store(
         conn, "personal", organization.organization_key, place, sealed_password, schema_version
     )
-    detail = {"noun": "store", "id": organization_id, "database": place[2], "role": place[3]}
+    names = ("host", "port", "database", "role", "schema_version")
+    before = {name: getattr(stored, name) for name in names} if stored else None
+    after: dict[str, object] = dict(zip(names, (*place, schema_version), strict=True))
+    fields = tuple(after) if before is None else differing(after, before)
+    detail = RegistryEntry(noun="store", id=organization_id, fields=replaced(fields, before, after))
     await record(conn, Act(kind=Kind.STORE_REGISTERED, actor=actor, detail=detail))
     return Change("store", organization_id, "changed" if stored else "created", ("place",) if stored else ())
 

@@ -7,6 +7,7 @@ from typing import Any
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
 from moyai.ledger import Act, Kind, record
+from moyai.ledger.contents import Replaced, TermsPublished
 from moyai.registry import lookups, store_links, store_organizations, store_services
 from moyai.registry import store_terms as store
 from moyai.registry.declarations import (
@@ -89,7 +90,12 @@ async def _publish(
     version = stored.version + 1 if stored else 1
     published = content | {"version": version}
     await store.add_terms(conn, service_key, version, published, digest(published))
-    detail = {"noun": "terms", "id": owner, "version": version, "sha256": digest(published).hex()}
+    detail = TermsPublished(
+        noun="terms",
+        id=owner,
+        version=Replaced(stored.version if stored else None, version),
+        sha256=Replaced(stored.sha256 if stored else None, digest(published).hex()),
+    )
     await record(conn, Act(kind=Kind.TERMS_PUBLISHED, actor=actor, detail=detail))
     return Change("terms", owner, "changed" if stored else "created", ("content",) if stored else ())
 

@@ -94,7 +94,13 @@ SERVICE_TERMS = ServiceTermsDeclaration(
     stopping=Bilingual("いつでもやめられます。", "Stop at any time."),
     distinction=Bilingual("助言に責任をもちます。", "Responsible for advice."),
 )
-CLIENT_KEY = {"kty": "EC", "crv": "P-256", "x": "A" * 43, "y": "B" * 43, "kid": "advice-1"}
+CLIENT_KEY = {
+    "kty": "EC",
+    "crv": "P-256",
+    "x": "gI0GAILBdu7T53akrFmMyGcsF3n5dO7MmwNBHKW5SV0",
+    "y": "SLW_xSffzlPWrHEVI30DHM_4egVwt3NQqeUD7nMFpps",
+    "kid": "advice-1",
+}
 CLIENT = ClientDeclaration(
     "advice",
     "component",

@@ -31,14 +31,6 @@ async def test_registering_twice_changes_nothing(control: Connection):
     assert [act.kind for act in acts] == [Kind.ORGANIZATION_REGISTERED]
 
 
-async def test_a_change_names_its_fields_on_record(control: Connection):
-    await registry.register_organization(control, CITY, ACTOR)
-    change = await registry.register_organization(control, but(CITY, contact="087-000"), ACTOR)
-    assert (change.outcome, change.fields) == ("changed", ("contact",))
-    changes = [act.detail for act in await recorded(control) if act.kind == Kind.REGISTRY_CHANGED]
-    assert [(detail["id"], detail["fields"]) for detail in changes] == [("city", ["contact"])]
-
-
 async def test_a_new_organisation_is_not_certified(control: Connection):
     await registry.register_organization(control, CITY, ACTOR)
     assert (await registry.organization(control, "city")).state == "registered"

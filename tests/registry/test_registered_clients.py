@@ -10,7 +10,7 @@ from moyai import registry
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
 from moyai.ledger import Kind
-from tests.registry.samples import ACTOR, CLIENT, CLIENT_KEY, but, recorded, registered_service
+from tests.registry.samples import ACTOR, ADVICE, CLIENT, CLIENT_KEY, but, recorded, registered_service
 
 
 def keys(*changes: dict[str, Any]) -> dict[str, Any]:
@@ -27,6 +27,7 @@ def keys(*changes: dict[str, Any]) -> dict[str, Any]:
         {"jwks": keys({"crv": "P-384"})},
         {"jwks": keys({"x": "short"})},
         {"jwks": keys({}, {})},
+        {"jwks": keys({"x": "A" * 43})},
         {"scopes": ["openid", "registry:write"]},
         {"scopes": ["everything"]},
         {"component": None},
@@ -38,6 +39,13 @@ def keys(*changes: dict[str, Any]) -> dict[str, Any]:
         {"redirect_uris": ["javascript:alert(1)"]},
         {"redirect_uris": ["//example.jp"]},
         {"redirect_uris": ["http://[::1/"]},
+        {"redirect_uris": ["https://user@example.jp/callback"]},
+        {"redirect_uris": ["http://:a; script-src-elem *@127.0.0.1/callback"]},
+        {"redirect_uris": ["http://@127.0.0.1/callback"]},
+        {"redirect_uris": ["https://example.jp/a/../callback"]},
+        {"redirect_uris": ["https://example.jp/a/%2e%2E/callback"]},
+        {"redirect_uris": ["https://example.jp\\@evil.example/callback"]},
+        {"redirect_uris": ["https://例え.jp/callback"]},
     ],
 )
 async def test_what_would_be_unsafe_is_refused(control: Connection, members: dict[str, Any]):
@@ -93,6 +101,29 @@ async def test_a_clients_component_never_changes(control: Connection):
     await registry.register_client(control, CLIENT, ACTOR)
     with pytest.raises(Problem) as refused:
         await registry.register_client(control, but(CLIENT, component="walking"), ACTOR)
+    assert refused.value.code == "change_not_allowed"
+
+
+@pytest.mark.parametrize(("kind", "scope"), [("desk", "identity:enrol"), ("operator", "registry:write")])
+async def test_m3_a_clients_organisation_never_changes(control: Connection, kind: str, scope: str):
+    await registered_service(control)
+    client = but(CLIENT, kind=kind, component=None, organization="city", scopes=[scope], redirect_uris=[])
+    await registry.register_client(control, client, ACTOR)
+    with pytest.raises(Problem) as refused:
+        await registry.register_client(control, but(client, organization="unei"), ACTOR)
+    assert refused.value.code == "change_not_allowed"
+    assert (await registry.client(control, "advice")).organization_id == "city"
+
+
+async def test_m3_a_component_that_clients_act_for_stays_with_its_organisation(control: Connection):
+    await registered_service(control)
+    await registry.register_component(control, but(ADVICE, component_id="lone"), ACTOR)
+    lone = but(CLIENT, client_id="lone", component="lone")
+    await registry.register_client(control, lone, ACTOR)
+    with pytest.raises(Problem) as refused:
+        await registry.register_component(
+            control, but(ADVICE, component_id="lone", organization="unei"), ACTOR
+        )
     assert refused.value.code == "change_not_allowed"
 
 

@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import BrowserContext, ConsoleMessage, Page, Request
 
-from tests.pages_js import LEFTOVER_WORDS, MISSING_GLYPHS, SMALL_TARGETS, SQUEEZED
+from tests.pages_js import LEFTOVER_WORDS, LOST_TEXT, MISSING_GLYPHS, SMALL_TARGETS, SQUEEZED
 
 TOUCH_TARGET_PX = 44
 
@@ -85,6 +85,12 @@ async def assert_text_has_room(page: Page) -> None:
     assert not squeezed, _listed(f"text without room on {page.url}", squeezed)
 
 
+async def assert_no_text_lost(page: Page) -> None:
+    """Every text that is shown is laid out and not cut off to nothing: what the DOM holds is what eyes see."""
+    lost = await page.evaluate(LOST_TEXT)
+    assert not lost, _listed(f"text that cannot be seen on {page.url}", lost)
+
+
 async def assert_no_missing_glyphs(page: Page) -> None:
     """No visible character is drawn as the box of a font that lacks it."""
     missing = await page.evaluate(MISSING_GLYPHS)
@@ -117,6 +123,7 @@ async def assert_good_page(
     await assert_no_sideways_scroll(page)
     await assert_touch_targets(page)
     await assert_text_has_room(page)
+    await assert_no_text_lost(page)
     await assert_no_missing_glyphs(page)
     if japanese:
         await assert_japanese_only(page, allowed)

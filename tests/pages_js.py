@@ -69,6 +69,52 @@ SQUEEZED = """
 }
 """
 
+# Text that is there for programs and not for eyes: laid out in no box, in a box of no height, or outside of the box
+# that cuts it off. What is hidden on purpose (closed, or only read out: `clip-path: inset(50%)`) is not meant.
+LOST_TEXT = """
+() => {
+  const lost = [];
+  // not checkVisibility: it calls invisible what was never given a box, and that is just what is looked for
+  const hiddenOnPurpose = element => {
+    if (element.closest('script, style, noscript, template, option, title, desc, .leaflet-container')) return true;
+    if (getComputedStyle(element).visibility !== 'visible') return true;
+    for (let e = element; e; e = e.parentElement) {
+      const style = getComputedStyle(e);
+      if (style.display === 'none' || style.opacity === '0' || style.clipPath === 'inset(50%)') return true;
+      if (e.parentElement?.matches('details:not([open])') && e.tagName !== 'SUMMARY') return true;
+    }
+    return false;
+  };
+  const cutOff = (element, box) => {
+    for (let e = element; e && e !== document.body; e = e.parentElement) {
+      const style = getComputedStyle(e);
+      if (style.overflowX === 'visible' && style.overflowY === 'visible') continue;
+      const frame = e.getBoundingClientRect();
+      if (frame.width < 2 || frame.height < 2) return true;
+      const apart = box.bottom <= frame.top || box.top >= frame.bottom || box.right <= frame.left || box.left >= frame.right;
+      if (apart && !/auto|scroll/.test(style.overflowX + style.overflowY)) return true;
+    }
+    return false;
+  };
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const node = walker.currentNode, element = node.parentElement, text = node.textContent.trim();
+    if (!text || hiddenOnPurpose(element)) continue;
+    const range = document.createRange();
+    range.selectNodeContents(node);
+    const box = range.getBoundingClientRect();
+    if (box.width < 1 || box.height < 1 || cutOff(element, box))
+      lost.push({text: text.slice(0, 40), element: element.tagName, width: Math.round(box.width), height: Math.round(box.height)});
+  }
+  for (const element of document.querySelectorAll('dl, dt, dd')) {
+    if (!element.textContent.trim() || hiddenOnPurpose(element)) continue;
+    const box = element.getBoundingClientRect();
+    if (box.height < 8) lost.push({text: element.textContent.trim().slice(0, 40), element: element.tagName, height: Math.round(box.height)});
+  }
+  return lost;
+}
+"""
+
 # A character without a glyph is drawn as the font's `.notdef`, like a code point that will never be assigned.
 MISSING_GLYPHS = (
     """

@@ -37,9 +37,11 @@ def visits() -> list[Visit]:
 class Visitor:
     """Opens pages of a running platform; logs in once per kind of person, because a code is good once."""
 
-    def __init__(self, browser: Browser, stack: Stack) -> None:
+    def __init__(self, browser: Browser, stack: Stack, url: str | None = None) -> None:
+        """`url` is where pages are opened, if that is not the platform itself (a proxy of it)."""
         self._browser = browser
         self._stack = stack
+        self._url = url or stack.url
         self._cookies: dict[str, Any] = {}
 
     async def _context(self, width: int, who: str, language: str, javascript: bool = True) -> BrowserContext:
@@ -84,7 +86,7 @@ class Visitor:
             await self._log_in(visit.who)
         page = await watched_page(await self._context(width, visit.who, language, javascript))
         joint = "&" if "?" in visit.path else "?"
-        answer = await page.goto(f"{self._stack.url}{visit.path}{joint}lang={language}")
+        answer = await page.goto(f"{self._url}{visit.path}{joint}lang={language}")
         assert answer is not None, visit.path
         assert answer.ok, f"{visit.path} answered {answer.status}"
         for selector in visit.clicks:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from playwright.async_api import Browser
 
 from moyai.web.routes import ROUTES
-from tests.pages import assert_good_page
+from tests.pages import assert_good_page, assert_no_text_lost
 from tests.stack import Stack, platform_up
 from tests.visits import Visit, Visitor, visits
+from tests.web.streaming import streamed
 
 pytestmark = [pytest.mark.browser, pytest.mark.stack]
 
@@ -34,6 +35,24 @@ async def test_page_holds(visitor: Visitor, visit: Visit, width: int) -> None:
         await assert_good_page(page)
     finally:
         await page.context.close()
+
+
+@pytest.fixture(scope="module")
+async def slow_visitor(browser: Browser, stack: Stack) -> AsyncIterator[Visitor]:
+    async with streamed(stack.url) as url:
+        yield Visitor(browser, stack, url)
+
+
+@pytest.mark.parametrize("visit", visits(), ids=lambda visit: visit.name)
+async def test_p0_0_all_text_is_there_when_the_page_arrives_in_pieces(
+    slow_visitor: Visitor, visit: Visit
+) -> None:
+    for width in (390, 768, 1280):
+        page = await slow_visitor.open(visit, width)
+        try:
+            await assert_no_text_lost(page)
+        finally:
+            await page.context.close()
 
 
 STANDARDS = frozenset({"Schema", "Orion", "OpenAPI", "Prometheus", "TS"})

@@ -33,6 +33,14 @@ FAULTS = {
         GOOD + '<p style="width:2em">さぬき東部広域連合</p>',
         pages.assert_text_has_room,
     ),
+    "text in a box of no height": (
+        GOOD + '<dl style="height:0;overflow:hidden"><dt>目的</dt><dd>見守りのため</dd></dl>',
+        pages.assert_no_text_lost,
+    ),
+    "text that is cut off": (
+        GOOD + '<div style="height:3em;overflow:hidden"><p style="margin-top:9em">いつまで</p></div>',
+        pages.assert_no_text_lost,
+    ),
     "missing glyph": (GOOD + "<p>ᨠ</p>", pages.assert_no_missing_glyphs),
     "English word": (GOOD + "<p>Welcome</p>", pages.assert_japanese_only),
     "English label": (GOOD + '<p><input aria-label="Name"></p>', pages.assert_japanese_only),

@@ -13,9 +13,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from moyai.base.clock import rfc3339
+from moyai.base.db import Connection
 from moyai.base.errors import Problem
 from moyai.base.journal import Journal
-from moyai.consent import decisions, enrolment, overview, presentation, withdrawal
+from moyai.consent import decisions, enrolment, overview, presentation, store, withdrawal
 from moyai.consent.catalogue import ServiceFacts, facts_of
 from moyai.consent.decisions import Choices
 from moyai.consent.model import Enrolment, PresentationText, TermsReference, ThisPlatform
@@ -47,7 +48,8 @@ class PlatformRecognized(msgspec.Struct, frozen=True, forbid_unknown_fields=True
 class Decision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The hash of the text that was served to this session, and `given` or `refused` for each of its links.
 
-    One word instead of the links decides all of them.
+    One word instead of the links decides all of them; `given` so said is refused while a refusal or a stop of
+    this service stands (`decision_contradictory`).
     """
 
     sha256: Sha256
@@ -259,7 +261,7 @@ async def present(request: Request, caller: ResidentCaller) -> Response:
 @describes(
     request=Decision,
     response=DecisionAnswer,
-    codes=(*_ELIGIBLE, "step_skipped", "text_not_served", "invalid_request"),
+    codes=(*_ELIGIBLE, "step_skipped", "text_not_served", "invalid_request", "decision_contradictory"),
     status=201,
     example={
         "path": _EXAMPLE,
@@ -270,6 +272,8 @@ async def decide(request: Request, caller: ResidentCaller) -> Response:
     """Step 5: decide on every link of the text. The same decision sent twice is one act (then 200)."""
     body, platform = await read_json(request, Decision), _platform(request)
     async with platform.control.transaction() as conn:
+        if body.links == "given":
+            await _refuse_to_overturn(conn, caller, _service_id(request))
         made = await decisions.decide(
             conn,
             caller,
@@ -281,6 +285,18 @@ async def decide(request: Request, caller: ResidentCaller) -> Response:
         )
     shown = DecisionAnswer(made.act_id, made.decided_at, made.links, made.receipt)
     return answer(shown, 200 if made.repeated else 201)
+
+
+async def _refuse_to_overturn(conn: Connection, caller: ResidentCaller, service_id: str) -> None:
+    """One word for all links must not take back what the resident refused or stopped by name.
+
+    Raises Problem: decision_contradictory (`links`), does_not_exist.
+    """
+    await store.lock_resident(conn, caller.resident_key)
+    standing = await overview.consents_of_service(conn, caller, service_id)
+    stopped = [link.link_id for link in standing.links if link.standing in ("refused", "withdrawn")]
+    if standing.in_use and stopped:
+        raise Problem("decision_contradictory", "decide on each link by its id", links=stopped)
 
 
 @describes(

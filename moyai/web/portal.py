@@ -135,6 +135,7 @@ async def receipt(request: Request, caller: ResidentCaller) -> Response:
         caller,
         service=build.as_decided(view, act.links, until),
         kind=act.kind,
+        left=bool(act.content.get("left")),
         acted_at=act.acted_at,
         act_id=act_id,
         receipt=act.receipt,

@@ -5,6 +5,8 @@ The order of the steps is kept by `moyai.consent.enrolment`; these pages show wh
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -52,9 +54,20 @@ async def service(request: Request, caller: ResidentCaller) -> Response:
         await require_eligible(conn, caller, facts)
         member = await enrolment.membership(conn, caller, facts)
         walk = await enrolment.state(conn, caller, service_id)
-        if enrolment.is_current(member, facts) or (walk is not None and walk.step == 4):
-            return await _decision_page(request, conn, caller, in_use=enrolment.is_current(member, facts))
+        in_use = enrolment.is_current(member, facts)
+        if in_use or (walk is not None and walk.step == 4):
+            return await _decision_page(
+                request, conn, caller, in_use=in_use, choices=None if in_use else _preset(request, facts)
+            )
     return _step_page(request, caller, facts, 1 if walk is None else walk.step + 1)
+
+
+def _preset(request: Request, facts: ServiceFacts) -> dict[str, Choice]:
+    """“All” and “none” set the choices of a first decision, and decide nothing: the form is looked at again."""
+    wanted = request.query_params.get("choose")
+    if wanted != "given" and wanted != "refused":
+        return {}
+    return {link.link_id: wanted for link in facts.links_on_offer()}
 
 
 def _step_page(request: Request, caller: ResidentCaller, facts: ServiceFacts, step: int) -> Response:
@@ -80,10 +93,10 @@ async def _decision_page(
     *,
     in_use: bool,
     choices: dict[str, Choice] | None = None,
-    missing: list[str] | None = None,
+    missing: Sequence[str] = (),
 ) -> Response:
-    """The whole text, served to this session, and the choice for each link. Nothing is chosen beforehand,
-    except what the resident had decided before."""
+    """The whole text, served to this session, and the choice for each link. Nothing is chosen beforehand, except
+    what stands already: to change one thing is to change one choice."""
     platform, service_id = platform_of(request), _service_id(request)
     served = await presentation.present(conn, caller, this_platform(platform), service_id)
     if choices is None:
@@ -96,7 +109,8 @@ async def _decision_page(
         text=served.text,
         sha256=served.sha256,
         choices=choices,
-        missing=missing or [],
+        missing=missing,
+        looked=request.method == "POST" or bool(request.query_params.get("choose")),
         in_use=in_use,
         stale="changed" in request.query_params,
     )
@@ -104,7 +118,11 @@ async def _decision_page(
 
 async def _standing_choices(conn: Connection, caller: ResidentCaller, service_id: str) -> dict[str, Choice]:
     standing = await overview.consents_of_service(conn, caller, service_id)
-    return {link.link_id: link.standing for link in standing.links if link.standing in ("given", "refused")}
+    return {link.link_id: _AS_CHOSEN[link.standing] for link in standing.links if link.standing in _AS_CHOSEN}
+
+
+_AS_CHOSEN: dict[str, Choice] = {"given": "given", "refused": "refused", "withdrawn": "refused"}
+"""What stands, as a choice of the form. What has expired or is new waits for a choice."""
 
 
 async def enrol(request: Request, caller: ResidentCaller) -> Response:
@@ -141,7 +159,7 @@ async def _take_step(
 
 
 async def decide(request: Request, caller: ResidentCaller) -> Response:
-    """The fifth step: all links with one button, or each as chosen; or not to begin, which leaves nothing."""
+    """The fifth step: each link as it was chosen; or not to begin, which leaves nothing."""
     form, platform, service_id = await read_form(request, caller), platform_of(request), _service_id(request)
     if form.get("decision") == "leave":
         async with platform.control.transaction() as conn:
@@ -158,16 +176,16 @@ async def decide(request: Request, caller: ResidentCaller) -> Response:
 
 async def _decide(request: Request, conn: Connection, caller: ResidentCaller, form: Form) -> Response:
     platform, service_id, choices = platform_of(request), _service_id(request), _choices(form)
-    if not isinstance(choices, str):
-        facts = await facts_of(conn, service_id)
-        missing = [link.link_id for link in facts.links_on_offer() if link.link_id not in choices]
-        if missing:
-            in_use = enrolment.is_current(await enrolment.membership(conn, caller, facts), facts)
-            return await _decision_page(
-                request, conn, caller, in_use=in_use, choices=choices, missing=missing
-            )
+    facts = await facts_of(conn, service_id)
+    missing = [link.link_id for link in facts.links_on_offer() if link.link_id not in choices]
+    look = form.get("decision") == "look"
+    if missing or look:
+        missing = [] if look else missing
+        in_use = enrolment.is_current(await enrolment.membership(conn, caller, facts), facts)
+        return await _decision_page(request, conn, caller, in_use=in_use, choices=choices, missing=missing)
+    chosen: Choices = {**choices}
     made = await decisions.decide(
-        conn, caller, this_platform(platform), platform.box, service_id, _sha256(form), choices
+        conn, caller, this_platform(platform), platform.box, service_id, _sha256(form), chosen
     )
     return _to(f"/portal/receipts/{made.act_id}?new=1")
 
@@ -179,16 +197,21 @@ def _sha256(form: Form) -> str:
     return given
 
 
-def _choices(form: Form) -> Choices:
-    """One word for all links, or what was chosen for each."""
-    if form.get("decision") == "all":
-        return "given"
+def _choices(form: Form) -> dict[str, Choice]:
+    """What was chosen for each link, and nothing beyond it.
+
+    A form that says “all” (none of ours does) is taken only where each of its links says the same. Raises Problem
+    decision_contradictory, invalid_request.
+    """
     chosen: dict[str, Choice] = {}
-    for name, value in form.items():
+    for name, value in form.multi_items():
         if name.startswith("link."):
             if value not in ("given", "refused"):
                 raise Problem("invalid_request", name)
-            chosen[name.removeprefix("link.")] = value
+            if chosen.setdefault(name.removeprefix("link."), value) != value:
+                raise Problem("decision_contradictory", name)
+    if form.get("decision", "each") not in ("each", "look") and set(chosen.values()) != {"given"}:
+        raise Problem("decision_contradictory", "decision")
     return chosen
 
 

@@ -132,6 +132,17 @@ async def test_the_same_decision_sent_twice_is_one_act(hanako: Touch) -> None:
     assert first.json() == second.json()
 
 
+async def test_p0_1_one_word_for_all_never_overturns_a_refusal_or_a_stop(hanako: Touch) -> None:
+    """“given” for everything would take back what was refused or stopped by name: those are decided by name."""
+    await hanako.join({**ALL_GIVEN, "kenko-vitals": "refused"})
+    await hanako.post(f"{SERVICE}/withdrawal", {"links": ["kenko-steps"]})
+    answer = await hanako.decide("given")
+    assert problem(answer) == (409, "decision_contradictory")
+    assert set(answer.json()["links"]) == {"kenko-vitals", "kenko-steps"}
+    assert (await hanako.decide("refused")).status_code == 201
+    assert (await hanako.decide(ALL_GIVEN)).status_code == 201
+
+
 async def test_the_text_of_another_session_does_not_count(hanako: Touch, sign_in: SignIn, town: Town) -> None:
     other_app = await sign_in(town.hanako)
     await hanako.steps()

@@ -16,13 +16,16 @@ pytestmark = pytest.mark.browser
 
 SERVICE = "/portal/services/kenko-mimamori"
 HEADINGS = (
-    "サービスをえらぶ",
+    "サービスを選ぶ",
     "サービスの規約を読む",
-    "つながる基盤を知る",
+    "データを届けるしくみ（データ連携基盤）",
     "基盤の規約を読む",
     "使うか決める",
 )
-BUTTONS = ("このサービスをえらんで、次へ", "読みました。次へ", "わかりました。次へ", "読みました。次へ")
+BUTTONS = ("このサービスを選んで、次へ", "読みました。次へ", "確認しました。次へ", "読みました。次へ")
+
+
+ALL = {f"link.kenko-{each}": "given" for each in ("steps", "vitals", "presence")}
 
 
 async def heading(page: Page) -> str:
@@ -62,7 +65,8 @@ async def test_each_step_is_shown_in_order_and_both_terms_are_stored(
         await page.get_by_role("button", name=label).click()
         seen.append(await heading(page))
     assert tuple(seen) == HEADINGS
-    await page.get_by_role("button", name="すべてに同意する").click()
+    await page.get_by_role("link", name="全部「使ってよい」を選ぶ").click()
+    await page.get_by_role("button", name="選んだ内容で決定する").click()
     await expect(page.get_by_role("heading", name="同意の控え")).to_be_visible()
     kept = await control.fetchrow(
         "select m.*, s.kind as service_kind, p.kind as platform_kind from consent.membership m"
@@ -103,10 +107,10 @@ async def test_a_later_step_cannot_be_reached_first(
         )
         assert skipped.headers["location"] == f"{SERVICE}?changed=1"
     decided = await visitor.post(
-        f"{SERVICE}/decision", data={"csrf": csrf, "decision": "all", "sha256": "0" * 64}
+        f"{SERVICE}/decision", data={"csrf": csrf, "decision": "each", **ALL, "sha256": "0" * 64}
     )
     assert decided.headers["location"] == f"{SERVICE}?changed=1"
-    assert "サービスをえらぶ</h1>" in (await visitor.get(SERVICE)).text
+    assert "サービスを選ぶ</h1>" in (await visitor.get(SERVICE)).text
     assert await rows_of(control, town) == [0, 0, 0, 0, 0]
 
 
@@ -124,8 +128,7 @@ async def test_leaving_at_any_step_leaves_no_data(
     page = await visit(town.hanako, SERVICE, javascript=False)
     await go_on(page, steps)
     assert await heading(page) == HEADINGS[steps]
-    leave = "使わないでやめる（何も残りません）" if steps == 4 else "やめる（何も残りません）"
-    await page.get_by_role("button", name=leave).click()
+    await page.get_by_role("button", name="利用しない（記録は残りません）").click()
     assert page.url.endswith("/portal/services")
     assert await rows_of(control, town) == [0, 0, 0, 0, 0]
 
@@ -137,8 +140,8 @@ async def test_nothing_is_chosen_beforehand_and_silence_is_not_consent(
     await go_on(page, 4)
     assert await page.locator("input[type=radio]:checked").count() == 0
     await page.get_by_role("group", name=re.compile("体重と血圧")).get_by_label("断る").check()
-    await page.get_by_role("button", name="上でえらんだとおりに決める").click()
-    await expect(page.get_by_role("alert")).to_contain_text("まだ決めていないものがあります")
+    await page.get_by_role("button", name="選んだ内容で決定する").click()
+    await expect(page.get_by_role("alert")).to_contain_text("まだ決めていないデータがあります")
     assert await page.locator(".link-card--missing").count() == 2
     assert await page.locator("input[type=radio]:checked").count() == 1, "what was chosen stays"
     assert (
@@ -152,7 +155,7 @@ async def test_each_link_can_be_refused_alone(control: Connection, town: Town, v
     await go_on(page, 4)
     for dataset, choice in (("歩数", "使ってよい"), ("体重と血圧", "断る"), ("在宅のようす", "使ってよい")):
         await page.get_by_role("group", name=re.compile(dataset)).get_by_label(choice).check()
-    await page.get_by_role("button", name="上でえらんだとおりに決める").click()
+    await page.get_by_role("button", name="選んだ内容で決定する").click()
     await expect(page.get_by_role("heading", name="同意の控え")).to_be_visible()
     states = await control.fetch(
         "select link_id, s.state from consent.state s join registry.link using (link_key)"

@@ -62,10 +62,11 @@ async def test_the_receipt(town: Town, visit: Visit, busy: str, width: int) -> N
 async def test_each_of_the_five_steps(town: Town, visit: Visit, width: int) -> None:
     page = await visit(town.hanako, "/portal/services/kenko-mimamori", width=width)
     for step in range(1, 6):
-        assert f"全5段階の{step}番目" in await page.locator(".steps").inner_text()
+        assert f"手順 {step}／5" in await page.locator(".steps").inner_text()
         await good(page)
         if step < 5:
             await page.locator("main button.button--primary").click()
+            await page.wait_for_load_state()
 
 
 @WIDTHS

@@ -14,13 +14,21 @@ import msgspec
 
 
 class Code(msgspec.Struct, frozen=True):
-    """One stable code: HTTP status, and texts for people in both languages."""
+    """One stable code: HTTP status, and texts for people in both languages.
+
+    `resident_…` and `next_resident_…` are the words for the resident whom it concerns, where they differ from those
+    for the program that asked.
+    """
 
     status: int
     ja: str
     en: str
     next_ja: str
     next_en: str
+    resident_ja: str | None = None
+    resident_en: str | None = None
+    next_resident_ja: str | None = None
+    next_resident_en: str | None = None
 
 
 def _load() -> dict[str, Code]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -124,13 +123,12 @@ def serve(
     standby: Standby = False,
 ) -> None:
     """Answer HTTP for one platform, until told to stop."""
+    from moyai.base import metric_files
     from moyai.base.logging import set_up
 
     home = home_of(directory)
     set_up(home, name)
-    # the counters' library looks for this when it is imported
-    home.metrics.mkdir(exist_ok=True)
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(home.metrics)
+    metric_files.share(home.metrics, name)
     from moyai.app import serve as run
 
     if standby and not sys.stdin.readline():
@@ -146,10 +144,12 @@ def worker(
     standby: Standby = False,
 ) -> None:
     """Do what a platform does on its own: order and sign the ledger, settle, forget. Until told to stop."""
+    from moyai.base import metric_files
     from moyai.base.logging import set_up
 
     home = home_of(directory)
     set_up(home, name)
+    metric_files.share(home.metrics, name)
     from moyai.worker import work
 
     if standby and not sys.stdin.readline():

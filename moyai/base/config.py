@@ -94,6 +94,17 @@ class Logs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = 100
 
 
+class StorageSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Free space where PostgreSQL's data, the journal and the logs lie. External PostgreSQL watches its own disk."""
+
+    refuse_below_megabytes: Annotated[
+        int, Meta(ge=1, description="With less free, requests that need a write are refused: `storage_full`.")
+    ] = 256
+    warn_below_megabytes: Annotated[
+        int, Meta(ge=1, description="With less free, `/health` says `degraded`, and `moyai check` warns.")
+    ] = 1024
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`moyai.toml`, checked. Unknown settings are refused by name."""
 
@@ -104,6 +115,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     journal: JournalSettings = JournalSettings()
     keys: KeySettings = KeySettings()
     logs: Logs = Logs()
+    storage: StorageSettings = StorageSettings()
 
 
 class Home:

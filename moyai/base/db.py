@@ -22,6 +22,7 @@ ForeignKeyViolation = asyncpg.ForeignKeyViolationError
 CheckViolation = asyncpg.CheckViolationError
 PostgresError = asyncpg.PostgresError
 CannotConnectNow = asyncpg.CannotConnectNowError
+DiskFull = asyncpg.DiskFullError
 
 
 LOST = (

@@ -6,10 +6,12 @@ written again is preceded by one that says how many are missing; `lines_lost` is
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -22,6 +24,7 @@ _MODE = 0o640
 
 _count_lock = threading.Lock()
 _lost_in_this_process = 0
+_told: list[Callable[[int], None]] = []
 
 
 def lines_lost() -> int:
@@ -29,10 +32,18 @@ def lines_lost() -> int:
     return _lost_in_this_process
 
 
+def tell_of_losses(count: Callable[[int], None]) -> None:
+    """Have this called with each number of lines that are lost."""
+    _told.append(count)
+
+
 def _count_lost(lines: int) -> None:
     global _lost_in_this_process  # one number for all files of the process
     with _count_lock:
         _lost_in_this_process += lines
+    for count in _told:
+        with contextlib.suppress(Exception):
+            count(lines)
 
 
 class LogFile:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from pathlib import Path
 from typing import Literal
 
@@ -20,12 +19,12 @@ from moyai.base.journal import Journal, JournalError
 from moyai.base.migrate import Kind, SchemaTooNew, SchemaTooOld, check_version
 from moyai.base.processes import AlreadyRunning
 from moyai.base.roles import SERVE, WORKER, context_database
+from moyai.base.storage import Space
 from moyai.supervisor import engine_running
 
 Level = Literal["ok", "warning", "error"]
 
 _MOST_SECONDS_OFF = 5.0
-_LEAST_FREE_BYTES = 2 << 30
 
 # Sessions beside the pools: two lanes for the gate, one for the ledger (moyai.personal.opening), city data's pool.
 _SERVE_SESSIONS = 2 + 1 + 4
@@ -126,16 +125,18 @@ def _device(place: Path) -> int:
 
 
 def _disk(home: Home) -> Finding:
-    usage = shutil.disk_usage(home.engine.resolve() if home.engine.exists() else home.directory)
-    gib = usage.free / (1 << 30)
-    if usage.free < _LEAST_FREE_BYTES or usage.free < usage.total // 20:
-        return Finding(
-            "disk",
-            "warning",
-            f"空き容量は {gib:.1f} GiB です。増やしてください。",
-            f"{gib:.1f} GiB are free: make room.",
-        )
-    return Finding("disk", "ok", f"空き容量は {gib:.1f} GiB です。", f"{gib:.1f} GiB are free.")
+    space = Space(home)
+    state, gib = space.look(), space.least() / (1 << 30)
+    if state == "enough":
+        return Finding("disk", "ok", f"空き容量は {gib:.1f} GiB です。", f"{gib:.1f} GiB are free.")
+    refused_ja = "書き込みを断っています。" if state == "full" else ""
+    refused_en = "; requests that write are refused" if state == "full" else ""
+    return Finding(
+        "disk",
+        "error" if state == "full" else "warning",
+        f"空き容量は {gib:.1f} GiB です。{refused_ja}増やしてください。",
+        f"{gib:.1f} GiB are free{refused_en}: make room.",
+    )
 
 
 async def _ask_databases(home: Home, config: Config) -> list[Finding]:

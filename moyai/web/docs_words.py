@@ -100,7 +100,7 @@ JAPANESE: Final[dict[str, str]] = {
     "GET /log/v1/proof/inclusion": "記録が、最新のチェックポイントの木に含まれることの証明です（RFC 9162）。",
     "GET /log/v1/proof/consistency": "小さいほうの木が、大きいほうの木の始まりであることの証明です（RFC 9162）。",
     "GET /log/v1/keys": "記録の名前と鍵、証人の鍵です。",
-    "GET /health": "データベースが答えれば `ready` です。",
+    "GET /health": "保存する場所に空きがあり、データベースが答えれば `ready`、空きが少なければ `degraded` です。空きがなければ 503 です。",
     "GET /openapi.json": "OpenAPI 3.1 です。このページと同じ表から作っています。",
     "GET /metrics": "Prometheus の形で、要求の数と時間、記録の進み具合を答えます。",
 }

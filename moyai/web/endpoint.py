@@ -13,8 +13,9 @@ import structlog
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 
-from moyai.base.db import LOST
+from moyai.base.db import LOST, DiskFull
 from moyai.base.errors import Problem
+from moyai.base.storage import is_full
 from moyai.identity.model import Caller
 from moyai.web import metrics, ngsi, oauth_errors, pages, problems
 from moyai.web.auth import authenticate
@@ -24,6 +25,7 @@ log = structlog.get_logger("moyai.web")
 
 _PROCESS = secrets.token_hex(8)
 _numbers = itertools.count()
+_READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _CORRELATION = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
@@ -45,6 +47,7 @@ def endpoint(operation: Operation) -> Callable[[Request], Awaitable[Response]]:
         code: str | None = None
         caller: Caller | None = None
         try:
+            _refuse_without_room(request, operation)
             caller = await authenticate(request, operation.auth)
             response = await operation.handler(request, caller)
         except Problem as problem:
@@ -75,8 +78,16 @@ def endpoint(operation: Operation) -> Callable[[Request], Awaitable[Response]]:
     return respond
 
 
+def _refuse_without_room(request: Request, operation: Operation) -> None:
+    """On a full disk, what writes is refused at once. What only reads is tried: it may still be answered."""
+    if operation.method not in _READS and request.app.state.platform.space.state() == "full":
+        raise Problem("storage_full")
+
+
 def _as_problem(error: Exception) -> Problem:
     """What an unforeseen exception means to the caller: the database is away, or a fault of ours."""
+    if isinstance(error, DiskFull) or is_full(error):
+        return Problem("storage_full")
     if isinstance(error, LOST):
         return Problem("unavailable")
     if isinstance(error, ClientDisconnect):

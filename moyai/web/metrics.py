@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from prometheus_client import Counter, Histogram
 
 from moyai.web.operation import Operation
@@ -18,7 +20,12 @@ _timers: dict[str, Histogram] = {}
 
 
 def observe(operation: Operation, status: int, seconds: float) -> None:
-    """Count one answer."""
+    """Count one answer. A counter that has no room to begin is not counted: the answer is what matters."""
+    with contextlib.suppress(OSError):
+        _count(operation, status, seconds)
+
+
+def _count(operation: Operation, status: int, seconds: float) -> None:
     name = (operation.method, operation.path, status)
     counter = _known.get(name)
     if counter is None:

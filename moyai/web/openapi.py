@@ -25,7 +25,7 @@ from moyai.web.operation import (
 _PARAMETER = re.compile(r"\{([a-z_]+)(?::path)?\}")
 _SCHEMAS = "#/components/schemas/{name}"
 
-ALWAYS = ("unavailable", "internal_error")
+ALWAYS = ("unavailable", "storage_full", "internal_error")
 WITH_TOKEN = (
     "unauthenticated",
     "token_invalid",

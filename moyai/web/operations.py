@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Literal
 
 import msgspec
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Gauge, generate_latest
@@ -12,6 +13,8 @@ from starlette.responses import Response
 
 from moyai.base.db import LOST
 from moyai.base.errors import Problem
+from moyai.base.log_file import lines_lost
+from moyai.base.storage import State
 from moyai.identity.model import Caller
 from moyai.ledger.log import status as log_status
 from moyai.web.operation import answer, describes
@@ -19,22 +22,30 @@ from moyai.web.platform import Platform
 
 
 class Health(msgspec.Struct, frozen=True):
-    """`status` is `ready` or `unready`; `database` says whether the primary answers."""
+    """`status` is `ready`, or `degraded` where `storage` is `low`; `database` says whether the primary answers.
 
-    status: str
+    `log_lines_lost`: log lines that this process could not write since it began.
+    """
+
+    status: Literal["ready", "degraded"]
     database: str
+    storage: State
+    log_lines_lost: int
 
 
-@describes(response=Health, codes=("unavailable",))
+@describes(response=Health, codes=("unavailable", "storage_full"))
 async def health(request: Request, caller: Caller) -> Response:
-    """Whether this process can serve: the control database answers."""
+    """Whether this process can serve: there is space to record what it does, and the control database answers."""
     platform: Platform = request.app.state.platform
+    storage, lost = platform.space.state(), lines_lost()
+    if storage == "full":
+        raise Problem("storage_full", storage=storage, log_lines_lost=lost)
     try:
         async with platform.control.connection() as conn:
             await conn.ping()
     except LOST as error:
         raise Problem("unavailable", "the control database does not answer") from error
-    return answer(Health("ready", "answers"))
+    return answer(Health("degraded" if storage == "low" else "ready", "answers", storage, lost))
 
 
 async def metrics(request: Request, caller: Caller) -> Response:
@@ -43,6 +54,7 @@ async def metrics(request: Request, caller: Caller) -> Response:
     async with platform.control.connection() as conn:
         status = await log_status(conn)
     log = CollectorRegistry()
+    Gauge("moyai_free_bytes", "Free space where it is scarcest", registry=log).set(platform.space.least())
     Gauge("moyai_log_entries", "Entries with a place in the log", registry=log).set(status.size)
     Gauge(
         "moyai_log_waiting_seconds", "Age of the oldest entry without a place in the log", registry=log

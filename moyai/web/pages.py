@@ -211,7 +211,7 @@ _NEXT_ON_PAGES: dict[str, tuple[str, str]] = {
     **dict.fromkeys(
         ("malformed_request", "invalid_request", "body_too_large", "unsupported_media_type"), _LOOK_AGAIN
     ),
-    **dict.fromkeys(("internal_error", "unavailable", "too_many_requests"), _TRY_LATER),
+    **dict.fromkeys(("internal_error", "unavailable", "storage_full", "too_many_requests"), _TRY_LATER),
 }
 """What to do next, for people: the list of codes says it for programs (which member to correct)."""
 

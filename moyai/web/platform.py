@@ -9,6 +9,7 @@ from moyai.base.config import Config, Home
 from moyai.base.db import Database
 from moyai.base.keys import KeyRing
 from moyai.base.secrets import SecretBox
+from moyai.base.storage import Space
 from moyai.identity.proof_queue import ProofQueue
 from moyai.identity.tokens import TokenVerifier
 from moyai.personal.exchange import Exchange
@@ -32,6 +33,10 @@ class Platform:
     names: Names
     hot: Exchange
     extras: dict[str, Any] = field(default_factory=dict[str, Any])
+    space: Space = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.space = Space(self.home)
 
     @property
     def base_url(self) -> str:

@@ -9,6 +9,18 @@ _TEXTS = {
         "{where} のチェックポイントは、台帳の鍵の署名として正しくありません（{why}）。",
         "The checkpoint in {where} is not validly signed by the log: {why}.",
     ),
+    "not_witnessed": (
+        "あなたが信頼する証人の署名が足りるチェックポイントが、ひとつもありません。",
+        "No checkpoint carries enough signatures of the witnesses that you trust.",
+    ),
+    "checkpoints_unordered": (
+        "台帳が並べるチェックポイントの順序が、大きさの順になっていません（{where}）。",
+        "The log's list of checkpoints does not grow ({where}).",
+    ),
+    "gave_up": (
+        "検証を途中でやめました（{why}）。この台帳が正しいとは言えません。",
+        "The examination was given up: {why}. Nothing says that this log is good.",
+    ),
     "witness_silent": ("証人 {where} が応答しません（{why}）。", "Witness {where} does not answer: {why}."),
     "tile_unreadable": ("{where} を読めません（{why}）。", "{where} cannot be read: {why}."),
     "tile_changed": ("{where} のハッシュが書き換えられています。", "Hashes in {where} were changed."),
@@ -72,3 +84,23 @@ def finding(
         for text, unknown in zip(_TEXTS[code], ("ID 不明", "id unknown"), strict=True)
     )
     return Finding(code, ja, en, index, entry_id, interval)
+
+
+MOST_FINDINGS = 1000
+"""After these, whoever made the log has nothing more to say to a reader."""
+
+
+class GaveUp(Exception):
+    """The log costs more than a verifier will spend on it; the message says what was too much."""
+
+
+class Findings:
+    """What was found so far. Raises GaveUp rather than grow without end."""
+
+    def __init__(self) -> None:
+        self.found: list[Finding] = []
+
+    def add(self, one: Finding) -> None:
+        if len(self.found) >= MOST_FINDINGS:
+            raise GaveUp(f"more than {MOST_FINDINGS:,} findings")
+        self.found.append(one)

@@ -7,7 +7,7 @@ nodes of height `8 * level`; every node lies in one tile or is folded from hashe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 
 Range = tuple[int, int]
@@ -250,7 +250,10 @@ def parse_tile_path(path: str) -> tuple[int | str, int, int]:
     return parsed
 
 
-def widths(size: int, level: int) -> list[tuple[int, int]]:
+def widths(size: int, level: int) -> Iterator[tuple[int, int]]:
     """Number and width of every tile at a level (level 0: every entry bundle, too) of a tree of `size`."""
     full, rest = divmod(size >> 8 * level, TILE_WIDTH)
-    return [(number, TILE_WIDTH) for number in range(full)] + ([(full, rest)] if rest else [])
+    for number in range(full):
+        yield number, TILE_WIDTH
+    if rest:
+        yield full, rest

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-import http.client
-from collections.abc import Callable
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Protocol, TypeVar
 from urllib.parse import urlsplit
 
+import aiohttp
 import msgspec
 
+from moyai.base.fetch import MOST_BYTES, Unanswered, fetch, session
 from moyai.ledger import merkle, note
+from moyai.ledger.findings import GaveUp
 from moyai.ledger.note import Checkpoint
 
-_MAX_ANSWER = 4 * 1024 * 1024
 PREFIX = "/log/v1"
+MOST_ENTRIES = 100_000_000
+"""The largest log that is read, unless one is asked for: the size is the log's own word, and may be anything."""
+
+_PAGE_BYTES = 4 * 1024 * 1024
+_CALL_SECONDS = 30
+_WHOLE_SECONDS = 24 * 3600
 
 
 class Absent(Exception):
@@ -44,11 +54,12 @@ class Page(msgspec.Struct, frozen=True):
 
 
 class Source(Protocol):
-    """Raises Absent. Paths are those of C2SP tlog-tiles."""
+    """Raises Absent, or GaveUp. Paths are those of C2SP tlog-tiles."""
 
-    def read(self, path: str) -> bytes: ...
+    def read(self, path: str, most_bytes: int = MOST_BYTES) -> bytes: ...
     def keys(self) -> Keys: ...
-    def chain(self) -> list[str]: ...
+    def chain(self) -> Iterator[str]: ...
+    def close(self) -> None: ...
 
 
 _T = TypeVar("_T")
@@ -62,58 +73,76 @@ def _decode(data: bytes, type_: type[_T]) -> _T:
 
 
 class Url:
-    """A platform (`http://host:port`) or any log under a prefix (`…/log/v1`). One kept connection."""
+    """A platform (`http://host:port`) or any log under a prefix (`…/log/v1`).
 
-    def __init__(self, url: str, timeout: float = 10) -> None:
-        parts = urlsplit(url.rstrip("/"))
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError(f"not an http(s) URL: {url}")
-        self._prefix = parts.path if parts.path.endswith(PREFIX) else parts.path + PREFIX
-        self._connection = _connection(url, timeout)
+    Each call, and all of them together, end in bounded time and bytes, whatever the log does.
+    """
 
-    def read(self, path: str) -> bytes:
-        return _get(self._connection, f"{self._prefix}/{path}")
+    def __init__(
+        self, url: str, call_seconds: float = _CALL_SECONDS, seconds: float = _WHOLE_SECONDS
+    ) -> None:
+        self._base = _checked(url)
+        if not self._base.endswith(PREFIX):
+            self._base += PREFIX
+        self._call_seconds = call_seconds
+        self._until = time.monotonic() + seconds
+        self._loop = asyncio.new_event_loop()
+        self._client = self._loop.run_until_complete(_opened())
+
+    def read(self, path: str, most_bytes: int = MOST_BYTES) -> bytes:
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise GaveUp("reading it took too long")
+        url = f"{self._base}/{path}"
+        call = fetch(self._client, "GET", url, seconds=min(left, self._call_seconds), most_bytes=most_bytes)
+        try:
+            found = self._loop.run_until_complete(call)
+        except Unanswered as error:
+            raise Absent(f"{path}: {error}") from error
+        if found.status != 200:
+            raise Absent(f"{path}: {found.status}")
+        return found.body
 
     def keys(self) -> Keys:
         return _decode(self.read("keys"), Keys)
 
-    def chain(self) -> list[str]:
-        notes: list[str] = []
+    def chain(self) -> Iterator[str]:
         after: int | None = -1
         while after is not None:
-            page = _decode(self.read(f"checkpoints?after={after}"), Page)
-            notes += page.checkpoints
-            after = page.next if page.next != after else None
-        return notes
+            page = _decode(self.read(f"checkpoints?after={after}", _PAGE_BYTES), Page)
+            yield from page.checkpoints
+            after = page.next if page.next is not None and page.next > after else None
+
+    def close(self) -> None:
+        self._loop.run_until_complete(self._client.close())
+        self._loop.close()
 
 
-def _connection(url: str, timeout: float) -> http.client.HTTPConnection:
+async def _opened() -> aiohttp.ClientSession:
+    return session()  # a session belongs to the loop that runs when it is made
+
+
+def _checked(url: str) -> str:
     parts = urlsplit(url)
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    return kind(parts.hostname or "", parts.port, timeout=timeout)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"not an http(s) URL: {url}")
+    return url.rstrip("/")
 
 
-def _get(connection: http.client.HTTPConnection, path: str) -> bytes:
-    for again in (True, False):  # a kept connection may have been closed meanwhile
-        try:
-            connection.request("GET", path)
-            answer = connection.getresponse()
-            data = answer.read(_MAX_ANSWER)
-        except (OSError, http.client.HTTPException) as error:
-            connection.close()
-            if not again:
-                raise Absent(f"{path}: {type(error).__name__}") from error
-            continue
-        if answer.status != 200:
-            raise Absent(f"{path}: {answer.status}")
-        return data
-    raise AssertionError
-
-
-def witness_checkpoint(url: str, timeout: float = 10) -> str:
+def witness_checkpoint(url: str, seconds: float = _CALL_SECONDS) -> str:
     """The newest checkpoint that a witness has cosigned, as text. Raises Absent."""
-    parts = urlsplit(url.rstrip("/"))
-    return _get(_connection(url, timeout), f"{parts.path}/checkpoint").decode(errors="replace")
+
+    async def ask() -> bytes:
+        async with session() as client:
+            found = await fetch(client, "GET", f"{_checked(url)}/checkpoint", seconds=seconds)
+        if found.status != 200:
+            raise Absent(f"checkpoint: {found.status}")
+        return found.body
+
+    try:
+        return asyncio.run(ask()).decode(errors="replace")
+    except Unanswered as error:
+        raise Absent(f"checkpoint: {error}") from error
 
 
 class Directory:
@@ -122,22 +151,31 @@ class Directory:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def read(self, path: str) -> bytes:
+    def read(self, path: str, most_bytes: int = MOST_BYTES) -> bytes:
         try:
-            return (self._path / path).read_bytes()
+            with (self._path / path).open("rb") as file:
+                data = file.read(most_bytes + 1)
         except OSError as error:
             raise Absent(f"{path}: {error.strerror}") from error
+        if len(data) > most_bytes:
+            raise Absent(f"{path}: more than {most_bytes} bytes")
+        return data
 
     def keys(self) -> Keys:
         return _decode(self.read("keys.json"), Keys)
 
-    def chain(self) -> list[str]:
-        """Empty where a copy holds only its newest checkpoint."""
+    def chain(self) -> Iterator[str]:
+        """Nothing where a copy holds only its newest checkpoint."""
         try:
-            data = self.read("checkpoints.json")
-        except Absent:
-            return []
-        return _decode(data, Page).checkpoints
+            file = (self._path / "checkpoints.jsonl").open("rb")
+        except OSError:
+            return
+        with file:
+            while line := file.readline(2 * MOST_BYTES):
+                yield _decode(line, str)
+
+    def close(self) -> None:
+        pass
 
 
 def open_source(place: str) -> Source:
@@ -149,41 +187,66 @@ def open_source(place: str) -> Source:
     return Directory(Path(place))
 
 
-def paths(checkpoint: Checkpoint) -> list[str]:
+def paths(size: int) -> Iterator[str]:
     """Every bundle and tile of a tree."""
-    found = [merkle.tile_path("entries", *place) for place in merkle.widths(checkpoint.size, 0)]
+    for place in merkle.widths(size, 0):
+        yield merkle.tile_path("entries", *place)
     level = 0
-    while places := merkle.widths(checkpoint.size, level):
-        found += [merkle.tile_path(level, *place) for place in places]
+    while size >> 8 * level:
+        for place in merkle.widths(size, level):
+            yield merkle.tile_path(level, *place)
         level += 1
-    return found
 
 
-def export(source: Source, directory: Path, progress: Callable[[int, int], None] | None = None) -> int:
+def check_size(checkpoint: Checkpoint, most_entries: int) -> None:
+    """Raises GaveUp for a log that says it is larger than that."""
+    if checkpoint.size > most_entries:
+        raise GaveUp(
+            f"it says that it has {checkpoint.size:,} entries, more than {most_entries:,} (--most-entries)"
+        )
+
+
+def export(
+    source: Source,
+    directory: Path,
+    progress: Callable[[int, int], None] | None = None,
+    most_entries: int = MOST_ENTRIES,
+) -> int:
     """Copy a log into a directory that `Directory` reads; returns its size. Nothing is verified here.
 
-    Raises Absent, and note.NoteError if the newest checkpoint is no checkpoint.
+    Raises Absent, GaveUp, and note.NoteError if the newest checkpoint is no checkpoint.
     """
     text = source.read("checkpoint")
     checkpoint = note.parse_checkpoint(note.parse_note(text.decode()).text)
+    check_size(checkpoint, most_entries)
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "checkpoint").write_bytes(text)
     (directory / "keys.json").write_bytes(msgspec.json.encode(source.keys()))
-    (directory / "checkpoints.json").write_bytes(msgspec.json.encode(Page(source.chain())))
-    wanted = paths(checkpoint)
-    for done, path in enumerate(wanted, 1):
+    with (directory / "checkpoints.jsonl").open("wb") as chain:
+        for number, each in enumerate(source.chain()):
+            if number > checkpoint.size + 1:  # sizes only grow, so an honest chain is no longer
+                raise GaveUp("it has more checkpoints than entries")
+            chain.write(msgspec.json.encode(each) + b"\n")
+    total = sum(1 for _ in paths(checkpoint.size)) if progress else 0
+    for done, path in enumerate(paths(checkpoint.size), 1):
         file = directory / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(source.read(path))
         if progress is not None:
-            progress(done, len(wanted))
+            progress(done, total)
     return checkpoint.size
 
 
-def copy_log(place: str, directory: Path, progress: Callable[[int, int], None] | None = None) -> str:
+def copy_log(
+    place: str,
+    directory: Path,
+    progress: Callable[[int, int], None] | None = None,
+    most_entries: int = MOST_ENTRIES,
+) -> str:
     """Copy the log at a URL (or in a directory) for later; returns the copy's place. Raises VerifyError."""
     try:
-        export(open_source(place), directory, progress)
-    except (Absent, ValueError, OSError) as error:
+        with closing(open_source(place)) as source:
+            export(source, directory, progress, most_entries)
+    except (Absent, GaveUp, ValueError, OSError) as error:
         raise VerifyError(str(error)) from error
     return str(directory)

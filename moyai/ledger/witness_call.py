@@ -1,30 +1,18 @@
-"""One call to one witness: bounded in time and bytes, following nothing, believing nothing.
-
-A witness is somebody else's program. Whatever it answers, it costs us at most a few seconds and 64 KiB, and ends
-in a value or in one exception, `Unanswered`, that says what was wrong.
-"""
+"""One call to one witness. It is somebody else's program: what it answers is a value, or `Unanswered` (`base.fetch`)."""
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import re
 from collections.abc import Sequence
 
-import aiohttp
 import msgspec
 
+from moyai.base.fetch import Unanswered, fetch, session
 from moyai.ledger.verifiers import Witness
 
 SECONDS = 2.0
-"""The deadline of one call, from connecting to the last byte: a witness that drips is cut off here."""
-
-MOST_BYTES = 65_536
 _SIZE = re.compile(r"(0|[1-9][0-9]{0,17})\n?")
-
-
-class Unanswered(Exception):
-    """The witness gave no usable answer; the message says why."""
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -55,24 +43,10 @@ async def newest(witness: Witness) -> str | None:
 
 
 async def _call(witness: Witness, method: str, path: str, data: bytes | None = None) -> Answer:
+    url = f"{witness.url.rstrip('/')}/{path}"
+    async with session() as client:
+        fetched = await fetch(client, method, url, seconds=SECONDS, data=data)
     try:
-        async with asyncio.timeout(SECONDS):
-            return await _exchange(method, f"{witness.url.rstrip('/')}/{path}", data)
-    except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
-        raise Unanswered(f"{type(error).__name__}: {error}"[:200]) from error
-
-
-async def _exchange(method: str, url: str, data: bytes | None) -> Answer:
-    # not decompressed: 64 KiB on the wire could be gigabytes in memory
-    async with (
-        aiohttp.ClientSession(auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar()) as session,
-        session.request(
-            method, url, data=data, allow_redirects=False, headers={"Accept-Encoding": "identity"}
-        ) as response,
-    ):
-        body = bytearray()
-        async for chunk in response.content.iter_any():
-            body += chunk
-            if len(body) > MOST_BYTES:
-                raise Unanswered(f"answered more than {MOST_BYTES} bytes")
-        return Answer(response.status, body.decode())
+        return Answer(fetched.status, fetched.body.decode())
+    except UnicodeDecodeError as error:
+        raise Unanswered("the answer is not UTF-8") from error

@@ -15,12 +15,13 @@ from typing import TypeVar, cast
 import structlog
 
 from moyai.base.db import LOST, Connection, Database
+from moyai.base.fetch import Unanswered
 from moyai.ledger import log, note, store_log, witness_call
 from moyai.ledger.log import LogClosed
 from moyai.ledger.merkle import MissingHash
 from moyai.ledger.note import Checkpoint, NoteError
 from moyai.ledger.verifiers import Witness, log_keys, quorum
-from moyai.ledger.witness_call import Answer, Unanswered
+from moyai.ledger.witness_call import Answer
 
 _log = structlog.get_logger()
 

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
+from moyai.base.fetch import Unanswered
 from moyai.ledger import store_log, witness_call, witnesses
 from moyai.ledger.log import LogClosed
 from moyai.ledger.verifiers import Witness
@@ -102,5 +103,5 @@ async def test_a_witness_without_a_database_of_its_own_fault_is_not_blamed(log, 
 
 
 async def test_a_giant_answer_is_cut_off(bad):
-    with pytest.raises(witness_call.Unanswered, match="more than 65536 bytes"):
+    with pytest.raises(Unanswered, match="more than 65536 bytes"):
         await witness_call.newest(next(one for one in bad if one.witness_id == "giant"))

@@ -8,6 +8,7 @@ import itertools
 import json
 import shutil
 import urllib.request
+from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from moyai import ledger
 from moyai.base.roles import WORKER
-from moyai.ledger import merkle, note, public, verify_source, witnesses
+from moyai.ledger import merkle, note, policy, public, verify_source, witnesses
 from moyai.ledger.integrator import Integrator
 from moyai.ledger.model import parse_leaf
 from moyai.ledger.note import Signer
@@ -31,12 +32,21 @@ R142 = ["inclusion", "consistency", "tampering", "erasure"]
 
 async def examined(place: str | Path, **options):
     """A report; the verifier is an ordinary program that blocks, so it runs beside the loop."""
-    source = Url(place) if isinstance(place, str) else Directory(place)
-    return await asyncio.to_thread(verify, source, **options)
+
+    def run():
+        with closing(Url(place) if isinstance(place, str) else Directory(place)) as source:
+            return verify(source, **options)
+
+    return await asyncio.to_thread(run)
 
 
 def codes(report) -> list[str]:
     return [found.code for found in report.findings]
+
+
+def exported_size(url: str, target: Path) -> int:
+    with closing(Url(url)) as source:
+        return verify_source.export(source, target)
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +57,7 @@ async def exported(stopped_platform, scratch, tmp_path_factory) -> Path:
         log = Log(platform, await platform.connect(), await platform.pool(WORKER))
         await log.grow(100, 156, 100, 200, 44)
         async with served(log.application()) as url:
-            assert await asyncio.to_thread(verify_source.export, Url(url), target) == 600
+            assert await asyncio.to_thread(exported_size, url, target) == 600
             assert await examined(url) == await examined(target)
     return target
 
@@ -203,9 +213,9 @@ async def test_a_checkpoint_of_another_key_is_refused(copy):
     assert codes(await examined(copy)) == ["checkpoint_invalid"]
     (copy / "checkpoint").write_text(text)
     other = note.Verifier("localhost/log/v1", note.LOG_KEY, bytes(32)).vkey()
-    assert codes(await examined(copy, log_keys=[other])) == ["checkpoint_invalid"]
+    assert codes(await examined(copy, trust=policy.make([other], []))) == ["checkpoint_invalid"]
     true = Directory(copy).keys().verifier_keys[0]
-    assert (await examined(copy, log_keys=[true])).ok
+    assert (await examined(copy, trust=policy.make([true], []))).ok
 
 
 async def rewritten(log) -> None:
@@ -241,10 +251,11 @@ async def test_a_log_rewritten_with_the_true_key_is_convicted_by_a_saved_checkpo
 async def test_a_log_rewritten_or_cut_back_is_convicted_by_a_witness(log, url, witness):
     await log.grow(300)
     assert await witnesses.cosign(log.worker, log.witnesses) == {}
-    good = await examined(url, witnesses=[log.witnesses[0].url])
+    trust = policy.make([], [log.witnesses[0].verifier_key])
+    good = await examined(url, trust=trust, witnesses=[log.witnesses[0].url])
     assert (good.ok, good.cosigned_by) == (True, ["c1.example/witness"])
     await log.grow(30)
-    grown = await examined(url, witnesses=[log.witnesses[0].url])
+    grown = await examined(url, trust=trust, witnesses=[log.witnesses[0].url])
     assert (grown.ok, grown.size, grown.cosigned_size) == (True, 330, 300)
     await rewritten(log)
     assert codes(await examined(url, witnesses=[log.witnesses[0].url])) == ["log_rewritten"]
@@ -257,17 +268,15 @@ async def test_a_log_rewritten_or_cut_back_is_convicted_by_a_witness(log, url, w
 
 
 async def test_a_forged_cosignature_is_found(copy):
-    keys = json.loads((copy / "keys.json").read_text())
     witness = Signer("c1.example/witness", Ed25519PrivateKey.generate())
-    keys["witnesses"] = [{"witness_id": "c1", "verifier_key": witness.verifier(note.WITNESS_KEY).vkey()}]
-    (copy / "keys.json").write_text(json.dumps(keys))
+    trust = policy.make([], [witness.verifier(note.WITNESS_KEY).vkey()])
     text = (copy / "checkpoint").read_text()
     (copy / "checkpoint").write_text(
         text + witness.cosign(text.partition("\n\n")[0] + "\n", 1_700_000_000).line()
     )
-    assert (await examined(copy)).cosigned_by == ["c1.example/witness"]
+    assert (await examined(copy, trust=trust)).cosigned_by == ["c1.example/witness"]
     (copy / "checkpoint").write_text(text + witness.cosign("another text\n", 1_700_000_000).line())
-    assert codes(await examined(copy)) == ["checkpoint_invalid"]
+    assert codes(await examined(copy, trust=trust)) == ["checkpoint_invalid", "not_witnessed"]
 
 
 async def test_a_witness_that_does_not_answer_is_no_reassurance(copy):

@@ -15,10 +15,11 @@ import pytest
 from moyai import ledger
 from moyai.base.keys import KeyRing
 from moyai.base.roles import WORKER
+from moyai.commands.verifying import Trust
 from moyai.ledger import Act, Kind, note
 from moyai.ledger.integrator import Integrator, drain
 from moyai.ledger.verify import examine
-from moyai.ledger.verify_source import Url, VerifyError, export
+from moyai.ledger.verify_source import VerifyError, copy_log
 from tests.serving import served
 from tests.web import in_process
 
@@ -53,9 +54,11 @@ async def get(url: str):
 async def test_the_log_verifies_from_outside_and_as_a_copy(platform, tmp_path: Path):
     report = await asyncio.to_thread(examine, platform.url)
     assert (report.ok, report.size, report.findings) == (True, 300, [])
-    await asyncio.to_thread(export, Url(platform.url), tmp_path)
+    await asyncio.to_thread(copy_log, platform.url, tmp_path)
     (tmp_path / "saved").write_bytes((tmp_path / "checkpoint").read_bytes())
-    assert await asyncio.to_thread(examine, str(tmp_path), checkpoints=[tmp_path / "saved"]) == report
+    assert await asyncio.to_thread(examine, str(tmp_path)) == report
+    kept = await asyncio.to_thread(examine, str(tmp_path), checkpoints=[tmp_path / "saved"])
+    assert (report.vouched_size, kept.vouched_size) == (0, 300)
 
 
 async def test_an_entry_has_a_proof_once_it_is_integrated(platform):
@@ -117,7 +120,7 @@ async def test_what_cannot_be_examined_is_said_in_one_sentence(tmp_path: Path):
     with pytest.raises(VerifyError, match=r"keys\.json"):
         examine(str(tmp_path))
     with pytest.raises(VerifyError, match="verifier key"):
-        examine(str(tmp_path), log_keys=["rubbish"])
+        Trust(log_keys=["rubbish"]).policy()
     with pytest.raises(VerifyError, match="saved"):
         examine(str(tmp_path), checkpoints=[tmp_path / "saved"])
 
@@ -130,7 +133,7 @@ async def test_the_command_prints_json_and_exits_by_what_it_found(platform, tmp_
         return program.returncode or await program.wait(), (await program.communicate())[0]
 
     code, printed = await moyai(platform.url, "--copy-to", str(tmp_path / "copy"), "--json")
-    assert (code, json.loads(printed)["ok"], json.loads(printed)["size"]) == (0, True, 300)
+    assert (code, json.loads(printed)["ok"], json.loads(printed)["size"]) == (3, True, 300)
     bundle = tmp_path / "copy" / "tile" / "entries" / "000"
     data = bundle.read_bytes()
     bundle.write_bytes(data[:100] + bytes([data[100] ^ 1]) + data[101:])

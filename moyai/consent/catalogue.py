@@ -164,6 +164,10 @@ class Names(msgspec.Struct, frozen=True):
     datasets: dict[str, tuple[str, str]]
     purposes: dict[str, tuple[str, str]]
     services: dict[str, tuple[str, str]]
+    organizations: dict[str, tuple[str, str]] = {}
+
+    def organization(self, organization_id: str | None) -> tuple[str, str] | None:
+        return self.organizations.get(organization_id or "")
 
     def dataset(self, dataset_id: str | None) -> tuple[str | None, str | None]:
         return _called(self.datasets, dataset_id)
@@ -205,4 +209,5 @@ async def names(conn: Connection) -> Names:
         datasets={d.dataset_id: (d.name_ja, d.name_en) for d in await store_links.datasets(conn)},
         purposes={p.purpose_id: (p.name_ja, p.name_en) for p in await store_links.purposes(conn)},
         services={s.service_id: (s.name_ja, s.name_en) for s in await store_services.services(conn)},
+        organizations={o.organization_id: (o.name_ja, o.name_en) for o in organizations.values()},
     )

@@ -15,6 +15,7 @@ import msgspec
 from moyai.base.clock import rfc3339
 from moyai.base.db import Connection
 from moyai.base.errors import CODES, Code, Problem
+from moyai.consent import history_desk
 from moyai.consent.catalogue import Names, names
 from moyai.consent.model import Party
 from moyai.ledger import Event, Kind, history
@@ -26,6 +27,7 @@ _CATEGORIES: dict[Kind, Category] = {
     Kind.REFUSAL: "refusal",
     Kind.SHARED_VIEW: "view",
     Kind.STAFF_ACCESS: "view",
+    Kind.STAFF_ACCESS_REFUSED: "refusal",
 }
 MOST_ROWS = 200
 
@@ -123,7 +125,10 @@ def _row(event: Event, known: Names) -> Row:
     movements = _movements(detail, known)
     code: str | None = detail.get("code") or next((m.code for m in movements if m.code), None)
     words = CODES.get(code) if code else None
-    text_ja, text_en = _sentence(event, target, movements, service, words)
+    if event.kind in history_desk.DESK_KINDS:
+        text_ja, text_en = history_desk.sentence(event, known.organization(detail.get("organization_id")))
+    else:
+        text_ja, text_en = _sentence(event, target, movements, service, words)
     return Row(
         entry_id=str(event.entry_id),
         at=rfc3339(event.at),
@@ -131,7 +136,7 @@ def _row(event: Event, known: Names) -> Row:
         kind_ja=event.kind.ja,
         kind_en=event.kind.en,
         category=_CATEGORIES.get(event.kind, "act"),
-        actor=event.actor,
+        actor=_shown_actor(event),
         text_ja=text_ja,
         text_en=text_en,
         proof=_proof(event),
@@ -149,6 +154,11 @@ def _row(event: Event, known: Names) -> Row:
         links=_links(detail),
         sharing_id=detail.get("sharing_id"),
     )
+
+
+def _shown_actor(event: Event) -> str:
+    """Staff are an office to residents. Old entries name the login, which opens an account."""
+    return "staff" if event.actor.startswith("staff:") else event.actor
 
 
 def _proof(event: Event) -> Proof:
@@ -252,8 +262,6 @@ _ACTS: dict[Kind, tuple[str, str]] = {
     ),
     Kind.SHARING_ACCEPTED: ("共有相手が、番号を受け取りました。", "The person you share with took the code."),
     Kind.SHARING_ENDED: ("共有を終わりました。", "The sharing has ended."),
-    Kind.RESIDENT_ENROLLED: ("住民IDを登録しました。", "You were enrolled and got a resident ID."),
-    Kind.RESIDENT_MOVED: ("住所が変わりました。", "Your address changed."),
 }
 
 

@@ -20,7 +20,14 @@ from moyai import ledger
 from moyai.base.db import Connection, Database
 from moyai.base.errors import Problem
 from moyai.base.secrets import SecretBox
-from moyai.identity import passwords, store_logins
+from moyai.identity import (
+    passwords,
+    second_person,
+    store_desk,
+    store_logins,
+    store_residents,
+    store_transfers,
+)
 from moyai.identity.model import Desk, IssuedLogin, Resident
 from moyai.ledger import Act, Kind
 
@@ -68,7 +75,8 @@ async def issue(
     password: str | None = None,
 ) -> IssuedLogin:
     """A first login for a resident, shown once. Raises Problem login_exists, login_taken, invalid_request,
-    password_too_weak."""
+    password_too_weak, transfer_pending."""
+    await _no_transfer(conn, resident)
     if await store_logins.login_of_resident(conn, resident.resident_key) is not None:
         raise Problem("login_exists")
     issued = await _insert(conn, box, issuer, login, password, resident_key=resident.resident_key)
@@ -115,12 +123,20 @@ def _issued(login: str, password: str, secret: str, issuer: str) -> IssuedLogin:
 
 async def recover(
     conn: Connection, box: SecretBox, desk: Desk, resident: Resident, issuer: str
-) -> IssuedLogin:
-    """New password and code secret for a resident whose authenticator is lost; the old ones and every session
-    end. Raises Problem login_missing."""
+) -> IssuedLogin | None:
+    """New password and code secret for a resident whose authenticator is lost; the old ones and every session end.
+
+    None where two clerks are needed and this is the first: the resident moved here without confirming it.
+    Raises Problem login_missing, transfer_pending, second_person_required.
+    """
+    await _no_transfer(conn, resident)
     login = await store_logins.login_of_resident(conn, resident.resident_key)
     if login is None:
         raise Problem("login_missing")
+    alone = await store_desk.recovery_held(conn, resident.resident_key)
+    if alone and await second_person.join(conn, desk, "recover", resident) is None:
+        await second_person.ask(conn, desk, "recover", resident)
+        return None
     password, secret = passwords.generate(), pyotp.random_base32()
     sealed = box.seal(_sealed_name(login), secret.encode())
     await store_logins.replace_secrets(conn, login, await passwords.make_hash(password), sealed)
@@ -128,6 +144,13 @@ async def recover(
     await store_logins.forget_attempts(conn, _attempt_key(login))
     await _record(conn, Kind.AUTHENTICATOR_RECOVERED, desk, resident)
     return _issued(login, password, secret, issuer)
+
+
+async def _no_transfer(conn: Connection, resident: Resident) -> None:
+    """Nobody gets secrets of a resident about whom two desks do not agree yet."""
+    await store_residents.lock_resident(conn, resident.resident_key)
+    if await store_transfers.pending_of(conn, resident.resident_key) is not None:
+        raise Problem("transfer_pending")
 
 
 async def _record(conn: Connection, kind: Kind, desk: Desk, resident: Resident) -> None:

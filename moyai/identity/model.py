@@ -62,6 +62,12 @@ class StaffCaller(msgspec.Struct, frozen=True):
     organization_id: str
     organization_key: int
     roles: frozenset[str]
+    staff_id: str = ""
+
+    @property
+    def actor(self) -> str:
+        """Who acted, for records: an id that opens no account."""
+        return f"staff:{self.staff_id}"
 
 
 Caller = Anonymous | ClientCaller | ResidentCaller | StaffCaller
@@ -190,6 +196,7 @@ class Resident(msgspec.Struct, frozen=True):
     state: str
     enrolled_at: datetime
     desk_key: int | None
+    protected: bool = False
 
 
 class Enrolled(msgspec.Struct, frozen=True):
@@ -202,13 +209,24 @@ class Enrolled(msgspec.Struct, frozen=True):
 
 
 class Desk(msgspec.Struct, frozen=True):
-    """Whose desk acts, and for which municipalities. `everywhere` is the operating organisation."""
+    """Whose desk acts, and for which municipalities. `everywhere` is the operating organisation.
+
+    `staff_key` is the person who acts; None for a program, which counts for nobody where two persons are needed.
+    """
 
     actor: str
     organization_id: str
     organization_key: int
     municipality_codes: frozenset[str]
     everywhere: bool = False
+    staff_key: int | None = None
+
+    def looks_after(self, resident: Resident) -> bool:
+        return (
+            self.everywhere
+            or resident.municipality_code in self.municipality_codes
+            or resident.desk_key == self.organization_key
+        )
 
 
 class IssuedLogin(msgspec.Struct, frozen=True):

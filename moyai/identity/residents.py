@@ -6,18 +6,17 @@ Every act takes the `Desk` that does it, and goes on record.
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
-
-import msgspec
+from typing import Any, Final
 
 from moyai import ledger
 from moyai.base import ids
 from moyai.base.clock import tokyo, utc_now
-from moyai.base.db import Connection
+from moyai.base.db import Connection, Database
 from moyai.base.errors import Problem, Refused
 from moyai.base.journal import Journal
 from moyai.base.stops import ResidentClosed, ResidentErased
-from moyai.identity import names, store_residents
+from moyai.identity import meetings, names, store_desk, store_residents
+from moyai.identity.meetings import MeetsSomebody
 from moyai.identity.model import (
     DOCUMENT_CLASSES,
     PROOFING_METHODS,
@@ -26,10 +25,22 @@ from moyai.identity.model import (
     Person,
     Resident,
 )
-from moyai.ledger import Act, Kind
+from moyai.ledger import Act, Kind, contents
 from moyai.registry import store_parties
 
-_SEARCH_LIMIT = 50
+RECOVERY_HOLD_DAYS: Final = 14
+"""How long after a move that the resident did not confirm a lost authenticator is replaced by two clerks only."""
+
+
+async def enrol_at(
+    database: Database, desk: Desk, person: Person, evidence: Evidence, distinct_reason: str = ""
+) -> Resident:
+    """`enrol` in a transaction of its own; whom a refused entry met can read it in their history.
+
+    Raises Problem too_many_requests if this desk has met too many residents of others.
+    """
+    async with meetings.counted(database, desk, "enrolment"), database.transaction() as conn:
+        return await enrol(conn, desk, person, evidence, distinct_reason)
 
 
 async def enrol(
@@ -37,46 +48,54 @@ async def enrol(
 ) -> Resident:
     """Enrol a person, proofed by `evidence`, and give them a resident ID (guidebook 1.1.1).
 
-    Raises Problem: resident_already_enrolled (with `resident_id`) if somebody with the same birth date and the
-    same folded reading or writing of the name is enrolled, unless `distinct_reason` says why this is somebody
-    else; other_municipality; proofing_insufficient; invalid_request.
+    Raises Problem: resident_already_enrolled if somebody with the same birth date and the same folded reading or
+    writing of the name is enrolled (`resident_id` only if this desk looks after them), unless `distinct_reason`
+    says why this is somebody else; other_municipality; proofing_insufficient; invalid_request.
     """
-    _check_person(person)
+    check_person(person)
     check_evidence(evidence)
     desk_key = await _desk_for(conn, desk, person.municipality_code)
     await store_residents.lock_birth_date(conn, person.birth_date)
-    known = await same_people(conn, person)
+    known = await same_people(conn, desk, person)
+    here = [one for one in known if desk.looks_after(one)]
+    elsewhere = [one for one in known if not desk.looks_after(one)]
     if known and not distinct_reason.strip():
-        raise Problem("resident_already_enrolled", resident_id=known[0].resident_id)
+        extra = {"resident_id": here[0].resident_id} if here else {}
+        raise MeetsSomebody("resident_already_enrolled", None, here, elsewhere, **extra)
+    for one in elsewhere:
+        await meetings.record(conn, desk, one.resident_key, "enrolment", "distinct")
     resident = await _insert(conn, person, evidence.level, desk_key, distinct_reason.strip())
-    await _record_proofing(conn, desk, resident.resident_key, evidence)
-    await ledger.record(
-        conn,
-        Act(
-            kind=Kind.RESIDENT_ENROLLED,
-            actor=desk.actor,
-            resident_key=resident.resident_key,
-            detail={
-                "organization_id": desk.organization_id,
-                "ial": evidence.level,
-                "method": evidence.method,
-                **({"distinct_from": len(known)} if known else {}),
-            },
-        ),
+    await _keep_proofing(conn, f"{desk.organization_id}/{desk.actor}", resident.resident_key, evidence)
+    enrolled = contents.Enrolled(
+        organization_id=desk.organization_id,
+        ial=evidence.level,
+        method=evidence.method,
+        document_class=evidence.document_class,
+        distinct_from=len(known),
     )
+    await ledger.record(conn, Act(Kind.RESIDENT_ENROLLED, desk.actor, resident.resident_key, enrolled))
     return resident
 
 
-async def same_people(conn: Connection, person: Person) -> list[Resident]:
-    """Active residents who may be this person, wherever they live."""
+async def same_people(conn: Connection, desk: Desk, person: Person) -> list[Resident]:
+    """Active residents who may be this person, wherever they live; a protected one only for named staff."""
     rows = await store_residents.same_person(
         conn,
         person.birth_date,
         names.fold_kana(person.family_kana + person.given_kana),
         names.fold_kanji(person.family_name + person.given_name),
     )
-    found = [await find(conn, row["resident_key"]) for row in rows]
-    return [resident for resident in found if resident is not None]
+    found = [resident_of(row) for row in rows]
+    return [one for one in found if await may_open(conn, desk, one)]
+
+
+async def may_open(conn: Connection, desk: Desk, resident: Resident) -> bool:
+    """Whether this resident exists for whoever acts: a protected one does for named staff alone (DV等支援措置)."""
+    if not resident.protected:
+        return True
+    return desk.staff_key is not None and await store_desk.may_open(
+        conn, resident.resident_key, desk.staff_key
+    )
 
 
 async def _insert(
@@ -115,7 +134,7 @@ async def _desk_for(conn: Connection, desk: Desk, municipality_code: str) -> int
     raise Problem("other_municipality", f"the desk of {own.organization_id} looks after {municipality_code}")
 
 
-async def _record_proofing(conn: Connection, desk: Desk, resident_key: int, evidence: Evidence) -> None:
+async def _keep_proofing(conn: Connection, verifier: str, resident_key: int, evidence: Evidence) -> None:
     await store_residents.insert_proofing(
         conn,
         ids.random_uuid(),
@@ -123,24 +142,29 @@ async def _record_proofing(conn: Connection, desk: Desk, resident_key: int, evid
         evidence.level,
         evidence.method,
         evidence.document_class,
-        f"{desk.organization_id}/{desk.actor}",
+        verifier,
     )
+
+
+async def record_proofing(
+    conn: Connection, organization_id: str, actor: str, resident_key: int, evidence: Evidence
+) -> None:
+    """A later proofing, kept and put on record; the caller sets the level."""
+    await _keep_proofing(conn, f"{organization_id}/{actor}", resident_key, evidence)
+    proofed = contents.Proofed(
+        organization_id=organization_id,
+        ial=evidence.level,
+        method=evidence.method,
+        document_class=evidence.document_class,
+    )
+    await ledger.record(conn, Act(Kind.IDENTITY_PROOFED, actor, resident_key, proofed))
 
 
 async def proof_again(conn: Connection, desk: Desk, resident: Resident, evidence: Evidence) -> None:
     """A later proofing (身元確認レベルの引き上げ); the level follows the latest evidence, up or down."""
     check_evidence(evidence)
-    await _record_proofing(conn, desk, resident.resident_key, evidence)
+    await record_proofing(conn, desk.organization_id, desk.actor, resident.resident_key, evidence)
     await store_residents.set_ial(conn, resident.resident_key, evidence.level)
-    await ledger.record(
-        conn,
-        Act(
-            kind=Kind.IDENTITY_PROOFED,
-            actor=desk.actor,
-            resident_key=resident.resident_key,
-            detail={"ial": evidence.level, "method": evidence.method},
-        ),
-    )
 
 
 def check_evidence(evidence: Evidence) -> None:
@@ -156,7 +180,7 @@ def check_evidence(evidence: Evidence) -> None:
         raise Problem("proofing_insufficient", "levels 2 and 3 need an official document")
 
 
-def _check_person(person: Person) -> None:
+def check_person(person: Person) -> None:
     if not is_municipality_code(person.municipality_code):
         raise Problem("invalid_request", "municipality_code: the check digit does not fit")
     if not date(1880, 1, 1) <= person.birth_date <= tokyo(utc_now()).date():
@@ -176,46 +200,30 @@ def is_municipality_code(code: str) -> bool:
 async def move(
     conn: Connection, desk: Desk, resident: Resident, municipality_code: str, postal_code: str, address: str
 ) -> None:
-    """A new address. Scope is judged by it from the next request on; the resident ID stays."""
+    """A new address, entered by the desk that looks after the resident. The resident ID stays.
+
+    Scope is judged by it from the next request on. Where another desk takes over, a recovery there takes two
+    clerks for a while: the resident did not confirm it.
+    """
     if not is_municipality_code(municipality_code):
         raise Problem("invalid_request", "municipality_code: the check digit does not fit")
     own = await store_parties.municipality(conn, municipality_code)
+    desk_key = resident.desk_key if own is None else own.organization_key
     await store_residents.set_residence(
-        conn,
-        resident.resident_key,
-        municipality_code,
-        resident.desk_key if own is None else own.organization_key,
-        postal_code,
-        address,
+        conn, resident.resident_key, municipality_code, desk_key, postal_code, address
     )
-    await ledger.record(
-        conn,
-        Act(
-            kind=Kind.RESIDENT_MOVED,
-            actor=desk.actor,
-            resident_key=resident.resident_key,
-            detail={"from": resident.municipality_code, "to": municipality_code},
-        ),
-    )
+    if own is not None and own.organization_key != desk.organization_key:
+        await store_desk.hold_recovery(conn, resident.resident_key, RECOVERY_HOLD_DAYS)
+    moved = contents.Moved(organization_id=desk.organization_id)
+    await ledger.record(conn, Act(Kind.RESIDENT_MOVED, desk.actor, resident.resident_key, moved))
 
 
-async def move_in(conn: Connection, desk: Desk, person: Person, evidence: Evidence) -> Resident:
-    """転入: somebody enrolled elsewhere, proofed at this desk as a resident of its own municipality.
-
-    Raises Problem: does_not_exist if nobody matches, several_candidates if more than one does, other_municipality.
-    """
-    check_evidence(evidence)
-    if person.municipality_code not in desk.municipality_codes and not desk.everywhere:
-        raise Problem("other_municipality", "the new address is not in this desk's municipalities")
-    await store_residents.lock_birth_date(conn, person.birth_date)
-    known = await same_people(conn, person)
-    if not known:
-        raise Problem("does_not_exist", "nobody with this name and birth date is enrolled")
-    if len(known) > 1:
-        raise Problem("several_candidates")
-    await move(conn, desk, known[0], person.municipality_code, person.postal_code, person.address)
-    await _record_proofing(conn, desk, known[0].resident_key, evidence)
-    return msgspec.structs.replace(known[0], municipality_code=person.municipality_code)
+async def organization_id(conn: Connection, organization_key: int) -> str:
+    """Which organisation's desk this is, for records."""
+    party = await store_parties.party(conn, organization_key)
+    if party is None:
+        raise Problem("does_not_exist", "this organisation is gone")
+    return party.organization_id
 
 
 async def hold_active(conn: Connection, resident_key: int) -> None:
@@ -269,4 +277,5 @@ def resident_of(row: Any) -> Resident:
         row["state"],
         row["enrolled_at"],
         row["desk_key"],
+        row["protected"],
     )

@@ -104,6 +104,7 @@ async def _read(
             party.organization_id,
             party.organization_key,
             frozenset(row["roles"]),
+            row["staff_id"],
         )
     if row["resident_state"] != "active" or session.resident_key is None:
         return session, None

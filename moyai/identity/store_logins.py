@@ -141,7 +141,7 @@ async def session(conn: Connection, session_hash: bytes) -> Record | None:
                s.seen_at < clock_timestamp() - interval '1 minute' as slide,
                c.resident_key, c.staff_key,
                r.resident_id, r.ial, r.state as resident_state,
-               f.name, f.organization_key, f.roles
+               f.name, f.organization_key, f.roles, f.staff_id
           from identity.session s
           join identity.credential c using (login)
           left join identity.resident r on r.resident_key = c.resident_key
@@ -194,7 +194,10 @@ async def upsert_staff(
 
 async def staff(conn: Connection, login: str) -> Record | None:
     return await conn.fetchrow(
-        "select staff_key, login, name, organization_key, roles from identity.staff where login = $1", login
+        """
+        select staff_key, staff_id, login, name, organization_key, roles from identity.staff where login = $1
+        """,
+        login,
     )
 
 

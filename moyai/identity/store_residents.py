@@ -16,7 +16,8 @@ async def lock_birth_date(conn: Connection, birth_date: date) -> None:
 async def same_person(conn: Connection, birth_date: date, match_name: str, match_kanji: str) -> list[Record]:
     return await conn.fetch(
         """
-        select r.resident_key, r.resident_id, r.municipality_code, r.desk_key
+        select r.resident_key, r.resident_id, r.municipality_code, r.ial, r.state, r.enrolled_at, r.desk_key,
+               r.protected_at is not null as protected
           from identity.person p join identity.resident r using (resident_key)
          where p.birth_date = $1 and (p.match_name = $2 or p.match_kanji = $3) and r.state = 'active'
          order by r.resident_key
@@ -33,7 +34,8 @@ async def insert_resident(
     return await conn.fetchrow(
         """
         insert into identity.resident (resident_id, municipality_code, ial, desk_key) values ($1, $2, $3, $4)
-        returning resident_key, resident_id, municipality_code, ial, state, enrolled_at, desk_key
+        returning resident_key, resident_id, municipality_code, ial, state, enrolled_at, desk_key,
+                  false as protected
         """,
         resident_id,
         municipality_code,
@@ -109,7 +111,8 @@ async def proofings(conn: Connection, resident_key: int) -> list[Record]:
 async def resident_by_id(conn: Connection, resident_id: str) -> Record | None:
     return await conn.fetchrow(
         """
-        select resident_key, resident_id, municipality_code, ial, state, enrolled_at, desk_key
+        select resident_key, resident_id, municipality_code, ial, state, enrolled_at, desk_key,
+               protected_at is not null as protected
           from identity.resident where resident_id = $1
         """,
         resident_id,
@@ -119,7 +122,8 @@ async def resident_by_id(conn: Connection, resident_id: str) -> Record | None:
 async def resident_by_key(conn: Connection, resident_key: int) -> Record | None:
     return await conn.fetchrow(
         """
-        select resident_key, resident_id, municipality_code, ial, state, enrolled_at, desk_key
+        select resident_key, resident_id, municipality_code, ial, state, enrolled_at, desk_key,
+               protected_at is not null as protected
           from identity.resident where resident_key = $1
         """,
         resident_key,
@@ -152,43 +156,52 @@ async def person(conn: Connection, resident_key: int) -> Record | None:
 
 
 async def find_by_name(
-    conn: Connection, match_name: str, match_kanji: str, codes: list[str], desk_key: int, limit: int
+    conn: Connection,
+    match_name: str,
+    match_kanji: str,
+    codes: list[str],
+    desk_key: int,
+    staff_key: int,
+    limit: int,
 ) -> list[Record]:
-    """People whose folded reading or writing begins so, among those that this desk looks after."""
+    """People whose folded reading or writing begins so, among those that this desk looks after.
+
+    Whose desk it is decides before the limit does: others of that name never push own residents out.
+    """
     return await conn.fetch(
         """
-        with found as (
-            (select resident_key from identity.person
-              where $1 <> '' and match_name >= $1 and match_name < $1 || chr(1114111) limit 2000)
-            union
-            (select resident_key from identity.person
-              where $2 <> '' and match_kanji >= $2 and match_kanji < $2 || chr(1114111) limit 2000)
-        )
         select r.resident_key, r.resident_id, r.municipality_code, r.ial, r.state, r.enrolled_at, r.desk_key,
+               r.protected_at is not null as protected,
                p.family_name, p.given_name, p.family_kana, p.given_kana, p.birth_date, p.sex, p.postal_code,
                p.address, c.login
-          from found
-          join identity.person p using (resident_key)
+          from identity.person p
           join identity.resident r using (resident_key)
           left join identity.credential c using (resident_key)
-         where r.state = 'active'
+         where (   ($1 <> '' and p.match_name >= $1 and p.match_name < $1 || chr(1114111))
+                or ($2 <> '' and p.match_kanji >= $2 and p.match_kanji < $2 || chr(1114111)))
+           and r.state = 'active'
            and (r.municipality_code = any($3::text[]) or r.desk_key = $4 or $3::text[] = '{*}')
-         order by p.match_name, p.birth_date limit $5
+           and (r.protected_at is null or exists
+                (select from identity.protected_access a
+                  where a.resident_key = r.resident_key and a.staff_key = $5))
+         order by p.match_name, p.birth_date, r.resident_key limit $6
         """,
         match_name,
         match_kanji,
         codes,
         desk_key,
+        staff_key,
         limit,
     )
 
 
 async def find_by_birth_date(
-    conn: Connection, birth_date: date, codes: list[str], desk_key: int, limit: int
+    conn: Connection, birth_date: date, codes: list[str], desk_key: int, staff_key: int, limit: int
 ) -> list[Record]:
     return await conn.fetch(
         """
         select r.resident_key, r.resident_id, r.municipality_code, r.ial, r.state, r.enrolled_at, r.desk_key,
+               r.protected_at is not null as protected,
                p.family_name, p.given_name, p.family_kana, p.given_kana, p.birth_date, p.sex, p.postal_code,
                p.address, c.login
           from identity.person p
@@ -196,11 +209,15 @@ async def find_by_birth_date(
           left join identity.credential c using (resident_key)
          where p.birth_date = $1 and r.state = 'active'
            and (r.municipality_code = any($2::text[]) or r.desk_key = $3 or $2::text[] = '{*}')
-         order by p.match_name limit $4
+           and (r.protected_at is null or exists
+                (select from identity.protected_access a
+                  where a.resident_key = r.resident_key and a.staff_key = $4))
+         order by p.match_name, r.resident_key limit $5
         """,
         birth_date,
         codes,
         desk_key,
+        staff_key,
         limit,
     )
 
@@ -246,11 +263,15 @@ async def erase(conn: Connection, resident_key: int) -> None:
     await conn.execute("delete from identity.authorization_grant where resident_key = $1", resident_key)
     await conn.execute("delete from identity.credential where resident_key = $1", resident_key)
     await conn.execute("delete from identity.pairwise where resident_key = $1", resident_key)
+    await conn.execute("delete from identity.transfer where resident_key = $1", resident_key)
+    await conn.execute("delete from identity.desk_request where resident_key = $1", resident_key)
+    await conn.execute("delete from identity.protected_access where resident_key = $1", resident_key)
     await conn.execute("delete from identity.proofing where resident_key = $1", resident_key)
     await conn.execute("delete from identity.person where resident_key = $1", resident_key)
     await conn.execute(
         """
-        update identity.resident set state = 'erased', municipality_code = '000000', ial = 1, desk_key = null
+        update identity.resident set state = 'erased', municipality_code = '000000', ial = 1, desk_key = null,
+               protected_at = null, recovery_hold_until = null
          where resident_key = $1
         """,
         resident_key,

@@ -21,6 +21,93 @@ class Content(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag
     """The base of all contents; `v` is the class's version. What is at its default is left out of the text."""
 
 
+# --- the desk -------------------------------------------------------------------------------------------------
+# The office is the organisation whose desk acted. Who it was stands in `actor`, as an id that opens no account.
+
+
+class Enrolled(Content, frozen=True, kw_only=True):
+    """RESIDENT_ENROLLED. `distinct_from` people of the same name and birth date were said to be others."""
+
+    organization_id: str
+    ial: int
+    method: str
+    document_class: str
+    distinct_from: int = 0
+
+
+class Proofed(Content, frozen=True, kw_only=True):
+    """IDENTITY_PROOFED."""
+
+    organization_id: str
+    ial: int
+    method: str
+    document_class: str
+
+
+class Moved(Content, frozen=True, kw_only=True):
+    """RESIDENT_MOVED. Neither the old municipality nor the new one is in it."""
+
+    organization_id: str
+
+
+class Met(Content, frozen=True, kw_only=True):
+    """ENROLMENT_MET: an entry at `organization_id` had this resident's name and birth date.
+
+    `wanted` is `enrolment` or `move_in`; `outcome` is `refused`, or `distinct` where somebody else was enrolled.
+    """
+
+    organization_id: str
+    wanted: str
+    outcome: str
+
+
+class TransferAsked(Content, frozen=True, kw_only=True):
+    """TRANSFER_ASKED by the desk `organization_id`, on this evidence."""
+
+    transfer_id: str
+    organization_id: str
+    ial: int
+    method: str
+    document_class: str
+    certificate: bool = False
+
+
+class TransferEnded(Content, frozen=True, kw_only=True):
+    """TRANSFER_COMPLETED or TRANSFER_ENDED. `way`: losing_desk, resident, certificate; declined, withdrawn."""
+
+    transfer_id: str
+    organization_id: str
+    way: str
+
+
+class StaffAccess(Content, frozen=True, kw_only=True):
+    """STAFF_ACCESS and STAFF_ACCESS_REFUSED. `what`: resident_record, resident_search, consents.
+
+    `reason` is a key of `identity.desk.REASONS`; `note` is what the clerk wrote beside it.
+    """
+
+    organization_id: str
+    what: str
+    reason: str
+    note: str = ""
+    found: int | None = None
+
+
+class Protection(Content, frozen=True, kw_only=True):
+    """PROTECTION_CHANGED: begun, ended, or other named staff (`changed`), on the evidence named."""
+
+    organization_id: str
+    change: str
+    evidence: str
+
+
+class SecondPerson(Content, frozen=True, kw_only=True):
+    """SECOND_PERSON_ASKED: one of two clerks asked for `act`."""
+
+    organization_id: str
+    act: str
+
+
 # --- the registry ---------------------------------------------------------------------------------------------
 
 
@@ -71,6 +158,17 @@ class TermsPublished(Content, frozen=True, kw_only=True):
 
 
 CONTENTS: dict[Kind, type[Content]] = {
+    Kind.RESIDENT_ENROLLED: Enrolled,
+    Kind.IDENTITY_PROOFED: Proofed,
+    Kind.RESIDENT_MOVED: Moved,
+    Kind.ENROLMENT_MET: Met,
+    Kind.TRANSFER_ASKED: TransferAsked,
+    Kind.TRANSFER_COMPLETED: TransferEnded,
+    Kind.TRANSFER_ENDED: TransferEnded,
+    Kind.STAFF_ACCESS: StaffAccess,
+    Kind.STAFF_ACCESS_REFUSED: StaffAccess,
+    Kind.PROTECTION_CHANGED: Protection,
+    Kind.SECOND_PERSON_ASKED: SecondPerson,
     Kind.ORGANIZATION_REGISTERED: RegistryEntry,
     Kind.ORGANIZATION_CERTIFIED: OrganizationCertified,
     Kind.ORGANIZATION_REINSTATED: StateChanged,

@@ -58,6 +58,15 @@ class Kind(IntEnum):
     STAFF_REGISTERED = 39, "職員の登録", "Staff registered"
     IDENTITY_PROOFED = 40, "身元確認", "Identity proofed"
 
+    ENROLMENT_MET = 50, "登録の申込みとの一致", "Met by an enrolment"
+    TRANSFER_ASKED = 51, "転入の申出", "Transfer asked for"
+    TRANSFER_COMPLETED = 52, "転入の確定", "Transfer completed"
+    TRANSFER_ENDED = 53, "転入の取りやめ", "Transfer declined"
+    PROTECTION_CHANGED = 54, "支援措置の変更", "Protection changed"
+    SECOND_PERSON_ASKED = 55, "二人目の確認待ち", "Second person asked for"
+    STAFF_ACCESS_REFUSED = 58, "職員による閲覧の拒否", "Staff access refused"
+    INITIAL_PASSWORD_CHANGED = 59, "初期パスワードの変更", "Initial password changed"
+
     ORGANIZATION_REGISTERED = 60, "組織の登録", "Organisation registered"
     ORGANIZATION_CERTIFIED = 61, "組織の認定", "Organisation certified"
     ORGANIZATION_SUSPENDED = 62, "組織の停止", "Organisation suspended"

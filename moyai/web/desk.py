@@ -1,6 +1,6 @@
 """`/desk`: the staffed desk. Enrol with evidence, find again, hand over logins, recover, move, erase.
 
-Every act that cannot be taken back lightly asks once more. Names are searched by form, never by URL.
+Every act that cannot be taken back lightly asks once more. Names are searched by form, never by URL; every look has a reason.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
-from moyai.identity import credentials, desk, residents
+from moyai.identity import credentials, desk, residents, second_person, transfers
 from moyai.identity.model import (
     DOCUMENT_CLASSES,
     PROOFING_METHODS,
@@ -39,7 +39,7 @@ GROUNDS = (
 
 
 async def desk_of(conn: Connection, caller: StaffCaller) -> Desk:
-    return await desk.desk_of(conn, caller.organization_key, f"staff:{caller.login}")
+    return await desk.desk_of(conn, caller.organization_key, caller.actor, caller.staff_key)
 
 
 def code_of(form: Form) -> str:
@@ -77,26 +77,77 @@ async def _resident(conn: Connection, request: Request, caller: StaffCaller) -> 
 
 
 async def home(request: Request, caller: StaffCaller) -> Response:
+    return await _home(request, caller)
+
+
+async def _home(request: Request, caller: StaffCaller, *, status: int = 200, **shown: Any) -> Response:
     async with platform_of(request).control.connection() as conn:
         party = await store_parties.party(conn, caller.organization_key)
-    moved = request.query_params.get("done") == "moved"
-    return render(request, "desk/home.html", caller, party=party, text="", found=None, moved=moved)
+    defaults: dict[str, Any] = {"text": "", "found": None, "reason": "", "note": "", "reason_missing": False}
+    return render(
+        request,
+        "desk/home.html",
+        caller,
+        status=status,
+        party=party,
+        reasons=desk.REASONS,
+        done=request.query_params.get("done", ""),
+        **(defaults | shown),
+    )
 
 
 async def search(request: Request, caller: StaffCaller) -> Response:
     form = await read_form(request, caller)
-    text = form.get("text", "")[:100]
-    async with platform_of(request).control.transaction() as conn:
-        party = await store_parties.party(conn, caller.organization_key)
-        found = await desk.search(conn, await desk_of(conn, caller), text)
-    return render(request, "desk/home.html", caller, party=party, text=text, found=found, moved=False)
+    typed: dict[str, Any] = {
+        "text": form.get("text", "")[:100],
+        "reason": form.get("reason", ""),
+        "note": form.get("note", "")[:200],
+    }
+    try:
+        why = desk.looking(typed["reason"], typed["note"])
+    except Problem as problem:
+        return await _home(request, caller, status=problem.status, reason_missing=True, **typed)
+    async with desk.transaction(platform_of(request).control) as conn:
+        found = await desk.search(conn, await desk_of(conn, caller), typed["text"], why)
+    return await _home(request, caller, found=found, **typed)
 
 
 async def record(request: Request, caller: StaffCaller) -> Response:
-    async with platform_of(request).control.transaction() as conn:
+    """The record with a reason in the URL; without one, the page that asks for it and looks at nothing."""
+    reason = request.query_params.get("reason", "")
+    if reason == "other" or reason not in desk.REASONS:
+        return _ask_reason(request, caller)
+    return await _record(request, caller, desk.Looking(reason))
+
+
+async def open_record(request: Request, caller: StaffCaller) -> Response:
+    """The record, for the reason that the form gives."""
+    form = await read_form(request, caller)
+    try:
+        why = desk.looking(form.get("reason", ""), form.get("note", "")[:200])
+    except Problem as problem:
+        return _ask_reason(request, caller, problem.status)
+    return await _record(request, caller, why)
+
+
+def _ask_reason(request: Request, caller: StaffCaller, status: int = 200) -> Response:
+    return render(
+        request,
+        "desk/reason.html",
+        caller,
+        status=status,
+        resident_id=request.path_params["resident"][:40],
+        reasons=desk.REASONS,
+        missing=status != 200,
+    )
+
+
+async def _record(request: Request, caller: StaffCaller, why: desk.Looking) -> Response:
+    async with desk.transaction(platform_of(request).control) as conn:
         at = await desk_of(conn, caller)
-        found = await desk.open_record(conn, at, request.path_params["resident"])
-    done = request.query_params.get("done", "")
+        found = await desk.open_record(conn, at, request.path_params["resident"], why)
+        pending = await transfers.of_resident(conn, found.resident.resident_key)
+        waiting = await second_person.waiting(conn, at, found.resident)
     return render(
         request,
         "desk/resident.html",
@@ -104,8 +155,10 @@ async def record(request: Request, caller: StaffCaller) -> Response:
         found=found,
         methods=PROOFING_METHODS,
         documents=DOCUMENT_CLASSES,
-        done=done,
+        done=request.query_params.get("done", ""),
         towns=await towns_of(request),
+        transfer=pending,
+        waiting=waiting,
     )
 
 
@@ -115,22 +168,24 @@ async def record(request: Request, caller: StaffCaller) -> Response:
 async def issue_login(request: Request, caller: StaffCaller) -> Response:
     await read_form(request, caller)
     platform = platform_of(request)
-    async with platform.control.transaction() as conn:
+    async with desk.transaction(platform.control) as conn:
         at, resident = await _resident(conn, request, caller)
         issued = await credentials.issue(conn, platform.box, at, resident, platform.config.platform.name_ja)
     return _handed_over(request, caller, resident, issued)
 
 
 async def ask_recovery(request: Request, caller: StaffCaller) -> Response:
-    return await _ask(request, caller, "desk/recover.html")
+    return await _ask(request, caller, "desk/recover.html", "recovery")
 
 
 async def recover(request: Request, caller: StaffCaller) -> Response:
     await read_form(request, caller)
     platform = platform_of(request)
-    async with platform.control.transaction() as conn:
+    async with desk.transaction(platform.control) as conn:
         at, resident = await _resident(conn, request, caller)
         issued = await credentials.recover(conn, platform.box, at, resident, platform.config.platform.name_ja)
+    if issued is None:
+        return go(f"/desk/residents/{resident.resident_id}?reason=recovery&done=second")
     return _handed_over(request, caller, resident, issued)
 
 
@@ -140,10 +195,10 @@ def _handed_over(request: Request, caller: StaffCaller, resident: Resident, issu
     return render(request, "desk/login.html", caller, subject=resident, issued=issued, qr=qr)
 
 
-async def _ask(request: Request, caller: StaffCaller, page: str, **context: Any) -> Response:
-    async with platform_of(request).control.transaction() as conn:
+async def _ask(request: Request, caller: StaffCaller, page: str, reason: str, **context: Any) -> Response:
+    async with desk.transaction(platform_of(request).control) as conn:
         at = await desk_of(conn, caller)
-        found = await desk.open_record(conn, at, request.path_params["resident"])
+        found = await desk.open_record(conn, at, request.path_params["resident"], desk.Looking(reason))
     return render(request, page, caller, found=found, towns=await towns_of(request), **context)
 
 
@@ -152,14 +207,14 @@ async def _ask(request: Request, caller: StaffCaller, page: str, **context: Any)
 
 async def proof_again(request: Request, caller: StaffCaller) -> Response:
     form = await read_form(request, caller)
-    async with platform_of(request).control.transaction() as conn:
+    async with desk.transaction(platform_of(request).control) as conn:
         at, resident = await _resident(conn, request, caller)
         await residents.proof_again(conn, at, resident, evidence_of(form))
-    return go(f"/desk/residents/{resident.resident_id}?done=proofed")
+    return go(f"/desk/residents/{resident.resident_id}?reason=identity_check&done=proofed")
 
 
 async def ask_move(request: Request, caller: StaffCaller) -> Response:
-    return await _ask(request, caller, "desk/move.html", confirm=None)
+    return await _ask(request, caller, "desk/move.html", "transfer", confirm=None)
 
 
 async def move(request: Request, caller: StaffCaller) -> Response:
@@ -173,8 +228,8 @@ async def move(request: Request, caller: StaffCaller) -> Response:
     ):
         raise Problem("invalid_request", "municipality_code or address")
     if form.get("confirmed") != "yes":
-        return await _ask(request, caller, "desk/move.html", confirm=wanted)
-    async with platform_of(request).control.transaction() as conn:
+        return await _ask(request, caller, "desk/move.html", "transfer", confirm=wanted)
+    async with desk.transaction(platform_of(request).control) as conn:
         at, resident = await _resident(conn, request, caller)
         await residents.move(
             conn, at, resident, wanted["municipality_code"], wanted["postal_code"], wanted["address"]
@@ -183,7 +238,7 @@ async def move(request: Request, caller: StaffCaller) -> Response:
 
 
 async def ask_erasure(request: Request, caller: StaffCaller) -> Response:
-    return await _ask(request, caller, "desk/erase.html", grounds=GROUNDS, mistyped=False)
+    return await _ask(request, caller, "desk/erase.html", "erasure", grounds=GROUNDS, mistyped=False)
 
 
 async def erase(request: Request, caller: StaffCaller) -> Response:
@@ -193,9 +248,9 @@ async def erase(request: Request, caller: StaffCaller) -> Response:
     if ground not in {known[0] for known in GROUNDS}:
         raise Problem("invalid_request", "ground")
     if form.get("typed", "").strip().upper() != request.path_params["resident"].upper():
-        return await _ask(request, caller, "desk/erase.html", grounds=GROUNDS, mistyped=True)
+        return await _ask(request, caller, "desk/erase.html", "erasure", grounds=GROUNDS, mistyped=True)
     platform = platform_of(request)
-    async with platform.control.transaction() as conn:
+    async with desk.transaction(platform.control) as conn:
         at = await desk_of(conn, caller)
         resident = await desk.for_erasure(conn, at, request.path_params["resident"])
     await erase_resident(platform, resident, at.actor, ground)

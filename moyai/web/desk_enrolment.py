@@ -9,8 +9,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from moyai.base.errors import Problem
-from moyai.identity import desk, residents
-from moyai.identity.model import DOCUMENT_CLASSES, PROOFING_METHODS, Enrolled, Person, StaffCaller
+from moyai.identity import desk, residents, transfers
+from moyai.identity.meetings import MeetsSomebody
+from moyai.identity.model import DOCUMENT_CLASSES, PROOFING_METHODS, Desk, Enrolled, Person, StaffCaller
 from moyai.registry import store_parties
 from moyai.web.authorize import go
 from moyai.web.desk import code_of, desk_of, evidence_of, towns_of
@@ -32,6 +33,8 @@ _FIELDS = (
     "document_class",
     "level",
     "distinct_reason",
+    "certificate",
+    "resident_id",
 )
 
 
@@ -53,7 +56,7 @@ async def _enrolment(
     values: dict[str, str],
     problem: Problem | None = None,
     known: list[Enrolled] | None = None,
-    elsewhere: int = 0,
+    elsewhere: bool = False,
 ) -> Response:
     return render(
         request,
@@ -101,34 +104,32 @@ def _field_of(text: str) -> str:
 async def take_enrolment(request: Request, caller: StaffCaller) -> Response:
     form = await read_form(request, caller)
     values = {name: form.get(name, "")[:300] for name in _FIELDS}
+    control = platform_of(request).control
+    async with control.connection() as conn:
+        at = await desk_of(conn, caller)
     try:
         person, evidence = _person(form), evidence_of(form)
-        async with platform_of(request).control.transaction() as conn:
-            at = await desk_of(conn, caller)
-            if form.get("act") == "move_in":
-                resident = await residents.move_in(conn, at, person, evidence)
-            else:
-                resident = await residents.enrol(conn, at, person, evidence, values["distinct_reason"])
+        if form.get("act") == "move_in":
+            await transfers.ask(
+                control, at, person, evidence, values["certificate"][:40], values["resident_id"]
+            )
+            return go("/desk/transfers?done=asked")
+        resident = await residents.enrol_at(control, at, person, evidence, values["distinct_reason"])
+    except MeetsSomebody as met:
+        return await _meets(request, caller, values, met, at)
     except Problem as problem:
-        if problem.code == "resident_already_enrolled":
-            return await _already_enrolled(request, caller, values, problem, _person(form))
-        if problem.status in (401, 404, 500, 503):
+        if problem.status in (401, 429, 500, 503):
             raise
         return await _enrolment(request, caller, values, problem)
-    return go(f"/desk/residents/{resident.resident_id}?done=enrolled")
+    return go(f"/desk/residents/{resident.resident_id}?reason=enrolment&done=enrolled")
 
 
-async def _already_enrolled(
-    request: Request, caller: StaffCaller, values: dict[str, str], problem: Problem, person: Person
+async def _meets(
+    request: Request, caller: StaffCaller, values: dict[str, str], met: MeetsSomebody, at: Desk
 ) -> Response:
-    """Who it may be: those of this desk by name; of others only that they are enrolled somewhere."""
-    known: list[Enrolled] = []
-    elsewhere = 0
-    async with platform_of(request).control.transaction() as conn:
-        at = await desk_of(conn, caller)
-        for candidate in await residents.same_people(conn, person):
-            try:
-                known.append(await desk.open_record(conn, at, candidate.resident_id))
-            except Problem:
-                elsewhere += 1
-    return await _enrolment(request, caller, values, problem, known, elsewhere)
+    """Who it may be: those of this desk by name; of others only that there is somebody."""
+    async with desk.transaction(platform_of(request).control) as conn:
+        known = [
+            await desk.open_record(conn, at, one.resident_id, desk.Looking("enrolment")) for one in met.here
+        ]
+    return await _enrolment(request, caller, values, met, known, bool(met.elsewhere))

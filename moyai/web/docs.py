@@ -57,7 +57,8 @@ class Who(msgspec.Struct, frozen=True):
 class Shown(msgspec.Struct, frozen=True):
     """One operation as the page shows it. `codes` are its own, `shared` those of its kind of call.
 
-    `command` is None for an operation that the platform names and does not have yet.
+    `command` is None for an operation that the platform names and does not have yet (`status` 501), and for one
+    that answers what somebody else did before.
     """
 
     anchor: str
@@ -114,7 +115,7 @@ def _shown(operation: Operation, base_url: str, known: Facts) -> Shown:
         text_en=ENGLISH.get(name) or " ".join((operation.handler.__doc__ or "").split()),
         who=_who(operation.auth),
         after=[_before(name) for name in sent.after],
-        command=command(operation, sent, base_url) if exists else None,
+        command=command(operation, sent, base_url) if exists and name not in docs_requests.OF_TWO else None,
         body=_pretty(sent.body) if exists and sent.body else None,
         answer=_pretty(sample(described.response, known, _about(operation, sent)))
         if described.response is not None

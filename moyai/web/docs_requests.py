@@ -10,7 +10,7 @@ Who calls and whom it is about are options of `moyai call`, because the page is 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -47,6 +47,19 @@ _SHARINGS = "/consent/v1/sharings"
 _ITEMS = "/personal/v1/subjects/{subject}/datasets/{dataset}/items"
 _ENTITY = "/v2/entities/{entity_id}"
 _ATTRIBUTE = f"{_ENTITY}/attrs/{{attribute}}"
+
+
+OF_TWO: Final = frozenset(
+    {
+        "POST /identity/v1/transfers",
+        *(
+            f"POST /identity/v1/{whose}transfers/{{transfer}}/{act}"
+            for whose in ("", "me/")
+            for act in ("confirmation", "decline")
+        ),
+    }
+)
+"""Operations that answer what somebody else did before: no line can be sent as it stands."""
 
 
 def sent(operation: Operation, facts: Facts) -> Sent:
@@ -86,7 +99,7 @@ def _pushed(facts: Facts) -> dict[str, Any]:
 
 # --- the desk: one person, from coming to leaving -----------------------------------------------------------
 
-_SOMEBODY = f"{_RESIDENTS}?q=ミホン#/residents/0/resident/resident_id"
+_FIND = {"q": "ミホン", "reason": "procedure"}
 
 
 def _enrolled(facts: Facts) -> dict[str, Any]:
@@ -94,8 +107,21 @@ def _enrolled(facts: Facts) -> dict[str, Any]:
 
 
 def _somebody(*also: str, body: Any = None) -> Make:
-    made = {"path": {}, "take": {"resident": _SOMEBODY}, "body": body, "after": (f"POST {_RESIDENTS}", *also)}
-    return lambda _: made
+    """A name stands in a body, never in a URL: so the search is a call of its own, and piped."""
+
+    def make(facts: Facts) -> dict[str, Any]:
+        from moyai.web.routes import ROUTES
+
+        find = next(one for one in ROUTES if (one.method, one.path) == ("POST", f"{_RESIDENTS}/search"))
+        return {
+            "path": {},
+            "pipe": (find, sent(find, facts)),
+            "take": {"resident": "-#/residents/0/resident/resident_id"},
+            "body": body,
+            "after": (f"POST {_RESIDENTS}", *also),
+        }
+
+    return make
 
 
 def _moved(facts: Facts) -> dict[str, Any]:
@@ -250,7 +276,7 @@ _MAKERS: dict[str, Make] = {
     "POST /oauth2/token": _form(grant_type="client_credentials"),
     "POST /oauth2/revoke": _form(**{"token": "{token}"}),
     f"POST {_RESIDENTS}": _enrolled,
-    f"GET {_RESIDENTS}": lambda _: {"query": {"q": "ミホン"}},
+    f"POST {_RESIDENTS}/search": lambda _: {"body": _FIND},
     f"POST {_PERSON}/credentials": _somebody(body={}),
     f"POST {_PERSON}/authenticator": _somebody(f"POST {_PERSON}/credentials"),
     f"POST {_PERSON}/proofing": _somebody(body=examples.ENROLMENT["evidence"]),

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from moyai.base.db import Connection
+from moyai.base.errors import Problem
 from moyai.identity import credentials, desk, residents
 from moyai.identity.model import (
     ClientCaller,
@@ -23,7 +24,7 @@ from moyai.identity.model import (
 from moyai.web import examples
 from moyai.web.erasure import erase_resident
 from moyai.web.oauth import platform_of
-from moyai.web.operation import answer, describes, read_json, read_query
+from moyai.web.operation import answer, describes, read_json
 
 Reason = Annotated[str, msgspec.Meta(max_length=500, pattern=r"^[^\x00-\x1f]*$(?!\n)")]
 _EXAMPLE_ID = "7Q2M-9XKD-4ZTA-B1WE"
@@ -63,9 +64,14 @@ class Found(msgspec.Struct, frozen=True):
 
 
 class Search(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`q`: a resident ID, a birth date (YYYY-MM-DD), or the beginning of a name or its reading."""
+    """`q`: a resident ID, a birth date (YYYY-MM-DD), or the beginning of a name or its reading.
+
+    `reason` is one of the desk's reasons; `other` needs a `note`. Both can be read by whoever is found.
+    """
 
     q: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+    reason: Annotated[str, msgspec.Meta(max_length=40)] = ""
+    note: Annotated[str, msgspec.Meta(max_length=200)] = ""
 
 
 class LoginRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -102,7 +108,7 @@ def _view(resident: Resident) -> ResidentView:
     )
 
 
-async def _desk(conn: Connection, caller: ClientCaller) -> Desk:
+async def desk_of(conn: Connection, caller: ClientCaller) -> Desk:
     return await desk.desk_of(conn, caller.organization_key, f"client:{caller.client_id}")
 
 
@@ -119,24 +125,30 @@ _DESK_CODES = ("forbidden", "does_not_exist")
         "proofing_insufficient",
         "invalid_request",
         "forbidden",
+        "too_many_requests",
     ),
     example={"body": examples.ENROLMENT},
 )
 async def enrol(request: Request, caller: ClientCaller) -> Response:
     asked = await read_json(request, EnrolmentRequest)
-    async with platform_of(request).control.transaction() as conn:
-        at = await _desk(conn, caller)
-        resident = await residents.enrol(conn, at, asked.person, asked.evidence, asked.distinct_reason)
+    control = platform_of(request).control
+    async with control.connection() as conn:
+        at = await desk_of(conn, caller)
+    resident = await residents.enrol_at(control, at, asked.person, asked.evidence, asked.distinct_reason)
     return answer(_view(resident), 201)
 
 
 @describes(
-    query=Search, response=Found, codes=("forbidden", "invalid_request"), example={"query": {"q": "ミホン"}}
+    request=Search,
+    response=Found,
+    codes=("forbidden", "invalid_request", "reason_required"),
+    example={"body": {"q": "ミホン", "reason": "identity_check"}},
 )
 async def search(request: Request, caller: ClientCaller) -> Response:
-    asked = read_query(request, Search)
-    async with platform_of(request).control.transaction() as conn:
-        found = await desk.search(conn, await _desk(conn, caller), asked.q)
+    asked = await read_json(request, Search)
+    why = desk.looking(asked.reason, asked.note)
+    async with desk.transaction(platform_of(request).control) as conn:
+        found = await desk.search(conn, await desk_of(conn, caller), asked.q, why)
     return answer(Found([ResidentRecord(_view(one.resident), one.person, one.login) for one in found]))
 
 
@@ -144,14 +156,21 @@ async def search(request: Request, caller: ClientCaller) -> Response:
     request=LoginRequest,
     response=IssuedLogin,
     status=201,
-    codes=(*_DESK_CODES, "login_exists", "login_taken", "password_too_weak", "invalid_request"),
+    codes=(
+        *_DESK_CODES,
+        "transfer_pending",
+        "login_exists",
+        "login_taken",
+        "password_too_weak",
+        "invalid_request",
+    ),
     example={"path": {"resident": _EXAMPLE_ID}, "body": {}},
 )
 async def issue_login(request: Request, caller: ClientCaller) -> Response:
     asked = await read_json(request, LoginRequest)
     platform = platform_of(request)
-    async with platform.control.transaction() as conn:
-        at = await _desk(conn, caller)
+    async with desk.transaction(platform.control) as conn:
+        at = await desk_of(conn, caller)
         resident = await desk.at_desk(conn, at, request.path_params["resident"])
         issued = await credentials.issue(
             conn, platform.box, at, resident, platform.config.platform.name_ja, asked.login, asked.password
@@ -161,15 +180,17 @@ async def issue_login(request: Request, caller: ClientCaller) -> Response:
 
 @describes(
     response=IssuedLogin,
-    codes=(*_DESK_CODES, "login_missing"),
+    codes=(*_DESK_CODES, "login_missing", "transfer_pending", "second_person_required"),
     example={"path": {"resident": _EXAMPLE_ID}},
 )
 async def recover(request: Request, caller: ClientCaller) -> Response:
     platform = platform_of(request)
-    async with platform.control.transaction() as conn:
-        at = await _desk(conn, caller)
+    async with desk.transaction(platform.control) as conn:
+        at = await desk_of(conn, caller)
         resident = await desk.at_desk(conn, at, request.path_params["resident"])
         issued = await credentials.recover(conn, platform.box, at, resident, platform.config.platform.name_ja)
+    if issued is None:
+        raise Problem("second_person_required")
     return answer(issued)
 
 
@@ -181,8 +202,8 @@ async def recover(request: Request, caller: ClientCaller) -> Response:
 )
 async def proof_again(request: Request, caller: ClientCaller) -> Response:
     evidence = await read_json(request, Evidence)
-    async with platform_of(request).control.transaction() as conn:
-        at = await _desk(conn, caller)
+    async with desk.transaction(platform_of(request).control) as conn:
+        at = await desk_of(conn, caller)
         resident = await desk.at_desk(conn, at, request.path_params["resident"])
         await residents.proof_again(conn, at, resident, evidence)
     return answer(_view(msgspec.structs.replace(resident, ial=evidence.level)))
@@ -199,8 +220,8 @@ async def proof_again(request: Request, caller: ClientCaller) -> Response:
 )
 async def move(request: Request, caller: ClientCaller) -> Response:
     asked = await read_json(request, Residence)
-    async with platform_of(request).control.transaction() as conn:
-        at = await _desk(conn, caller)
+    async with desk.transaction(platform_of(request).control) as conn:
+        at = await desk_of(conn, caller)
         resident = await desk.at_desk(conn, at, request.path_params["resident"])
         await residents.move(conn, at, resident, asked.municipality_code, asked.postal_code, asked.address)
     return answer(_view(msgspec.structs.replace(resident, municipality_code=asked.municipality_code)))
@@ -215,8 +236,8 @@ async def move(request: Request, caller: ClientCaller) -> Response:
 async def erase(request: Request, caller: ClientCaller) -> Response:
     asked = await read_json(request, ErasureRequest)
     platform = platform_of(request)
-    async with platform.control.transaction() as conn:
-        at = await _desk(conn, caller)
+    async with desk.transaction(platform.control) as conn:
+        at = await desk_of(conn, caller)
         resident = await desk.for_erasure(conn, at, request.path_params["resident"])
     await erase_resident(platform, resident, at.actor, asked.ground)
     return answer(Erased(resident.resident_id))

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from moyai.base.db import Connection
 from moyai.base.errors import CODES, Problem
 from moyai.consent import history, overview, receipts, sharing, store
+from moyai.identity import transfers
 from moyai.identity.model import Caller, ResidentCaller
 from moyai.personal.locations import locations_of
 from moyai.web import portal_build as build
@@ -68,6 +69,7 @@ async def home(request: Request, caller: ResidentCaller) -> Response:
         where = await locations_of(conn, caller.resident_key)
         lately = await history.page(conn, caller.resident_key, limit=LATELY)
         shared = await received_sharings(conn, caller, language)
+        transfer = await transfers.of_resident(conn, caller.resident_key)
     return render(
         request,
         "portal/home.html",
@@ -78,6 +80,7 @@ async def home(request: Request, caller: ResidentCaller) -> Response:
         pictures=pictures(build.consent_edges(services, language), platform_name(request, language)),
         movements=[build.movement(row, language) for row in lately.rows],
         shared_with_me=shared,
+        transfer=transfer,
     )
 
 

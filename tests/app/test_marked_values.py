@@ -185,10 +185,10 @@ class Story:
         assert made.status_code == 201, made.text
         path = f"/identity/v1/residents/{made.json()['resident_id']}/credentials"
         issued = (await desk.call("POST", path, token, json={"password": PASSWORD})).json()
-        found = await desk.http.get(
-            "/identity/v1/residents",
-            params={"q": FAMILY},
-            headers=self.headers(desk, token, "GET", "/identity/v1/residents"),
+        found = await desk.http.post(
+            "/identity/v1/residents/search",
+            json={"q": FAMILY, "reason": "procedure"},
+            headers=self.headers(desk, token, "POST", "/identity/v1/residents/search"),
         )
         assert ADDRESS in found.text
         for where in ("family name", "address", "kana"):

@@ -9,10 +9,11 @@ import pytest
 
 from moyai.base.db import Connection
 from moyai.base.secrets import SecretBox
-from moyai.identity import credentials, desk, residents
+from moyai.identity import credentials, desk, residents, staff, store_logins
 from moyai.identity.model import Desk, Evidence, IssuedLogin, Person, Resident
+from moyai.identity.staff import StaffDeclaration
 from tests import factories
-from tests.factories import C1, Town
+from tests.factories import C1, Made, Town
 
 EVIDENCE = Evidence(2, "desk_document", "drivers_license")
 
@@ -28,6 +29,14 @@ def person(**change: object) -> Person:
         "municipality_code": C1,
     }
     return Person(**{**fields, **change})  # type: ignore[arg-type]
+
+
+async def clerk(conn: Connection, organization: Made, login: str) -> Desk:
+    """A member of staff at the desk of an organisation."""
+    await staff.declare(conn, StaffDeclaration(login, "窓口の人", organization.id, ["desk"]), "test")
+    row = await store_logins.staff(conn, login)
+    assert row is not None
+    return await desk.desk_of(conn, organization.key, f"staff:{row['staff_id']}", row["staff_key"])
 
 
 @dataclass(frozen=True)

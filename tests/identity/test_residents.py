@@ -15,6 +15,8 @@ from moyai.ledger import Kind
 from tests.factories import C2
 from tests.identity.conftest import EVIDENCE, Scene, person
 
+WHY = desk.Looking("identity_check")
+
 
 async def _code(attempt: object) -> str:
     with pytest.raises(Problem) as caught:
@@ -121,17 +123,17 @@ async def test_proofing_again_sets_the_level_of_the_latest_evidence(
     control: Connection, scene: Scene, taro: Resident
 ) -> None:
     await residents.proof_again(control, scene.c1, taro, Evidence(3, "in_person", "my_number_card"))
-    record = await desk.open_record(control, scene.c1, taro.resident_id)
+    record = await desk.open_record(control, scene.c1, taro.resident_id, WHY)
     assert record.resident.ial == 3
     assert [proofing.level for proofing in record.proofings] == [3, 2]
     assert record.proofings[0].verifier == "c1/staff:c1"
 
 
 async def test_looking_at_a_record_goes_on_record(control: Connection, scene: Scene, taro: Resident) -> None:
-    await desk.open_record(control, scene.c1, taro.resident_id)
-    await desk.search(control, scene.c1, "まるがめ")
+    await desk.open_record(control, scene.c1, taro.resident_id, WHY)
+    await desk.search(control, scene.c1, "まるがめ", WHY)
     looked = await control.fetch("select resident_key, body from ledger.content where kind = 38 order by at")
-    assert [row["resident_key"] for row in looked] == [taro.resident_key, 0]
+    assert [row["resident_key"] for row in looked] == [taro.resident_key, 0, taro.resident_key]
     assert all("まるがめ" not in row["body"] for row in looked)
 
 
@@ -139,8 +141,8 @@ async def test_looking_at_a_record_goes_on_record(control: Connection, scene: Sc
 async def test_search_finds_by_any_of_its_ways(
     control: Connection, scene: Scene, taro: Resident, text: str
 ) -> None:
-    assert [found.resident for found in await desk.search(control, scene.c1, text)] == [taro]
-    assert await desk.search(control, scene.c2, text) == []
+    assert [found.resident for found in await desk.search(control, scene.c1, text, WHY)] == [taro]
+    assert await desk.search(control, scene.c2, text, WHY) == []
 
 
 async def test_erasure_leaves_only_the_bare_id(

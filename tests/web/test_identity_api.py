@@ -41,6 +41,9 @@ class Desk:
             arguments["json"] = body
         return await self.party.call(method, f"/identity/v1{path}", self.token, **arguments)
 
+    async def search(self, text: str) -> httpx.Response:
+        return await self.call("POST", "/residents/search", {"q": text, "reason": "identity_check"})
+
     async def enrol(self, **change: str) -> httpx.Response:
         return await self.call("POST", "/residents", {"person": {**PERSON, **change}, "evidence": EVIDENCE})
 
@@ -144,9 +147,20 @@ async def _acr(person: Person, service: Party) -> str:
 
 async def test_a_desk_finds_its_own_residents_only(desk: Desk, town: Town) -> None:
     await desk.enrol()
-    found = (await desk.call("GET", "/residents", params={"q": "まるがめ"})).json()
+    found = (await desk.search("まるがめ")).json()
     assert [one["person"]["family_name"] for one in found["residents"]] == ["丸亀"]
-    assert (await desk.call("GET", "/residents", params={"q": "モリ"})).json() == {"residents": []}
+    assert (await desk.search("モリ")).json() == {"residents": []}
+
+
+async def test_low_search_takes_no_name_from_the_url(desk: Desk) -> None:
+    answer = await desk.call("GET", "/residents", params={"q": "まるがめ"})
+    assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
+
+
+@pytest.mark.parametrize("reason", [{}, {"reason": "curiosity"}, {"reason": "other"}])
+async def test_searching_needs_a_reason(desk: Desk, reason: dict[str, str]) -> None:
+    answer = await desk.call("POST", "/residents/search", {"q": "まるがめ", **reason})
+    assert (answer.status_code, answer.json()["code"]) == (422, "reason_required")
 
 
 @pytest.mark.parametrize(

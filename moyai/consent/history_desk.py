@@ -1,0 +1,127 @@
+"""What a desk did, as a resident reads it: the office and the reason, never who of its staff."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from moyai.identity.desk import REASONS
+from moyai.ledger import Event, Kind
+
+DESK_KINDS = frozenset(
+    {
+        Kind.STAFF_ACCESS,
+        Kind.STAFF_ACCESS_REFUSED,
+        Kind.ENROLMENT_MET,
+        Kind.TRANSFER_ASKED,
+        Kind.TRANSFER_COMPLETED,
+        Kind.TRANSFER_ENDED,
+        Kind.RESIDENT_ENROLLED,
+        Kind.RESIDENT_MOVED,
+        Kind.IDENTITY_PROOFED,
+        Kind.AUTHENTICATOR_ISSUED,
+        Kind.AUTHENTICATOR_RECOVERED,
+        Kind.PROTECTION_CHANGED,
+        Kind.SECOND_PERSON_ASKED,
+    }
+)
+
+_LOOKS = {
+    "resident_record": ("登録内容を見ました", "looked at your registration"),
+    "resident_search": (
+        "住民を探し、あなたの登録内容が表示されました",
+        "searched, and saw your registration",
+    ),
+    "consents": ("同意の状況を見ました", "looked at your consents"),
+}
+
+_DONE: dict[Kind, tuple[str, str]] = {
+    Kind.STAFF_ACCESS_REFUSED: (
+        "{office}が、あなたの登録内容を見ようとしましたが、見せていません。",
+        "{office} tried to look at your registration and was shown nothing.",
+    ),
+    Kind.TRANSFER_ASKED: (
+        "{office}が、あなたの転入を申し出ました。確認されるまで、何も変わりません。",
+        "{office} says that you moved there. Nothing changes until it is confirmed.",
+    ),
+    Kind.RESIDENT_ENROLLED: (
+        "{office}で、住民IDを登録しました。",
+        "You were enrolled and got a resident ID: {office}.",
+    ),
+    Kind.RESIDENT_MOVED: ("住所が変わりました（{office}）。", "Your address changed ({office})."),
+    Kind.IDENTITY_PROOFED: (
+        "{office}が、書類であなたを確かめました。",
+        "{office} checked your identity.",
+    ),
+    Kind.AUTHENTICATOR_ISSUED: ("{office}で、ログインを発行しました。", "A login was issued: {office}."),
+    Kind.AUTHENTICATOR_RECOVERED: (
+        "{office}で、パスワードと確認コードを再発行しました。",
+        "Password and codes were issued anew: {office}.",
+    ),
+    Kind.PROTECTION_CHANGED: (
+        "{office}で、支援措置の登録が変わりました。",
+        "The protection of your record was changed: {office}.",
+    ),
+    Kind.SECOND_PERSON_ASKED: (
+        "{office}の手続が、二人目の職員の確認を待っています。",
+        "An act waits for a second member of staff: {office}.",
+    ),
+}
+
+_WAYS = {
+    "losing_desk": ("前の窓口が確認し、転入が決まりました。", "The other desk confirmed your move."),
+    "resident": ("あなたが確認し、転入が決まりました。", "You confirmed your move."),
+    "certificate": (
+        "転出証明書を職員二人が確かめ、転入が決まりました。",
+        "Two clerks checked the certificate, and your move was settled.",
+    ),
+    "declined": (
+        "転入の申出が断られました。何も変わっていません。",
+        "The move was declined. Nothing changed.",
+    ),
+    "withdrawn": (
+        "転入の申出が取り下げられました。何も変わっていません。",
+        "The move was taken back. Nothing changed.",
+    ),
+}
+
+
+def sentence(event: Event, office: tuple[str, str] | None) -> tuple[str, str]:
+    """One sentence in Japanese and English. `office` is the organisation's name, None where it must not be said."""
+    ja, en = office or ("", "")
+    office_ja, office_en = (
+        (f"{ja}の窓口職員" if ja else "窓口の職員"),
+        (f"The desk of {en}" if en else "A desk"),
+    )
+    if event.kind is Kind.STAFF_ACCESS:
+        return _look(event.detail, office_ja, office_en)
+    if event.kind is Kind.ENROLMENT_MET:
+        return _met(event.detail, office_ja, office_en)
+    if event.kind in (Kind.TRANSFER_COMPLETED, Kind.TRANSFER_ENDED):
+        return _WAYS[event.detail["way"]]
+    texts = _DONE[event.kind]
+    return texts[0].format(office=office_ja), texts[1].format(office=office_en)
+
+
+def _look(detail: dict[str, Any], office_ja: str, office_en: str) -> tuple[str, str]:
+    seen_ja, seen_en = _LOOKS.get(detail.get("what", ""), _LOOKS["resident_record"])
+    reason = REASONS.get(detail.get("reason", ""))
+    if reason is None:  # from before reasons were asked for
+        return f"{office_ja}が、{seen_ja}。", f"{office_en} {seen_en}."
+    note = detail.get("note", "")
+    why_ja, why_en = (f"{reason[0]}、{note}", f"{reason[1]}, {note}") if note else reason
+    return f"{office_ja}が、{seen_ja}（理由：{why_ja}）。", f"{office_en} {seen_en} (reason: {why_en})."
+
+
+def _met(detail: dict[str, Any], office_ja: str, office_en: str) -> tuple[str, str]:
+    if detail.get("outcome") == "distinct":
+        return (
+            f"{office_ja}が、あなたと同じ名前と生年月日の別の人を登録しました。",
+            f"{office_en} enrolled another person of your name and birth date.",
+        )
+    wanted_ja, wanted_en = (
+        ("転入", "a move") if detail.get("wanted") == "move_in" else ("登録", "an enrolment")
+    )
+    return (
+        f"{office_ja}に、あなたと同じ名前と生年月日での{wanted_ja}の申込みがあり、断られました。",
+        f"{office_en} refused {wanted_en} under your name and birth date.",
+    )

@@ -1,0 +1,75 @@
+"""What a desk does not know, it does not learn by trying.
+
+An entry that meets a resident of another desk tells the clerk only that somebody of this name and birth date is
+enrolled; the meeting stands in that resident's history although the entry is refused, and whoever meets many is
+slowed down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from moyai import ledger
+from moyai.base.db import Connection, Database
+from moyai.base.errors import Problem
+from moyai.identity import store_desk
+from moyai.identity.model import Desk, Resident
+from moyai.ledger import Act, Kind, contents
+
+MEETINGS_AN_HOUR: Final = 20
+_MINUTES: Final = 60
+
+
+class MeetsSomebody(Problem):
+    """An entry that was refused because of residents who are enrolled already.
+
+    `here` are those whom the asking desk looks after; of `elsewhere` it must learn nothing more.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        detail: str | None,
+        here: Sequence[Resident],
+        elsewhere: Sequence[Resident],
+        **extra: Any,
+    ) -> None:
+        super().__init__(code, detail, **extra)
+        self.here = tuple(here)
+        self.elsewhere = tuple(elsewhere)
+
+
+@asynccontextmanager
+async def counted(database: Database, desk: Desk, wanted: str) -> AsyncGenerator[None]:
+    """Around an entry that may meet somebody. Raises Problem too_many_requests.
+
+    The record is a transaction of its own: the refused one takes nothing with it.
+    """
+    async with database.transaction() as conn:
+        if not await store_desk.begin_attempt(conn, desk.actor, MEETINGS_AN_HOUR, _MINUTES):
+            raise Problem("too_many_requests", "met too many residents of other desks", retry_after=3600)
+    met: MeetsSomebody | None = None
+    try:
+        yield
+    except MeetsSomebody as problem:
+        met = problem
+        raise
+    finally:
+        async with database.transaction() as conn:
+            await _settle(conn, desk, wanted, met)
+
+
+async def _settle(conn: Connection, desk: Desk, wanted: str, met: MeetsSomebody | None) -> None:
+    elsewhere = () if met is None else met.elsewhere
+    for resident in elsewhere:
+        await record(conn, desk, resident.resident_key, wanted, "refused")
+    if not elsewhere:
+        await store_desk.refund_attempt(conn, desk.actor)
+
+
+async def record(conn: Connection, desk: Desk, resident_key: int, wanted: str, outcome: str) -> None:
+    """That an entry had this resident's name and birth date, in their history."""
+    content = contents.Met(organization_id=desk.organization_id, wanted=wanted, outcome=outcome)
+    await ledger.record(conn, Act(Kind.ENROLMENT_MET, desk.actor, resident_key, content))

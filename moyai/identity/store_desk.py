@@ -1,0 +1,125 @@
+"""SQL of what a desk must remember: how often it tried, who asked as the first of two, who may open what."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from moyai.base.db import Connection, Record
+
+
+async def begin_attempt(conn: Connection, actor: str, limit: int, minutes: int) -> bool:
+    """Count an attempt before it is judged, so that many side by side do not slip past; false over the limit."""
+    attempts: int = await conn.fetchval(
+        """
+        insert into identity.desk_attempt as a (actor, attempts, since) values ($1, 1, clock_timestamp())
+        on conflict (actor) do update
+           set attempts = case when a.since < clock_timestamp() - make_interval(mins => $3) then 1
+                               else least(a.attempts + 1, $2 + 1) end,
+               since = case when a.since < clock_timestamp() - make_interval(mins => $3) then clock_timestamp()
+                            else a.since end
+        returning attempts
+        """,
+        actor,
+        limit,
+        minutes,
+    )
+    return attempts <= limit
+
+
+async def refund_attempt(conn: Connection, actor: str) -> None:
+    """The attempt met nobody whom this desk does not know."""
+    await conn.execute(
+        "update identity.desk_attempt set attempts = greatest(attempts - 1, 0) where actor = $1", actor
+    )
+
+
+async def ask(
+    conn: Connection,
+    request_id: UUID,
+    act: str,
+    resident_key: int,
+    organization_key: int,
+    content: dict[str, Any],
+    staff_key: int,
+    minutes: int,
+) -> None:
+    """The first of two asks. What was asked before for the same resident is replaced."""
+    await conn.execute(
+        """
+        insert into identity.desk_request
+               (request_id, act, resident_key, organization_key, content, staff_key, expires_at)
+        values ($1, $2, $3, $4, $5, $6, clock_timestamp() + make_interval(mins => $7))
+        on conflict (act, resident_key) do update
+           set request_id = excluded.request_id, organization_key = excluded.organization_key,
+               content = excluded.content, staff_key = excluded.staff_key,
+               asked_at = clock_timestamp(), expires_at = excluded.expires_at
+        """,
+        request_id,
+        act,
+        resident_key,
+        organization_key,
+        content,
+        staff_key,
+        minutes,
+    )
+
+
+async def asked(conn: Connection, act: str, resident_key: int, organization_key: int) -> Record | None:
+    """What is waiting for a second person, held until the caller's transaction ends."""
+    return await conn.fetchrow(
+        """
+        select request_id, act, content, staff_key, asked_at, expires_at
+          from identity.desk_request
+         where act = $1 and resident_key = $2 and organization_key = $3 and expires_at > clock_timestamp()
+           for update
+        """,
+        act,
+        resident_key,
+        organization_key,
+    )
+
+
+async def waiting(conn: Connection, resident_key: int, organization_key: int) -> list[Record]:
+    return await conn.fetch(
+        """
+        select request_id, act, content, staff_key, asked_at, expires_at
+          from identity.desk_request
+         where resident_key = $1 and organization_key = $2 and expires_at > clock_timestamp()
+         order by asked_at
+        """,
+        resident_key,
+        organization_key,
+    )
+
+
+async def delete_request(conn: Connection, request_id: UUID) -> None:
+    await conn.execute("delete from identity.desk_request where request_id = $1", request_id)
+
+
+async def recovery_held(conn: Connection, resident_key: int) -> bool:
+    held = await conn.fetchval(
+        "select recovery_hold_until > clock_timestamp() from identity.resident where resident_key = $1",
+        resident_key,
+    )
+    return held is True
+
+
+async def hold_recovery(conn: Connection, resident_key: int, days: int) -> None:
+    await conn.execute(
+        """
+        update identity.resident set recovery_hold_until = clock_timestamp() + make_interval(days => $2)
+         where resident_key = $1
+        """,
+        resident_key,
+        days,
+    )
+
+
+async def may_open(conn: Connection, resident_key: int, staff_key: int) -> bool:
+    named = await conn.fetchval(
+        "select true from identity.protected_access where resident_key = $1 and staff_key = $2",
+        resident_key,
+        staff_key,
+    )
+    return named is True

@@ -1,0 +1,65 @@
+"""`/desk/transfers`: residents who move in from another desk, and those whom another desk asks for."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from moyai.base.errors import Problem
+from moyai.identity import desk, transfers
+from moyai.identity.model import StaffCaller
+from moyai.registry import store_parties
+from moyai.web.authorize import go
+from moyai.web.desk import desk_of
+from moyai.web.oauth import platform_of
+from moyai.web.pages import language_of, read_form, render
+from moyai.web.portal import uuid_in_path
+
+
+async def show(request: Request, caller: StaffCaller) -> Response:
+    return await _page(request, caller)
+
+
+async def _page(request: Request, caller: StaffCaller, problem: Problem | None = None) -> Response:
+    async with platform_of(request).control.connection() as conn:
+        at = await desk_of(conn, caller)
+        coming, leaving = await transfers.coming(conn, at), await transfers.leaving(conn, at)
+        parties = {one.organization_key: one for one in await store_parties.municipalities(conn)}
+
+    def office(organization_key: int) -> str:
+        found = parties.get(organization_key)
+        return "" if found is None else getattr(found, f"name_{language_of(request)}")
+
+    return render(
+        request,
+        "desk/transfers.html",
+        caller,
+        status=200 if problem is None else problem.status,
+        coming=coming,
+        leaving=leaving,
+        office=office,
+        done=request.query_params.get("done", ""),
+        problem=problem,
+    )
+
+
+async def act(request: Request, caller: StaffCaller) -> Response:
+    """Confirm as the losing desk, check the certificate as the second clerk, or decline."""
+    form, transfer_id = await read_form(request, caller), uuid_in_path(request, "transfer")
+    wanted = form.get("act", "")
+    try:
+        async with desk.transaction(platform_of(request).control) as conn:
+            at = await desk_of(conn, caller)
+            if wanted == "confirm":
+                await transfers.confirm_at_losing_desk(conn, at, transfer_id)
+            elif wanted == "check":
+                await transfers.confirm_as_second_clerk(conn, at, transfer_id, form.get("certificate", ""))
+            elif wanted == "decline":
+                await transfers.decline(conn, at, transfer_id)
+            else:
+                raise Problem("invalid_request", "act")
+    except Problem as problem:
+        if problem.code not in ("certificate_missing", "second_person_required"):
+            raise
+        return await _page(request, caller, problem)
+    return go(f"/desk/transfers?done={'declined' if wanted == 'decline' else 'confirmed'}")

@@ -1,0 +1,106 @@
+"""A move that a desk says the resident made: seen, confirmed or declined by the resident, in portal and API."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from moyai.base.db import Connection
+from moyai.base.errors import Problem
+from moyai.identity import transfers
+from moyai.identity.model import ResidentCaller
+from moyai.registry import store_parties
+from moyai.registry.store_parties import Party
+from moyai.web.authorize import go
+from moyai.web.operation import answer, describes
+from moyai.web.pages import read_form, render
+from moyai.web.portal import platform_of, uuid_in_path
+
+_EXAMPLE = "6a3f2c1e-9b7d-4e21-8f54-2d9c0b7a1e63"
+
+
+class PendingTransfer(msgspec.Struct, frozen=True):
+    """A desk says that the resident moved to it. Nothing changes until it is confirmed."""
+
+    transfer_id: str
+    organization_id: str
+    organization_ja: str
+    organization_en: str
+    asked_at: datetime
+    expires_at: datetime
+
+
+class PendingTransfers(msgspec.Struct, frozen=True):
+    """At most one."""
+
+    transfers: list[PendingTransfer]
+
+
+async def _pending(conn: Connection, resident_key: int) -> tuple[transfers.Transfer, Party] | None:
+    found = await transfers.of_resident(conn, resident_key)
+    party = None if found is None else await store_parties.party(conn, found[1])
+    return None if found is None or party is None else (found[0], party)
+
+
+async def show(request: Request, caller: ResidentCaller) -> Response:
+    async with platform_of(request).control.connection() as conn:
+        found = await _pending(conn, caller.resident_key)
+    done = request.query_params.get("done", "")
+    transfer, office = found or (None, None)
+    return render(request, "portal/transfer.html", caller, transfer=transfer, office=office, done=done)
+
+
+async def act(request: Request, caller: ResidentCaller) -> Response:
+    form, transfer_id = await read_form(request, caller), uuid_in_path(request, "transfer")
+    wanted = form.get("act")
+    async with platform_of(request).control.transaction() as conn:
+        if wanted == "confirm":
+            await transfers.confirm_as_resident(conn, caller, transfer_id)
+        elif wanted == "decline":
+            await transfers.decline_as_resident(conn, caller, transfer_id)
+        else:
+            raise Problem("invalid_request", "act")
+    return go(f"/portal/transfers?done={'confirmed' if wanted == 'confirm' else 'declined'}")
+
+
+@describes(response=PendingTransfers)
+async def list_own(request: Request, caller: ResidentCaller) -> Response:
+    async with platform_of(request).control.connection() as conn:
+        return answer(await _own(conn, caller))
+
+
+async def _own(conn: Connection, caller: ResidentCaller) -> PendingTransfers:
+    found = await _pending(conn, caller.resident_key)
+    if found is None:
+        return PendingTransfers([])
+    transfer, party = found
+    pending = PendingTransfer(
+        str(transfer.transfer_id),
+        party.organization_id,
+        party.name_ja,
+        party.name_en,
+        transfer.asked_at,
+        transfer.expires_at,
+    )
+    return PendingTransfers([pending])
+
+
+@describes(
+    response=PendingTransfers,
+    codes=("does_not_exist", "assurance_insufficient"),
+    example={"path": {"transfer": _EXAMPLE}},
+)
+async def confirm(request: Request, caller: ResidentCaller) -> Response:
+    async with platform_of(request).control.transaction() as conn:
+        await transfers.confirm_as_resident(conn, caller, uuid_in_path(request, "transfer"))
+        return answer(await _own(conn, caller))
+
+
+@describes(response=PendingTransfers, codes=("does_not_exist",), example={"path": {"transfer": _EXAMPLE}})
+async def decline(request: Request, caller: ResidentCaller) -> Response:
+    async with platform_of(request).control.transaction() as conn:
+        await transfers.decline_as_resident(conn, caller, uuid_in_path(request, "transfer"))
+        return answer(await _own(conn, caller))

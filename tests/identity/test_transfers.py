@@ -8,6 +8,7 @@ import pytest
 
 from moyai.base.db import Connection, Database
 from moyai.base.errors import Problem
+from moyai.base.journal import Journal
 from moyai.base.secrets import SecretBox
 from moyai.identity import credentials, desk, residents, transfers
 from moyai.identity.model import Desk, Evidence, Person, Resident, ResidentCaller
@@ -218,7 +219,9 @@ async def test_of_several_people_the_one_who_shows_their_id_moves(
     assert [(one.transfer_id, one.resident_id) for one in listed] == [(asked.transfer_id, taro.resident_id)]
 
 
-async def test_an_erasure_takes_the_transfer_with_it(control: Connection, miki: Miki, taro: Resident) -> None:
+async def test_an_erasure_takes_the_transfer_with_it(
+    control: Connection, miki: Miki, taro: Resident, journal: Journal
+) -> None:
     await miki.ask()
-    await residents.erase(control, taro.resident_key, "staff:x", "本人の申出")
+    await residents.erase(control, taro.resident_key, "staff:x", "本人の申出", journal)
     assert await control.fetchval("select count(*) from identity.transfer") == 0

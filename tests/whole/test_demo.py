@@ -26,8 +26,8 @@ from moyai.base.processes import is_alive
 from moyai.base.roles import SERVE
 from moyai.supervisor import engine_running
 from moyai.up.person import Login, Person
-from moyai.web.openapi import is_api
 from moyai.web.docs_requests import OF_TWO
+from moyai.web.openapi import is_api
 from moyai.web.routes import ROUTES
 from tests.browser import ROOT
 from tests.documented import documented, send

@@ -28,6 +28,7 @@ from moyai.personal.opening import exchange_road, stores_of
 from moyai.web.access import AccessLog
 from moyai.web.dispatch import Dispatch
 from moyai.web.endpoint import endpoint, error_response
+from moyai.web.health import Probe
 from moyai.web.one_write import OneWriteProtocol
 from moyai.web.operation import Operation, Public
 from moyai.web.platform import Platform
@@ -45,6 +46,7 @@ async def open_platform(home: Home) -> AsyncGenerator[Platform]:
     stores = stores_of(control, box, config)
     names = Names(control)
     hot, lanes = exchange_road(home, control, stores, names)
+    probe = Probe(home.dsn(SERVE))
     try:
         yield Platform(
             home,
@@ -58,8 +60,10 @@ async def open_platform(home: Home) -> AsyncGenerator[Platform]:
             stores,
             names,
             hot,
+            probe,
         )
     finally:
+        probe.close()
         for lane in lanes:
             await lane.close()
         await stores.close()

@@ -44,6 +44,13 @@ class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_body_bytes: Annotated[int, Meta(description="Largest request body; more is answered 413.")] = (
         1_048_576
     )
+    request_seconds: Annotated[
+        float, Meta(gt=0, description="A request is answered by then, if only with `deadline_exceeded`.")
+    ] = 15.0
+    source_seconds: Annotated[
+        float,
+        Meta(gt=0, description="One source of an exchange answers by then, or is `source_unavailable`."),
+    ] = 5.0
 
 
 class DatabaseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

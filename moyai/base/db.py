@@ -6,12 +6,15 @@ clean by the code that uses them; the pool does not reset them (resetting costs 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, LiteralString, Protocol, cast
 
 import asyncpg  # pyright: ignore[reportMissingTypeStubs] (it has none; what it gives is cast here)
 import msgspec
+
+from moyai.base.tasks import hold
 
 # Its functions are untyped: what they take and give is checked at our own borders.
 _asyncpg: Any = asyncpg
@@ -40,12 +43,46 @@ LOST = (
 )
 """What tells that a server is away, going down, or has lost us; worth a new session, not a bug of ours."""
 
+_UNAVAILABLE = (
+    *LOST,
+    # a statement that was cancelled or took too long, a server that is going down
+    asyncpg.exceptions.OperatorInterventionError,
+    asyncpg.exceptions.LockNotAvailableError,
+    asyncpg.exceptions.IdleInTransactionSessionTimeoutError,
+    # no room left: disk, memory, sessions; a disk that fails
+    asyncpg.exceptions.InsufficientResourcesError,
+    asyncpg.exceptions.PostgresSystemError,
+    # a server that was primary until a moment ago
+    asyncpg.exceptions.ReadOnlySQLTransactionError,
+)
+
+_BadValue: Any = _asyncpg.exceptions._base.DataError
+"""A value that cannot be sent as what the statement takes: by its class one of `LOST`, in truth the question's fault."""
+
+
+def is_unavailable(error: BaseException) -> bool:
+    """Whether a server does not do now what it is asked, whatever it is asked: asking again at once is no help."""
+    return isinstance(error, _UNAVAILABLE) and not isinstance(error, _BadValue)
+
+
+_INTERRUPTED = (asyncio.CancelledError, TimeoutError)
+"""Whoever waited has gone. What the server is doing for the session is not known: it is not used again."""
+
+
+async def _close(raw: Any) -> None:
+    """Cancel what the server is doing for a session, and end it; without the server's help if it does not answer."""
+    try:
+        await raw.close(timeout=_RELEASE_SECONDS)
+    except (Exception, asyncio.CancelledError):
+        raw.terminate()
+
 
 class Connection:
     """One session. Every query is a literal; values travel as parameters."""
 
     def __init__(self, raw: Any) -> None:
         self.raw = raw
+        self.given_up = False
 
     async def fetch(self, query: LiteralString, *args: object) -> list[Record]:
         return cast("list[Record]", await self.raw.fetch(query, *args))
@@ -68,9 +105,36 @@ class Connection:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[None]:
-        """A transaction, or a savepoint inside one. An exception rolls it back."""
-        async with self.raw.transaction():
+        """A transaction, or a savepoint inside one. An exception rolls it back.
+
+        One that was interrupted is rolled back by giving the session up: a server that does not answer would not
+        answer `rollback` either, and whoever waits for it has a deadline.
+        """
+        begun = self.raw.transaction()
+        try:
+            await begun.start()
             yield
+        except _INTERRUPTED:
+            self.give_up()
+            raise
+        except BaseException:
+            if not self.given_up and not self.raw.is_closed():
+                await begun.rollback()
+            raise
+        await self._commit(begun)
+
+    async def _commit(self, begun: Any) -> None:
+        try:
+            await begun.commit()
+        except _INTERRUPTED:
+            self.give_up()
+            raise
+
+    def give_up(self) -> None:
+        """End the session without waiting for it: nobody knows any more what the server is doing for it."""
+        if not self.given_up:
+            self.given_up = True
+            hold(_close(self.raw), "end a session")
 
     async def close(self) -> None:
         """End the session. For dedicated connections only: a pool keeps its own."""
@@ -106,12 +170,34 @@ async def _no_reset(_: Any) -> None:
     """Sessions are left clean by their users."""
 
 
-SESSION_SETTINGS = {"jit": "off", "statement_timeout": "30s", "idle_in_transaction_session_timeout": "30s"}
+SESSION_SETTINGS = {
+    "jit": "off",
+    "statement_timeout": "30s",
+    "idle_in_transaction_session_timeout": "30s",
+    # a statement whose session was ended here (it took too long) ends there too, also while it waits for a lock
+    "client_connection_check_interval": "2s",
+}
+
+CONNECT_SECONDS = 5
+"""Until a session stands, or a pool has one free."""
+
+_COMMAND_SECONDS = 35
+"""Longer than `statement_timeout`: the server says itself that it gave up. Ends the wait for one that cannot say it."""
+
+_RELEASE_SECONDS = 1
 
 
 async def connect(dsn: str, **settings: str) -> Connection:
-    """One dedicated session (the hot road's lanes, the worker's lock). `dsn` is a libpq URI."""
-    raw = await _asyncpg.connect(dsn, server_settings={**SESSION_SETTINGS, **settings}, timeout=10)
+    """One dedicated session (the hot road's lanes, the worker's lock). `dsn` is a libpq URI.
+
+    With `statement_timeout="0"` a statement may take as long as it takes (migrating, filling).
+    """
+    raw = await _asyncpg.connect(
+        dsn,
+        server_settings={**SESSION_SETTINGS, **settings},
+        timeout=CONNECT_SECONDS,
+        command_timeout=None if settings.get("statement_timeout") == "0" else _COMMAND_SECONDS,
+    )
     await _set_up(raw)
     return Connection(raw)
 
@@ -133,23 +219,39 @@ class Pool:
             reset=_no_reset,
             server_settings=SESSION_SETTINGS,
             max_inactive_connection_lifetime=60,
-            timeout=10,
+            timeout=CONNECT_SECONDS,
+            command_timeout=_COMMAND_SECONDS,
         )
         return cls(raw)
 
     @asynccontextmanager
     async def connection(self) -> AsyncGenerator[Connection]:
-        async with self._raw.acquire() as raw:
-            yield Connection(raw)
+        """A session. Raises TimeoutError when none is free for so long that something else must be wrong."""
+        async with asyncio.timeout(CONNECT_SECONDS):
+            raw = await self._raw.acquire()
+        conn = Connection(raw)
+        try:
+            yield conn
+        except _INTERRUPTED:
+            conn.give_up()
+            raise
+        finally:
+            if not conn.given_up:
+                await self._raw.release(raw, timeout=_RELEASE_SECONDS)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[Connection]:
         """A connection inside a transaction: returning commits, raising rolls back."""
-        async with self._raw.acquire() as raw, raw.transaction():
-            yield Connection(raw)
+        async with self.connection() as conn, conn.transaction():
+            yield conn
 
     async def close(self) -> None:
-        await self._raw.close()
+        """Wait for what is under way, not for ever, then end the sessions."""
+        try:
+            async with asyncio.timeout(_COMMAND_SECONDS):
+                await self._raw.close()
+        except TimeoutError:
+            self._raw.terminate()
 
     def terminate(self) -> None:
         self._raw.terminate()

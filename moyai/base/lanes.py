@@ -2,16 +2,19 @@
 
 A lane owns dedicated sessions. Whatever waits when a session is free goes into one statement; nothing is held
 back longer than others keep coming, and nothing is cached: each question is asked of the database after it arrived.
-One bad question must not fail its neighbours: when a batch fails, its members run alone.
+One bad question must not fail its neighbours: a batch that failed for what was asked is asked again, one by one. One
+that failed because the server does not answer is not: each member would wait as long once more.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from math import inf
 from typing import Generic, TypeVar
 
-from moyai.base.db import LOST, Connection, PostgresError, connect
+from moyai.base import deadlines
+from moyai.base.db import Connection, DiskFull, PostgresError, connect, is_unavailable
 from moyai.base.errors import Problem
 from moyai.base.gathering import Gathering
 from moyai.base.tasks import hold
@@ -20,6 +23,12 @@ Q = TypeVar("Q")
 A = TypeVar("A")
 
 Run = Callable[[Connection, Sequence[Q]], Awaitable[Sequence[A]]]
+
+Asked = tuple[Q, asyncio.Future[A], float]
+"""A question, where its answer is waited for, and until when."""
+
+LONGEST_SECONDS = 15.0
+"""A question's deadline where whoever asks has none."""
 
 
 class _NoSession(Exception):
@@ -51,23 +60,38 @@ class Lane(Generic[Q, A]):
         self._dsn = dsn
         self._run = run
         self._settings = {**_PLANS, **(settings or {})}
-        self._waiting: Gathering[tuple[Q, asyncio.Future[A]]] = Gathering(self._dispatch, most)
+        self._waiting: Gathering[Asked[Q, A]] = Gathering(self._dispatch, most)
         self._free: list[Connection | None] = [None] * width
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def ask(self, question: Q) -> A:
-        """The answer to one question. Raises Problem("unavailable") when the database does not answer."""
+        """The answer to one question, by the deadline of whoever asks.
+
+        Raises Problem: unavailable (the database does not answer), deadline_exceeded.
+        """
+        if deadlines.current() == inf:
+            try:
+                async with deadlines.within(LONGEST_SECONDS):
+                    return await self._wait(question)
+            except TimeoutError as error:
+                raise Problem("deadline_exceeded") from error
+        return await self._wait(question)
+
+    async def _wait(self, question: Q) -> A:
         answer: asyncio.Future[A] = asyncio.get_running_loop().create_future()
-        self._waiting.add((question, answer))
+        self._waiting.add((question, answer, deadlines.current()))
+        # whoever waits is cancelled at its deadline, and the future with it: then nobody asks for it any more
         return await answer
 
     def _dispatch(self) -> None:
         while self._waiting and self._free:
-            task = hold(self._serve(self._free.pop(), self._waiting.take()), "lane")
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            batch = [asked for asked in self._waiting.take() if not asked[1].done()]
+            if batch:
+                task = hold(self._serve(self._free.pop(), batch), "lane")
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
 
-    async def _serve(self, connection: Connection | None, batch: list[tuple[Q, asyncio.Future[A]]]) -> None:
+    async def _serve(self, connection: Connection | None, batch: list[Asked[Q, A]]) -> None:
         try:
             connection = await self._answer(connection, batch)
         finally:
@@ -75,29 +99,37 @@ class Lane(Generic[Q, A]):
             if self._waiting:
                 self._waiting.schedule()
 
-    async def _answer(
-        self, connection: Connection | None, batch: list[tuple[Q, asyncio.Future[A]]]
-    ) -> Connection | None:
+    async def _answer(self, connection: Connection | None, batch: list[Asked[Q, A]]) -> Connection | None:
         """Answer every member of the batch; the session to go on with, or None if it is lost."""
+        timeout = asyncio.timeout_at(max(until for _, _, until in batch))
         try:
-            if connection is None or connection.raw.is_closed():
-                connection = await self._session()
-            answers = await self._run(connection, [question for question, _ in batch])
+            async with timeout:
+                if connection is None or connection.raw.is_closed():
+                    connection = await self._session()
+                answers = await self._run(connection, [question for question, _, _ in batch])
             pairs = list(zip(batch, answers, strict=True))
-        except (*LOST, _NoSession) as error:
-            await _discard(connection)
-            _fail(batch, Problem("unavailable", type(error).__name__))
-            return None
         except Exception as error:
-            if len(batch) == 1:
-                _fail(batch, error)
-            else:
-                for member in batch:
-                    connection = await self._answer(connection, [member])
-            return connection
-        for (_, future), answer in pairs:
+            if not isinstance(error, _NoSession) and not is_unavailable(error):
+                return await self._one_by_one(connection, batch, error)
+            _discard(connection)
+            code, why = _code(error, timeout), type(error).__name__
+            _fail(batch, lambda: Problem(code, why))
+            return None
+        for (_, future, _), answer in pairs:
             if not future.done():
                 future.set_result(answer)
+        return connection
+
+    async def _one_by_one(
+        self, connection: Connection | None, batch: list[Asked[Q, A]], error: Exception
+    ) -> Connection | None:
+        """One of them cannot be answered: find out which, and answer the others."""
+        if len(batch) == 1:
+            _fail(batch, lambda: error)
+            return connection
+        for member in batch:
+            if not member[1].done():
+                connection = await self._answer(connection, [member])
         return connection
 
     async def _session(self) -> Connection:
@@ -113,19 +145,26 @@ class Lane(Generic[Q, A]):
         while self._tasks or self._waiting.scheduled:
             await asyncio.gather(asyncio.sleep(0), *self._tasks, return_exceptions=True)
         for connection in self._free:
-            await _discard(connection)
+            if connection is not None:
+                connection.raw.terminate()
         self._free = [None] * len(self._free)
 
 
-def _fail(batch: list[tuple[Q, asyncio.Future[A]]], error: BaseException) -> None:
-    for _, future in batch:
+def _code(error: Exception, timeout: asyncio.Timeout) -> str:
+    if isinstance(error, DiskFull):
+        return "storage_full"
+    return "deadline_exceeded" if timeout.expired() else "unavailable"
+
+
+def _fail(batch: list[Asked[Q, A]], error: Callable[[], Exception]) -> None:
+    for _, future, _ in batch:
         if not future.done():
-            future.set_exception(error)
+            future.set_exception(error())
 
 
-async def _discard(connection: Connection | None) -> None:
-    if connection is not None and not connection.raw.is_closed():
-        connection.raw.terminate()
+def _discard(connection: Connection | None) -> None:
+    if connection is not None:
+        connection.give_up()
 
 
 def int_array(values: Sequence[int]) -> str:

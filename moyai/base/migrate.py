@@ -84,7 +84,8 @@ async def check_version(conn: Connection, kind: Kind) -> int:
 
 async def apply(conn: Connection, kind: Kind) -> int:
     """Apply what is missing, each file in its own transaction, then the rights. Returns the version."""
-    # Neither the wait for another migration nor a large table may run into the sessions' ordinary limit.
+    # Neither the wait for another migration nor a large table may run into the sessions' ordinary limit: `migrate`
+    # opens a session without one.
     await conn.execute("set statement_timeout = 0")
     await conn.execute("select pg_advisory_lock($1)", _LOCK)
     try:
@@ -127,7 +128,7 @@ async def _apply_one(conn: Connection, migration: Migration) -> None:
 
 async def migrate(dsn: str, kind: Kind) -> int:
     """Bring the database of a libpq URI, which names its owner, to this code's version."""
-    conn = await connect(dsn)
+    conn = await connect(dsn, statement_timeout="0")
     try:
         return await apply(conn, kind)
     finally:

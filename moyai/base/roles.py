@@ -60,10 +60,9 @@ def admin_dsn(home: Home) -> str:
 @asynccontextmanager
 async def maintenance(dsn: str) -> AsyncGenerator[Connection]:
     """A session for making roles and databases; whoever else does the same at this moment waits."""
-    conn = await connect(dsn)
+    # Making a database waits for a checkpoint, and its turn.
+    conn = await connect(dsn, statement_timeout="0")
     try:
-        # Making a database waits for a checkpoint, and its turn.
-        await conn.execute("set statement_timeout = 0")
         await conn.execute("select pg_advisory_lock($1)", _LOCK)
         yield conn
     finally:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
+
+from moyai.base.deadlines import without
+
+T = TypeVar("T")
 
 log = structlog.get_logger("moyai.tasks")
 
@@ -16,15 +20,15 @@ _PAUSE_SECONDS = 1.0
 _held: set[asyncio.Task[Any]] = set()
 
 
-def hold(work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
-    """Run something beside the caller, once. If it fails, that is logged."""
-    task = asyncio.create_task(work, name=name)
+def hold(work: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
+    """Run something beside the caller, once, without the caller's deadline. If it fails, that is logged."""
+    task = asyncio.create_task(work, name=name, context=without())
     _held.add(task)
     task.add_done_callback(_ended)
     return task
 
 
-def _ended(task: asyncio.Task[None]) -> None:
+def _ended(task: asyncio.Task[Any]) -> None:
     _held.discard(task)
     if not task.cancelled() and task.exception() is not None:
         say("task failed", task.get_name(), task.exception())

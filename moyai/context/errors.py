@@ -26,6 +26,7 @@ class Kind(Enum):
     UNSUPPORTED_MEDIA_TYPE = ("UnsupportedMediaType", 415)
     UNPROCESSABLE = ("Unprocessable", 422)
     PARTIAL_UPDATE = ("PartialUpdate", 422)
+    TOO_MANY_REQUESTS = ("TooManyRequests", 429)
     INTERNAL_SERVER_ERROR = ("InternalServerError", 500)
     NOT_IMPLEMENTED = ("NotImplemented", 501)
     SERVICE_UNAVAILABLE = ("ServiceUnavailable", 503)

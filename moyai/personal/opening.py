@@ -30,8 +30,9 @@ async def _ask_gate(conn: Connection, asked: Sequence[tuple[Question, ...]]) -> 
     return [[next(verdicts) for _ in one] for one in asked]
 
 
-def stores_of(control: Database, box: SecretBox, config: Config) -> Stores:
-    """The platform's personal stores, found in the registry when first asked for."""
+def stores_of(control: Database, box: SecretBox, config: Config, *, seconds: float | None = None) -> Stores:
+    """The platform's personal stores, found in the registry when first asked for. What is asked of one takes at most
+    `seconds`, in a `serve` process what the settings say."""
 
     async def locate(organization_key: int) -> Address | None:
         async with control.connection() as conn:
@@ -39,15 +40,15 @@ def stores_of(control: Database, box: SecretBox, config: Config) -> Stores:
         if found is None:
             return None
         password = box.open(f"store:{found.database}", found.sealed_password).decode()
-        return Address(
-            found.store_key, make_dsn(found.host, found.port, found.role, password, found.database)
-        )
+        dsn = make_dsn(found.host, found.port, found.role, password, found.database)
+        return Address(found.store_key, dsn, found.database)
 
     return Stores(
         locate,
         Projection(control),
         most=config.database.store_pools,
         pool_size=config.database.store_pool_size,
+        seconds=seconds or config.server.source_seconds,
     )
 
 

@@ -23,7 +23,7 @@ async def read(stores: Stores, permit: Permit, limit: int) -> Result:
         store = await stores.of(permit.organization_key)
         items: list[Item] = []
         if store is not None:
-            found = await store.reads.ask(Read(permit.provider_subject, permit.dataset_id, limit))
+            found = await store.read(Read(permit.provider_subject, permit.dataset_id, limit))
             items = await stores.projection.apply(permit, found)
     except (Problem, PostgresError) as error:
         log.warning("source unavailable", organization=permit.organization_id, error=_name(error))

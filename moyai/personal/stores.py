@@ -1,4 +1,5 @@
-"""Open stores: a bounded, least-recently-used set, few sessions each (design, section 1)."""
+"""Open stores: a bounded, least-recently-used set, few sessions each. One that does not answer is
+`source_unavailable` by its deadline, and skipped for a while (`moyai.personal.breaker`)."""
 
 from __future__ import annotations
 
@@ -11,20 +12,23 @@ from datetime import datetime
 
 import msgspec
 
-from moyai.base.db import LOST, Connection, Pool, PostgresError, Record
+from moyai.base.db import Connection, DiskFull, Pool, PostgresError, Record, is_unavailable
+from moyai.base.deadlines import within
 from moyai.base.errors import Problem
 from moyai.base.lanes import Lane
 from moyai.base.tasks import hold
 from moyai.personal import store_items
+from moyai.personal.breaker import Breaker
 from moyai.personal.model import Item
 from moyai.personal.projection import Projection, StoredItem
 
 
 class Address(msgspec.Struct, frozen=True):
-    """Where one organisation's store answers, as its own role."""
+    """Where one organisation's store answers, as its own role. `name` is its database's, in `/metrics` and console."""
 
     store_key: int
     dsn: str
+    name: str
 
 
 Locate = Callable[[int], Awaitable[Address | None]]
@@ -45,6 +49,8 @@ class Store:
 
     address: Address
     pool_size: int
+    breaker: Breaker
+    seconds: float
     reads: Lane[Read, list[StoredItem]] = field(init=False)
     _pool: Pool | None = None
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -52,15 +58,35 @@ class Store:
     def __post_init__(self) -> None:
         self.reads = Lane(self.address.dsn, read_items)
 
+    async def read(self, question: Read) -> list[StoredItem]:
+        """The answer to one question. Raises Problem: source_unavailable, unavailable, deadline_exceeded."""
+        with self.breaker.attempt():
+            try:
+                async with within(self.seconds):
+                    return await self.reads.ask(question)
+            except TimeoutError as error:
+                raise Problem("source_unavailable", "it took too long") from error
+
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[Connection]:
-        """A transaction in the store. Raises Problem("source_unavailable") when the store does not answer."""
-        async with AsyncExitStack() as stack:
+        """A transaction in the store. Raises Problem("source_unavailable") when the store does not answer, in time."""
+        with self.breaker.attempt():
             try:
-                conn = await stack.enter_async_context((await self._opened()).transaction())
-            except (PostgresError, *LOST) as error:
+                async with within(self.seconds), AsyncExitStack() as stack:
+                    yield await self._enter(stack)
+            except Exception as error:
+                if isinstance(error, DiskFull):
+                    raise Problem("storage_full") from error
+                if not is_unavailable(error):
+                    raise
                 raise Problem("source_unavailable", type(error).__name__) from error
-            yield conn
+
+    async def _enter(self, stack: AsyncExitStack) -> Connection:
+        try:
+            return await stack.enter_async_context((await self._opened()).transaction())
+        except PostgresError as error:
+            # a closed role, another password, a missing database
+            raise Problem("source_unavailable", type(error).__name__) from error
 
     async def _opened(self) -> Pool:
         async with self._opening:
@@ -101,11 +127,15 @@ def _item(row: Record) -> StoredItem:
 class Stores:
     """Finds an organisation's store and keeps the most recently used ones open."""
 
-    def __init__(self, locate: Locate, projection: Projection, *, most: int, pool_size: int) -> None:
+    def __init__(
+        self, locate: Locate, projection: Projection, *, most: int, pool_size: int, seconds: float = 5.0
+    ) -> None:
         self._locate = locate
         self.projection = projection
         self._most = most
         self._pool_size = pool_size
+        self._seconds = seconds
+        self._breakers: dict[int, Breaker] = {}
         self._open: OrderedDict[int, Store] = OrderedDict()
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -123,10 +153,22 @@ class Stores:
     def _remember(self, organization_key: int, address: Address) -> Store:
         store = self._open.get(organization_key)
         if store is None:
-            store = self._open[organization_key] = Store(address, self._pool_size)
+            store = Store(address, self._pool_size, self._breaker(address), self._seconds)
+            self._open[organization_key] = store
         while len(self._open) > self._most:
             self._end(self._open.popitem(last=False)[1])
         return store
+
+    def _breaker(self, address: Address) -> Breaker:
+        """One for each store, also where several organisations share it, and longer than it is held open."""
+        if address.store_key not in self._breakers:
+            self._breakers[address.store_key] = Breaker(address.name)
+        return self._breakers[address.store_key]
+
+    @property
+    def skipped(self) -> int:
+        """How many stores do not answer now."""
+        return sum(breaker.open for breaker in self._breakers.values())
 
     def forget(self, organization_key: int) -> None:
         """Look the store up anew the next time: it did not answer, and may have another address or password."""

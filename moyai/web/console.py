@@ -16,6 +16,7 @@ from moyai.ledger.log import status
 from moyai.ledger.store_checkpoints import newest_checkpoints
 from moyai.registry import Registered
 from moyai.web import traffic
+from moyai.web.metrics import store_states
 from moyai.web.pages import render
 from moyai.web.platform import Platform
 
@@ -112,6 +113,7 @@ async def stores(request: Request, caller: StaffCaller) -> Response:
         stores=found,
         organizations=organizations,
         brokers=platform.config.brokers,
+        states=store_states(),
     )
 
 

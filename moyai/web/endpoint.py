@@ -13,7 +13,8 @@ import structlog
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 
-from moyai.base.db import LOST, DiskFull
+from moyai.base.db import DiskFull, is_unavailable
+from moyai.base.deadlines import within
 from moyai.base.errors import Problem
 from moyai.base.storage import is_full
 from moyai.identity.model import Caller
@@ -46,15 +47,17 @@ def endpoint(operation: Operation) -> Callable[[Request], Awaitable[Response]]:
         begun = time.perf_counter()
         code: str | None = None
         caller: Caller | None = None
+        limit = within(request.app.state.platform.config.server.request_seconds)
         try:
-            _refuse_without_room(request, operation)
-            caller = await authenticate(request, operation.auth)
-            response = await operation.handler(request, caller)
+            async with limit:
+                _refuse_without_room(request, operation)
+                caller = await authenticate(request, operation.auth)
+                response = await operation.handler(request, caller)
         except Problem as problem:
             code = problem.code
             response = error_response(request, operation, problem, caller)
         except Exception as error:
-            problem = _as_problem(error)
+            problem = Problem("deadline_exceeded") if limit.expired() else _as_problem(error)
             code = problem.code
             if code == "internal_error":
                 # the kind of error and the place, never its text: it may quote the data it stumbled over
@@ -88,7 +91,7 @@ def _as_problem(error: Exception) -> Problem:
     """What an unforeseen exception means to the caller: the database is away, or a fault of ours."""
     if isinstance(error, DiskFull) or is_full(error):
         return Problem("storage_full")
-    if isinstance(error, LOST):
+    if is_unavailable(error):
         return Problem("unavailable")
     if isinstance(error, ClientDisconnect):
         return Problem("malformed_request", "the client went away")

@@ -6,8 +6,6 @@ Only commitments, a bare resident ID and the entry that says on what ground it w
 from __future__ import annotations
 
 from moyai import ledger
-from moyai.base.db import LOST
-from moyai.base.errors import Problem
 from moyai.base.journal import Journal
 from moyai.consent import gate
 from moyai.consent.erase import erase as erase_consents
@@ -27,10 +25,7 @@ async def erase_resident(platform: Platform, resident: Resident, actor: str, gro
         await residents.close_for_erasure(conn, resident, journal)
     async with platform.control.transaction() as conn:
         permit = await gate.permit_erasure(conn, key)
-    try:
-        await personal.erase(platform.control, platform.stores, permit)
-    except LOST as error:
-        raise Problem("source_unavailable") from error
+    await personal.erase(platform.control, platform.stores, permit)
     async with platform.control.transaction() as conn:
         await personal.forget_locations(conn, permit)
         await erase_consents(conn, key)

@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import time
+from pathlib import Path
 
-from prometheus_client import Counter, Histogram
+import msgspec
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram
+from prometheus_client.multiprocess import (
+    MultiProcessCollector,
+    mark_process_dead,  # pyright: ignore[reportUnknownVariableType] (its path is untyped)
+)
 
 from moyai.web.operation import Operation
 
@@ -33,3 +41,45 @@ def _count(operation: Operation, status: int, seconds: float) -> None:
         _timers[operation.path] = _seconds.labels(operation.path)
     counter.inc()
     _timers[operation.path].observe(seconds)
+
+
+def counted() -> CollectorRegistry:
+    """What was counted: by this process alone, or (under a supervisor) by all that share a directory."""
+    directory = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+    if directory is None:
+        return REGISTRY
+    _forget_dead(Path(directory))
+    together = CollectorRegistry()
+    MultiProcessCollector(together)  # pyright: ignore[reportUnusedExpression]
+    return together
+
+
+def _forget_dead(directory: Path) -> None:
+    """What a process that died said of stores is no longer so. Its counters stay: what it answered, it answered."""
+    for file in directory.glob("gauge_live*_*.db"):
+        process = file.stem.rpartition("_")[2]
+        if process.isdecimal() and not Path(f"/proc/{process}").exists():
+            mark_process_dead(int(process), str(directory))
+
+
+class StoreState(msgspec.Struct, frozen=True):
+    """Whether a store answers all `serve` processes; if not, in how many seconds it is tried again."""
+
+    answers: bool
+    retry_seconds: int
+
+
+def store_states() -> dict[str, StoreState]:
+    """What is known of stores that were asked for, by the name of their database."""
+    answers: dict[str, float] = {}
+    retry: dict[str, float] = {}
+    kinds = {"moyai_store_answers": answers, "moyai_store_retry_timestamp_seconds": retry}
+    for family in counted().collect():
+        for sample in family.samples:
+            if sample.name in kinds:
+                kinds[sample.name][sample.labels["store"]] = sample.value
+    now = time.time()
+    return {
+        store: StoreState(bool(value), max(0, round(retry.get(store, 0) - now)))
+        for store, value in answers.items()
+    }

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from moyai.base.errors import Problem
 from moyai.base.ids import random_uuid
 from moyai.context.errors import Kind, NgsiError
+from moyai.web.problems import retry_after
 
 _KINDS: Final = {
     "body_too_large": Kind.REQUEST_ENTITY_TOO_LARGE,
@@ -27,6 +28,7 @@ _KINDS_OF_STATUS: Final = {
     403: Kind.FORBIDDEN,
     404: Kind.NOT_FOUND,
     422: Kind.BAD_REQUEST,
+    429: Kind.TOO_MANY_REQUESTS,
     501: Kind.NOT_IMPLEMENTED,
     503: Kind.SERVICE_UNAVAILABLE,
 }
@@ -65,7 +67,7 @@ def problem_answer(
     """A platform's problem in NGSI's form; the description begins with the stable code."""
     description = f"{problem.code}: {problem.detail}" if problem.detail else problem.code
     allow = problem.extra.get("allow")
-    given = {"Allow": ", ".join(allow)} if allow else {}
+    given = retry_after(problem) | ({"Allow": ", ".join(allow)} if allow else {})
     if problem.status == 401:
         given["WWW-Authenticate"] = 'DPoP algs="ES256"'
     kind = _KINDS.get(problem.code) or _KINDS_OF_STATUS.get(problem.status, Kind.INTERNAL_SERVER_ERROR)

@@ -6,10 +6,12 @@ import msgspec
 from starlette.responses import Response
 
 from moyai.base.errors import CODES, Problem
+from moyai.web.problems import retry_after
 
 _BY_STATUS = {
     401: "invalid_client",
     403: "access_denied",
+    429: "temporarily_unavailable",
     503: "temporarily_unavailable",
     500: "server_error",
 }
@@ -25,7 +27,7 @@ def response(problem: Problem) -> Response:
         "code": problem.code,
         "message_ja": code.ja,
     }
-    headers = {"Cache-Control": "no-store"}
+    headers = {"Cache-Control": "no-store", **retry_after(problem)}
     if problem.code in ("proof_invalid", "proof_replayed"):
         members["error"] = "invalid_dpop_proof"
     if code.status == 401:

@@ -24,6 +24,7 @@ from moyai.identity.model import Anonymous, Caller, ResidentCaller, StaffCaller
 from moyai.web import formats
 from moyai.web.operation import read_body
 from moyai.web.platform import Platform
+from moyai.web.problems import retry_after
 from moyai.web.static_files import static_url
 
 Language = Literal["ja", "en"]
@@ -218,7 +219,7 @@ _NEXT_ON_PAGES: dict[str, tuple[str, str]] = {
 
 def problem_page(request: Request, problem: Problem, caller: Caller | None, correlation_id: str) -> Response:
     """An error as a page: what is the case, what to do next, and the number to tell the operating organisation."""
-    return render(
+    response = render(
         request,
         "problem.html",
         caller or Anonymous(),
@@ -228,3 +229,5 @@ def problem_page(request: Request, problem: Problem, caller: Caller | None, corr
         correlation_id=correlation_id,
         extra=problem.extra,
     )
+    response.headers.update(retry_after(problem))
+    return response

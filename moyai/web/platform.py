@@ -15,6 +15,7 @@ from moyai.identity.tokens import TokenVerifier
 from moyai.personal.exchange import Exchange
 from moyai.personal.names import Names
 from moyai.personal.stores import Stores
+from moyai.web.health import Probe
 
 
 @dataclass
@@ -32,6 +33,7 @@ class Platform:
     stores: Stores
     names: Names
     hot: Exchange
+    health: Probe
     extras: dict[str, Any] = field(default_factory=dict[str, Any])
     space: Space = field(init=False)
 

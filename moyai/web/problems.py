@@ -36,12 +36,16 @@ _WWW_AUTHENTICATE = {
 }
 
 
+def retry_after(problem: Problem) -> dict[str, str]:
+    """When to ask again, as a header, where asking again is what to do; in whatever form the error is given."""
+    return {"Retry-After": str(problem.extra.get("retry_after", 5))} if problem.status in (429, 503) else {}
+
+
 def response(problem: Problem, base_url: str, correlation_id: str) -> Response:
     headers = {"Cache-Control": "no-store"}
     if problem.code in _WWW_AUTHENTICATE:
         headers["WWW-Authenticate"] = _WWW_AUTHENTICATE[problem.code]
-    if problem.status in (429, 503):
-        headers["Retry-After"] = str(problem.extra.get("retry_after", 5))
+    headers |= retry_after(problem)
     if "allow" in problem.extra:
         headers["Allow"] = ", ".join(problem.extra["allow"])
     return Response(

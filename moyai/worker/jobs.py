@@ -9,7 +9,8 @@ from functools import partial
 import msgspec
 import structlog
 
-from moyai.base.db import LOST
+from moyai.base.db import is_unavailable
+from moyai.base.deadlines import within
 from moyai.base.tasks import hold, keep_going, told_to_end
 
 log = structlog.get_logger("moyai.worker")
@@ -18,12 +19,20 @@ log = structlog.get_logger("moyai.worker")
 _AFTER_FAILURE_SECONDS = 1.0
 
 
+class TookTooLong(Exception):
+    """A job was ended at its limit."""
+
+
 class Job(msgspec.Struct, frozen=True):
-    """Something to do every so many seconds. A job may also run for ever; it is started again if it fails."""
+    """Something to do every so many seconds, each time for at most `limit` seconds.
+
+    A job may also run for ever (no limit); each of its waits has its own then. It is started again if it fails.
+    """
 
     name: str
     seconds: float
     run: Callable[[], Awaitable[object]]
+    limit: float | None = 60
 
 
 async def keep_running(jobs: Sequence[Job], stopping: asyncio.Event) -> None:
@@ -41,12 +50,16 @@ async def _repeat(job: Job) -> None:
     away = False
     while True:
         try:
-            await job.run()
+            await _run(job)
             if away:
                 log.info("database answers again", job=job.name)
             away = False
             await asyncio.sleep(job.seconds)
-        except LOST as error:
+        except Exception as error:
+            if not is_unavailable(error):
+                log.exception("job failed", job=job.name)
+                await asyncio.sleep(max(job.seconds, _AFTER_FAILURE_SECONDS))
+                continue
             # Said once: a database that restarts would otherwise fill the log with itself.
             if not away:
                 log.warning("database does not answer", job=job.name, error=type(error).__name__)
@@ -58,6 +71,17 @@ async def _repeat(job: Job) -> None:
                 raise
             log.warning("job was cut off", job=job.name)
             await asyncio.sleep(_AFTER_FAILURE_SECONDS)
-        except Exception:
-            log.exception("job failed", job=job.name)
-            await asyncio.sleep(max(job.seconds, _AFTER_FAILURE_SECONDS))
+
+
+async def _run(job: Job) -> None:
+    if job.limit is None:
+        await job.run()
+        return
+    limit = within(job.limit)
+    try:
+        async with limit:
+            await job.run()
+    except TimeoutError as error:
+        if limit.expired():
+            raise TookTooLong(f"not done after {job.limit:g} s") from error
+        raise

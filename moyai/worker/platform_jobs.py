@@ -27,6 +27,9 @@ from moyai.worker.jobs import Job, keep_running
 
 log = structlog.get_logger("moyai.worker")
 
+_STORE_SECONDS = 30.0
+"""The worker forgets many rows at once, and nobody waits for it."""
+
 _ENDING = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -68,7 +71,7 @@ def platform_jobs(home: Home, database: Pool) -> list[Job]:
     """What a worker does, and how often."""
     config, box = home.config(), home.box()
     ledger = Integrator(database, KeyRing(box), log_origin(config))
-    stores = stores_of(database, box, config)
+    stores = stores_of(database, box, config, seconds=_STORE_SECONDS)
 
     async def registered() -> list[Witness]:
         async with database.connection() as conn:
@@ -82,12 +85,12 @@ def platform_jobs(home: Home, database: Pool) -> list[Job]:
             await forget_keys(conn)
 
     return [
-        Job("integrate", 1, lambda: integrator.run(ledger, registered)),
+        Job("integrate", 1, lambda: integrator.run(ledger, registered), limit=None),
         Job("cosign", 1, Cosigning(database, registered).run),
-        Job("provision", 5, lambda: provision_missing(home, database, "system")),
-        Job("settle", 5, lambda: settle_intents(database, stores)),
+        Job("provision", 5, lambda: provision_missing(home, database, "system"), limit=300),
+        Job("settle", 5, lambda: settle_intents(database, stores), limit=300),
         Job("forget", 60, forget),
-        Job("forget-marks", 3600, lambda: forget_marks(database, stores)),
+        Job("forget-marks", 3600, lambda: forget_marks(database, stores), limit=3600),
     ]
 
 

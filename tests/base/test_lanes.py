@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 
 from moyai.base.db import Connection, PostgresError
+from moyai.base.deadlines import within
 from moyai.base.engine import ADMIN
 from moyai.base.errors import Problem
 from moyai.base.lanes import Lane, int_array
@@ -127,3 +128,95 @@ async def test_closing_waits_for_all_that_were_asked(platform: Platform, seen: S
     await lane.close()
     assert all(task.done() for task in asking)
     assert await asyncio.gather(*asking) == [840 // n for n in range(1, 8)]
+
+
+async def _cancelled(conn: Connection, _: Sequence[int]) -> Sequence[int]:
+    """As on a locked table: the server's own limit ends the statement."""
+    await conn.execute("set statement_timeout = '50ms'")
+    await conn.execute("select pg_sleep(60)")
+    return []
+
+
+async def test_h6_a_batch_that_was_cancelled_is_not_run_again_one_by_one(
+    lane: Lane[int, int], seen: Seen
+) -> None:
+    runs: list[int] = []
+
+    async def run(conn: Connection, questions: Sequence[int]) -> Sequence[int]:
+        runs.append(len(questions))
+        return await _cancelled(conn, questions)
+
+    lane._run = run
+    failed = await asyncio.gather(*(lane.ask(n) for n in range(1, 7)), return_exceptions=True)
+    assert [each.code for each in failed if isinstance(each, Problem)] == ["unavailable"] * 6
+    assert runs == [6]
+    lane._run = seen.run
+    assert await lane.ask(7) == 120
+
+
+async def _hanging(conn: Connection, _: Sequence[int]) -> Sequence[int]:
+    await conn.execute("select pg_sleep(60)")
+    return []
+
+
+async def _ask_within(lane: Lane[int, int], number: int, seconds: float) -> int:
+    async with within(seconds):
+        return await lane.ask(number)
+
+
+async def test_h6_a_statement_ends_with_the_deadlines_of_those_who_wait(
+    lane: Lane[int, int], seen: Seen
+) -> None:
+    """Whoever comes behind a statement that hangs is answered at its own deadline; then the lane goes on."""
+    lane._run = _hanging
+    asking = [asyncio.create_task(_ask_within(lane, n, 0.3)) for n in (1, 2)]
+    await asyncio.sleep(0.1)
+    asking.append(asyncio.create_task(_ask_within(lane, 3, 0.1)))
+    asking.append(asyncio.create_task(_ask_within(lane, 4, 10)))
+    with pytest.raises(TimeoutError):
+        await asking[2]
+    assert not any(task.done() for task in asking[:2])
+    lane._run = seen.run
+    assert await asking[3] == 210
+    failed = await asyncio.gather(*asking[:3], return_exceptions=True)
+    assert all(isinstance(each, (TimeoutError, Problem)) for each in failed)
+    assert seen.batches == [[4]]
+
+
+async def test_question_of_nobody_is_not_asked(platform: Platform, seen: Seen) -> None:
+    lane: Lane[int, int] = Lane(platform.dsn(), seen.run)
+    with pytest.raises(TimeoutError):
+        await _ask_within(lane, 1, 0)
+    assert await lane.ask(2) == 420
+    assert seen.batches == [[2]]
+    await lane.close()
+
+
+async def test_one_by_one_ends_with_the_deadline(lane: Lane[int, int], seen: Seen) -> None:
+    """A bad question has the batch split; a neighbour that hangs then does not hold up the rest for long."""
+
+    async def run(conn: Connection, questions: Sequence[int]) -> Sequence[int]:
+        if list(questions) == [2]:
+            return await _hanging(conn, questions)
+        return await seen.run(conn, questions)
+
+    lane._run = run
+    asked = [(1, 30.0), (0, 30.0), (2, 0.3), (4, 30.0)]
+    answers = await asyncio.gather(
+        *(_ask_within(lane, n, seconds) for n, seconds in asked), return_exceptions=True
+    )
+    assert (answers[0], answers[3]) == (840, 210)
+    assert isinstance(answers[1], PostgresError)
+    assert isinstance(answers[2], (TimeoutError, Problem))
+
+
+async def test_value_that_cannot_be_sent_fails_alone(platform: Platform) -> None:
+    async def run(conn: Connection, questions: Sequence[int]) -> Sequence[int]:
+        return [row["q"] for row in await conn.fetch("select unnest($1::int[]) as q", list(questions))]
+
+    lane: Lane[int, int] = Lane(platform.dsn(), run)
+    answers = await asyncio.gather(lane.ask(1), lane.ask(1 << 40), lane.ask(3), return_exceptions=True)
+    assert (answers[0], answers[2]) == (1, 3)
+    assert isinstance(answers[1], Exception)
+    assert not isinstance(answers[1], Problem)
+    await lane.close()

@@ -12,12 +12,14 @@ from moyai.app import application
 from moyai.base.config import Home
 from moyai.base.db import Database
 from moyai.base.keys import KeyRing
+from moyai.base.roles import SERVE
 from moyai.base.secrets import SecretBox
 from moyai.identity.proof_queue import ProofQueue
 from moyai.identity.tokens import TokenVerifier
 from moyai.personal.names import Names
 from moyai.personal.opening import exchange_road, stores_of
 from moyai.web.access import AccessLog
+from moyai.web.health import Probe
 from moyai.web.platform import Platform
 
 BASE = "http://localhost:8400"
@@ -53,10 +55,12 @@ async def running(
         stores,
         names,
         hot,
+        Probe(home.dsn(SERVE)),
     )
     try:
         yield app
     finally:
+        app.state.platform.health.close()
         for lane in lanes:
             await lane.close()
         await stores.close()

@@ -19,6 +19,7 @@ from moyai.identity.credentials import Credential
 from moyai.identity.staff import StaffDeclaration
 from moyai.ledger import Act, Daily, Kind
 from moyai.ledger.integrator import Integrator, drain
+from moyai.personal.breaker import FAILURES, Breaker
 from moyai.registry.model import (
     Bilingual,
 )
@@ -238,3 +239,26 @@ async def test_earlier_versions_stay_readable(operator: httpx.AsyncClient, contr
     assert "これは前の版です" in first.text
     for nonsense in ("0", "x", "99", "１"):
         assert (await operator.get("/terms/kenko", params={"version": nonsense})).status_code in (404, 409)
+
+
+async def test_stores_page_says_which_store_does_not_answer(
+    operator: httpx.AsyncClient, control: Connection
+) -> None:
+    await control.execute(
+        "insert into registry.store (broker, organization_key, host, port, database, role, sealed_password,"
+        " schema_version) select 'personal', organization_key, '-', 1, 'moyai_personal_silent', 'silent', '-', 1"
+        " from registry.organization limit 1"
+    )
+
+    async def state() -> str:
+        page = (await operator.get("/console/stores")).text
+        found = re.search(r"moyai_personal_silent.*?状態\"?>(.*?)</td>", page, re.DOTALL)
+        assert found is not None
+        return found[1]
+
+    assert await state() == "まだ問い合わせていません"
+    breaker = Breaker("moyai_personal_silent")
+    assert await state() == "正常"
+    for _ in range(FAILURES + 4):
+        breaker.fail()
+    assert re.fullmatch(r"応答なし（再試行まで \d+秒）", await state())

@@ -88,3 +88,15 @@ async def test_a_job_whose_inner_work_was_cancelled_goes_on():
     logged = await run(Job("cut", 0.01, cut_off))
     assert len(times) > 2
     assert logged[0]["event"] == "job was cut off"
+
+
+async def test_h6_a_job_is_ended_at_its_limit_and_begun_again():
+    begun = []
+
+    async def hang() -> None:
+        begun.append(1)
+        await asyncio.sleep(60)
+
+    logged = await run(Job("hang", 0.01, hang, limit=0.02))
+    assert len(begun) > 1
+    assert logged[0]["event"] == "job failed"

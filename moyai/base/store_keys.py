@@ -1,4 +1,4 @@
-"""SQL of `platform.signing_key`."""
+"""SQL of `platform.signing_key`. Who may see which row is decided by policies; public halves are in a view."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ async def retire(conn: Connection, purpose: str, overlap_seconds: float | None) 
 async def public(conn: Connection, purpose: str) -> list[dict[str, Any]]:
     rows = await conn.fetch(
         """
-        select public_jwk from platform.signing_key
-         where purpose = $1 and (forgotten_at is null or forgotten_at > clock_timestamp())
+        select public_jwk from platform.public_key
+         where purpose = $1 and (forgotten_at is null or forgotten_at > clock_timestamp()) and revoked_at is null
          order by created_at desc
         """,
         purpose,

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from moyai.base.db import Connection, Database
+from moyai.base.db import LOST, Connection, Database, PostgresError
 from moyai.base.keys import KeyRing
 from moyai.ledger import log, merkle, note, store_log, witnesses
 from moyai.ledger.log import Head, LogClosed
@@ -65,7 +65,7 @@ class Integrator:
         changed = merkle.grow(head.size, edge, hashes)
         if changed:
             await store_log.save_tiles(conn, changed)
-            await store_log.count_days(conn, head.size, size)
+            await count(conn, head.size, size)
         root = merkle.range_hash(edge | changed, (0, size))
         signed = note.sign_checkpoint(
             await self._signer(conn, head.origin), Checkpoint(head.origin, size, root)
@@ -75,6 +75,34 @@ class Integrator:
 
     async def _signer(self, conn: Connection, origin: str) -> Signer:
         return Signer(origin, (await self._keys.current(conn, "log")).ed25519())
+
+
+async def count(conn: Connection, begin: int, end: int) -> None:
+    """Count entries by day. Counts are for people: a content that cannot be read is counted by its kind alone, or
+    not at all, and never holds up the log's order."""
+    try:
+        async with conn.transaction():
+            await store_log.count_days(conn, begin, end)
+    except LOST:
+        raise
+    except PostgresError as error:
+        if end - begin > 1:  # find the one
+            middle = (begin + end) // 2
+            await count(conn, begin, middle)
+            await count(conn, middle, end)
+        else:
+            await _count_blind(conn, begin, error)
+
+
+async def _count_blind(conn: Connection, index: int, error: PostgresError) -> None:
+    _log.error("content cannot be counted", index=index, error=type(error).__name__)
+    try:
+        async with conn.transaction():
+            await store_log.count_days(conn, index, index + 1, blind=True)
+    except LOST:
+        raise
+    except PostgresError:
+        _log.exception("entry cannot be counted", index=index)
 
 
 async def drain(integrator: Integrator, known: Sequence[Witness] = ()) -> int:

@@ -149,6 +149,13 @@ class Leaf(msgspec.Struct, frozen=True):
     commitment: bytes
 
 
+class _Committed(msgspec.Struct, frozen=True):
+    """What a body says of itself, as far as it stands in columns, too."""
+
+    kind: str
+    resident: int = 0
+
+
 class Event(msgspec.Struct, frozen=True):
     """An entry with its content: all that is needed to show it, and to prove it to anybody.
 
@@ -167,8 +174,16 @@ class Event(msgspec.Struct, frozen=True):
     index: int | None
 
     def opens(self) -> bool:
-        """Whether the leaf's commitment opens to exactly this content."""
-        return self.leaf[26:] == commit(self.salt, self.body)
+        """Whether the leaf's commitment opens to exactly this content, and all that is shown beside it is in it."""
+        leaf, said = parse_leaf(self.leaf), msgspec.json.decode(self.body, type=_Committed)
+        shown = (self.entry_id, self.kind, milliseconds(self.at), self.kind.code, self.resident_key)
+        return leaf.commitment == commit(self.salt, self.body) and shown == (
+            leaf.entry_id,
+            leaf.kind,
+            leaf.at_ms,
+            said.kind,
+            said.resident,
+        )
 
 
 class Sealed(msgspec.Struct, frozen=True):

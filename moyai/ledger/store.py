@@ -176,7 +176,7 @@ async def erase(conn: Connection, resident_key: int) -> int:
 
 
 async def mismatched(conn: Connection, after: int, limit: int) -> list[Record]:
-    """Integrated entries from index `after` on whose content is not what was committed to."""
+    """Integrated entries from index `after` on whose content is not what was committed to, in any column."""
     return await conn.fetch(
         """
         select s.index, s.entry_id
@@ -184,8 +184,13 @@ async def mismatched(conn: Connection, after: int, limit: int) -> list[Record]:
           join ledger.entry e using (entry_id)
           join ledger.content c using (entry_id)
          where s.index >= $1 and s.index < $1 + $2
-           and substr(e.leaf, 27) <> sha256(convert_to(E'moyai-commitment-v1\\n', 'UTF8') || c.salt
-                                            || convert_to(c.body, 'UTF8'))
+           and (substr(e.leaf, 27) <> sha256(convert_to(E'moyai-commitment-v1\\n', 'UTF8') || c.salt
+                                             || convert_to(c.body, 'UTF8'))
+                or c.kind <> get_byte(e.leaf, 1)
+                or (extract(epoch from date_trunc('milliseconds', c.at)) * 1000)::numeric
+                   <> ('x' || encode(substr(e.leaf, 3, 8), 'hex'))::bit(64)::bigint
+                -- canonical JSON: `resident` is the last member, and left out where there is none
+                or c.resident_key <> coalesce(substring(c.body from ',"resident":([0-9]{1,18})}$')::bigint, 0))
          order by s.index
         """,
         after,

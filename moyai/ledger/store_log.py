@@ -86,16 +86,20 @@ async def place(conn: Connection, size: int, after_xact: str, after_id: UUID, li
     )
 
 
-async def count_days(conn: Connection, begin: int, end: int) -> None:
+async def count_days(conn: Connection, begin: int, end: int, *, blind: bool = False) -> None:
     """Add the entries of indexes `begin` to `end - 1` to the daily counts.
 
     An entry counts once without a provider, and once more for each provider that its content names. A refusal
-    that names no code of its own counts under its first source's.
+    that names no code of its own counts under its first source's. `blind` counts by kind alone, for contents that
+    cannot be read.
     """
     await conn.execute(
         """
         with content as materialized (
-            select (c.at at time zone 'Asia/Tokyo')::date as day, c.kind, (c.body::jsonb) -> 'detail' as detail
+            select (c.at at time zone 'Asia/Tokyo')::date as day, c.kind,
+                   -- jsonb cannot hold every text that is JSON (\\u0000)
+                   case when not $4 and pg_input_is_valid(c.body, 'jsonb')
+                        then (c.body::jsonb) -> 'detail' end as detail
               from ledger.sequence s
               join ledger.content c using (entry_id)
              where s.index >= $1 and s.index < $2
@@ -133,6 +137,7 @@ async def count_days(conn: Connection, begin: int, end: int) -> None:
         begin,
         end,
         Kind.REFUSAL,
+        blind,
     )
 
 

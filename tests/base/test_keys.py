@@ -9,7 +9,14 @@ from joserfc.jwk import ECKey, KeySet
 
 from moyai.base import keys
 from moyai.base.keys import KeyRing
+from moyai.base.roles import OWNER
 from moyai.base.secrets import SecretBox
+
+
+@pytest.fixture
+async def owner(fresh_platform):
+    """The operator's commands act as the owner: no process rotates keys, nor reads them all."""
+    return await fresh_platform.connect(OWNER)
 
 
 async def test_a_key_is_made_at_first_use_and_stays(control, box):
@@ -19,31 +26,30 @@ async def test_a_key_is_made_at_first_use_and_stays(control, box):
     assert await control.fetchval("select count(*) from platform.signing_key") == 2
 
 
-async def test_what_it_signs_verifies_with_the_public_set_also_after_rotation(control, box):
-    old = await keys.current(control, box, "grant")
+async def test_what_it_signs_verifies_with_the_public_set_also_after_rotation(owner, box):
+    old = await keys.current(owner, box, "grant")
     token = jws.serialize_compact({"alg": "ES256", "kid": old.key_id}, b"granted", old.jwk)
-    new = await keys.rotate(control, box, "grant")
-    published = await keys.public_set(control, "grant")
+    new = await keys.rotate(owner, box, "grant")
+    published = await keys.public_set(owner, "grant")
     assert [key["kid"] for key in published["keys"]] == [new.key_id, old.key_id]
     assert jws.deserialize_compact(token, KeySet.import_key_set(published)).payload == b"granted"
-    assert await control.fetchval("select count(*) from platform.signing_key where retired_at is null") == 1
+    assert await owner.fetchval("select count(*) from platform.signing_key where retired_at is null") == 1
 
 
-async def test_a_key_is_forgotten_when_its_overlap_ends(control, box):
-    old = await keys.current(control, box, "oidc")
-    new = await keys.rotate(control, box, "oidc")
-    await control.execute(
+async def test_a_key_is_forgotten_when_its_overlap_ends(owner, box):
+    old = await keys.current(owner, box, "oidc")
+    new = await keys.rotate(owner, box, "oidc")
+    await owner.execute(
         "update platform.signing_key set forgotten_at = clock_timestamp() where key_id = $1", old.key_id
     )
-    assert [key["kid"] for key in (await keys.public_set(control, "oidc"))["keys"]] == [new.key_id]
+    assert [key["kid"] for key in (await keys.public_set(owner, "oidc"))["keys"]] == [new.key_id]
 
 
-async def test_log_keys_are_never_forgotten(control, box):
-    await keys.current(control, box, "log")
-    await keys.rotate(control, box, "log")
+async def test_log_keys_are_never_forgotten(owner, box):
+    await keys.current(owner, box, "log")
+    await keys.rotate(owner, box, "log")
     assert (
-        await control.fetchval("select count(*) from platform.signing_key where forgotten_at is not null")
-        == 0
+        await owner.fetchval("select count(*) from platform.signing_key where forgotten_at is not null") == 0
     )
 
 
@@ -62,8 +68,8 @@ async def test_another_key_encryption_key_opens_nothing(control, box):
         await keys.current(control, SecretBox(bytes(32)), "oidc")
 
 
-async def test_kinds_of_key(control, box):
-    log, oidc = await keys.current(control, box, "log"), await keys.current(control, box, "oidc")
+async def test_kinds_of_key(owner, box):
+    log, oidc = await keys.current(owner, box, "log"), await keys.current(owner, box, "oidc")
     assert len(log.ed25519().sign(b"x")) == 64
     assert isinstance(oidc.jwk, ECKey)
     assert (log.public_jwk["alg"], oidc.public_jwk["alg"]) == ("Ed25519", "ES256")
@@ -83,5 +89,5 @@ async def test_a_ring_does_not_keep_a_key_that_may_be_rolled_back(fresh_platform
         kept = await ring.current(conn, "oidc")
         assert kept.key_id != undone.key_id
         await ring.current(conn, "oidc")
-        await keys.rotate(conn, fresh_platform.home.box(), "oidc")
-        assert (await ring.current(conn, "oidc")).key_id == kept.key_id  # for 30 seconds
+        await keys.rotate(await fresh_platform.connect(OWNER), fresh_platform.home.box(), "oidc")
+        assert (await ring.current(conn, "oidc")).key_id == kept.key_id  # for some seconds

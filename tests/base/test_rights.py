@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import itertools
+from uuid import UUID
 
 import asyncpg
 import pytest
 
+from moyai.base import keys
 from moyai.base.config import make_dsn
 from moyai.base.db import connect
 from moyai.base.provision import provision_store
 from moyai.base.roles import OWNER, PROCESS_ROLES, PROVISION, SERVE, WORKER
+from moyai.base.secrets import SecretBox
+from moyai.ledger.model import leaf_bytes
+
+_ID = UUID(int=7)
+_LEAF = "\\x" + leaf_bytes(1, 0, _ID.bytes, bytes(32)).hex()
 
 APPENDED = {
-    "ledger.entry": "insert into ledger.entry (entry_id, leaf) values (gen_random_uuid(), '\\x00')",
+    "ledger.entry": f"insert into ledger.entry (entry_id, leaf) values ('{_ID}', '{_LEAF}')",
     "ledger.sequence": "insert into ledger.sequence (index, entry_id) values (0, gen_random_uuid())",
     "ledger.checkpoint": "insert into ledger.checkpoint (size, root, note) values (1, '', '')",
 }
@@ -138,3 +145,80 @@ async def test_a_store_role_changes_rows_but_not_tables(stores, box):
                 await conn.raw.execute(statement)
     finally:
         await conn.close()
+
+
+def _leaf(entry_id: UUID, **changed: int) -> bytes:
+    whole = {"kind": 1, "at_ms": 1_790_000_000_000} | changed
+    return leaf_bytes(whole["kind"], whole["at_ms"], entry_id.bytes, bytes(32))
+
+
+WRONG_LEAVES = {
+    "four bytes": b"\x01\x01\x00\x00",
+    "none": b"",
+    "too long": _leaf(_ID) + b"x",
+    "version": b"\x02" + _leaf(_ID)[1:],
+    "no kind": _leaf(_ID, kind=0),
+    "after the year 9999": _leaf(_ID, at_ms=253_402_300_800_000),
+    "another's id": _leaf(UUID(int=8)),
+}
+
+
+@pytest.mark.parametrize("role", [SERVE, WORKER])
+async def test_m7_no_role_inserts_an_entry_that_is_no_entry(fresh_platform, role):
+    conn = await fresh_platform.connect(role)
+    insert = "insert into ledger.entry (entry_id, leaf) values ($1, $2)"
+    for leaf in WRONG_LEAVES.values():
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await conn.execute(insert, _ID, leaf)
+    await conn.execute(insert, _ID, _leaf(_ID, at_ms=253_402_300_799_999))
+
+
+@pytest.mark.parametrize("role", [SERVE, WORKER])
+async def test_m7_no_role_chooses_the_place_of_its_entries(fresh_platform, role):
+    """With another transaction's number, an entry would never be placed, or hold up the others."""
+    conn = await fresh_platform.connect(role)
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await conn.execute(
+            "insert into ledger.entry (entry_id, leaf, xact) values ($1, $2, '5')", _ID, _leaf(_ID)
+        )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"body": "no json"},
+        {"body": "[]"},
+        {"body": "[" * 100_000},
+        {"salt": b"short"},
+        {"kind": 0},
+        {"kind": 300},
+        {"resident_key": -1},
+    ],
+)
+async def test_m7_no_role_inserts_a_content_that_cannot_be_read(fresh_platform, change):
+    conn = await fresh_platform.connect(SERVE)
+    row = {"resident_key": 0, "kind": 1, "salt": bytes(16), "body": "{}"} | change
+    with pytest.raises(asyncpg.PostgresError):
+        await conn.execute(
+            "insert into ledger.content (resident_key, entry_id, kind, at, salt, body)"
+            " values ($1, gen_random_uuid(), $2, now(), $3, $4)",
+            *row.values(),
+        )
+
+
+async def test_m7_a_process_reads_no_private_key_but_its_own(fresh_platform):
+    box = fresh_platform.home.box()
+    serve, worker = await fresh_platform.connect(SERVE), await fresh_platform.connect(WORKER)
+    for purpose in ("oidc", "receipt", "grant"):
+        await keys.current(serve, box, purpose)
+    await keys.current(worker, box, "log")
+    seen = "select array_agg(distinct purpose order by purpose) from platform.signing_key"
+    assert await serve.fetchval(seen) == ["grant", "oidc", "receipt"]
+    assert await worker.fetchval(seen) == ["log"]
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await keys.current(serve, SecretBox(bytes(32)), "log")  # nor can it put one there
+    for conn in (serve, worker):
+        assert [len((await keys.public_set(conn, purpose))["keys"]) for purpose in ("oidc", "log")] == [1, 1]
+        for change in ("update platform.signing_key set sealed = ''", "delete from platform.signing_key"):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await conn.raw.execute(change)

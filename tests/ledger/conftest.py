@@ -71,7 +71,8 @@ class Log:
 
     async def signer(self) -> Signer:
         """The log's true key."""
-        return Signer(ORIGIN, (await KeyRing(self.box).current(self.serve, "log")).ed25519())
+        async with self.worker.connection() as conn:
+            return Signer(ORIGIN, (await KeyRing(self.box).current(conn, "log")).ed25519())
 
     def application(self) -> Starlette:
         """The public paths, as the web room mounts them."""

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from datetime import UTC, datetime
 
 import asyncpg
+import msgspec
 import pytest
 
 from moyai import ledger
 from moyai.base import keys
 from moyai.base.keys import KeyRing
-from moyai.ledger import Act, Kind, merkle, note, store_log
+from moyai.base.roles import OWNER
+from moyai.ledger import Act, Kind, merkle, model, note, store_log
 from moyai.ledger import log as logs
 from moyai.ledger.integrator import Integrator, drain
 from moyai.ledger.log import LogClosed
@@ -179,9 +182,10 @@ async def test_days_are_counted_by_kind_provider_consumer_and_code(log):
 
 async def test_a_rotated_key_signs_on_and_the_old_signatures_hold(log):
     await log.grow(3)
-    async with log.serve.transaction():
-        old = await keys.current(log.serve, log.box, "log")
-        new = await keys.rotate(log.serve, log.box, "log")
+    owner = await log.platform.connect(OWNER)
+    async with owner.transaction():
+        old = await keys.current(owner, log.box, "log")
+        new = await keys.rotate(owner, log.box, "log")
     log.integrator = Integrator(log.worker, KeyRing(log.box), "other")
     await log.grow(3)
     assert old.key_id != new.key_id
@@ -207,4 +211,46 @@ async def test_marks_prove_what_is_shown_and_break_on_what_was_changed(log):
     )
     found = await marks(log.serve, await ledger.history(log.serve, 7, limit=400))
     assert {id_ for id_, mark in found.items() if mark == "broken"} == {ids[5], ids[9]}
-    assert await ledger.mismatched_contents(log.serve) == [(5, ids[5])]
+    assert await ledger.mismatched_contents(log.serve) == [(5, ids[5]), (9, ids[9])]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "resident_key = 8",
+        "resident_key = 0",
+        "kind = 11",
+        "at = at + interval '1 second'",
+        "salt = sha256('')",
+    ],
+)
+async def test_content_whose_columns_are_not_what_was_committed_to_is_found(log, change):
+    """Else its owner could hide an entry from one resident's history, or show it in another's."""
+    ids = await log.grow(3)
+    await log.tamper(f"update ledger.content set {change} where entry_id = $1", ids[1])
+    assert await ledger.mismatched_contents(log.serve) == [(1, ids[1])]
+    event = await ledger.opening(log.serve, ids[1])
+    assert not event.opens()
+    assert (await marks(log.serve, [event]))[ids[1]] == "broken"
+
+
+async def test_one_body_that_cannot_be_counted_holds_up_no_other(log):
+    """As the role that may insert it: JSON that jsonb cannot hold, numbers that are none, words too long to index."""
+    bodies = [
+        '{"detail":{"code":"\\u0000"},"kind":"exchange"}',
+        '{"detail":{"items":1e400,"provider":"p"},"kind":"exchange"}',
+        '{"detail":{"items":1.5,"provider":"p"},"kind":"exchange"}',
+        '{"detail":{"sources":[7,null,[]]},"kind":"exchange"}',
+        '{"detail":{"provider":"LONG"},"kind":"exchange"}'.replace("LONG", secrets.token_hex(9000)),
+        '{"detail":DEEP,"kind":"exchange"}'.replace("DEEP", "[" * 900 + "]" * 900),
+    ]
+    good = {"items": 2, "provider": "undo-app", "consumer": "mimamori"}
+    at = datetime(2026, 11, 24, 1, tzinfo=UTC)
+    made = [model.entry(kind=Kind.EXCHANGE, at=at, actor="x", resident_key=7, detail=good) for _ in range(9)]
+    for n, body in enumerate(bodies):
+        made[n + 1] = msgspec.structs.replace(made[n + 1], body=body)
+    assert all(await ledger.record_many(log.serve, made))
+    assert await drain(log.integrator) == 9
+    rows = await ledger.daily(log.serve, at.date(), at.date())
+    assert sum(row.entries for row in rows if row.provider == "") == 9
+    assert [row.entries for row in rows if row.provider == "undo-app"] == [3]

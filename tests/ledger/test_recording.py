@@ -51,10 +51,10 @@ async def test_an_act_is_committed_to_with_the_time_of_the_database(control: Con
 
 
 async def test_the_commitment_is_as_documented(control: Connection) -> None:
-    id_ = await ledger.record(control, Act(Kind.LINK_REGISTERED, "staff:1", detail={"link": "l"}, at=AT))
+    id_ = await ledger.record(control, Act(Kind.IMPORTED, "staff:1", detail={"link": "l"}, at=AT))
     event = await opened(control, id_)
     assert event.body == (
-        '{"actor":"staff:1","at":"2026-11-24T09:30:00.123Z","detail":{"link":"l"},"kind":"link_registered"}'
+        '{"actor":"staff:1","at":"2026-11-24T09:30:00.123Z","detail":{"link":"l"},"kind":"imported"}'
     )
     assert event.leaf[26:] == sha256(b"moyai-commitment-v1\n" + event.salt + event.body.encode()).digest()
     assert len(event.leaf) == 58

@@ -13,7 +13,8 @@ grant usage on schema platform, registry, identity, consent, ledger, personal to
 
 -- serve: what people and programs do over HTTP. It reads everything but the stores, which have their own roles.
 grant select on all tables in schema platform, registry, identity, consent, ledger, personal to moyai_serve;
-grant insert, update on platform.signing_key to moyai_serve;
+-- rows of signing_key are cut by policies (0010): serve never sees the log's private key, worker sees no other
+grant insert on platform.signing_key to moyai_serve;
 
 -- The registry forgets nothing: things change or end. Versions of terms and criteria do not even change.
 grant insert, update on registry.organization, registry.component, registry.service, registry.dataset,
@@ -42,7 +43,9 @@ grant insert, delete on personal.intent to moyai_serve;
 grant insert, update, delete on personal.location to moyai_serve;
 
 -- The ledger: appended to by both. Contents go at erasure, which is an act at the desk (serve).
-grant insert on ledger.entry, ledger.content to moyai_serve, moyai_worker;
+-- By columns: `xact`, which the order of integration rests on, is the engine's own word.
+grant insert (entry_id, leaf) on ledger.entry to moyai_serve, moyai_worker;
+grant insert (resident_key, entry_id, kind, at, salt, body) on ledger.content to moyai_serve, moyai_worker;
 grant delete on ledger.content to moyai_serve;
 grant insert, delete on ledger.idempotency to moyai_serve;
 

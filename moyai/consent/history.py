@@ -125,8 +125,10 @@ def _row(event: Event, known: Names) -> Row:
     movements = _movements(detail, known)
     code: str | None = detail.get("code") or next((m.code for m in movements if m.code), None)
     words = CODES.get(code) if code else None
-    if event.kind in history_desk.DESK_KINDS:
-        text_ja, text_en = history_desk.sentence(event, known.organization(detail.get("organization_id")))
+    if history_desk.is_desks(event):
+        text_ja, text_en = history_desk.sentence(
+            event, known.organization(detail.get("organization_id")), service
+        )
     else:
         text_ja, text_en = _sentence(event, target, movements, service, words)
     return Row(
@@ -157,8 +159,11 @@ def _row(event: Event, known: Names) -> Row:
 
 
 def _shown_actor(event: Event) -> str:
-    """Staff are an office to residents. Old entries name the login, which opens an account."""
-    return "staff" if event.actor.startswith("staff:") else event.actor
+    """Staff are an office to residents, a viewer is known by the sharing. Old entries name logins and resident IDs."""
+    if event.actor.startswith("staff:"):
+        return "staff"
+    viewed = event.kind in (Kind.SHARED_VIEW, Kind.SHARING_ACCEPTED)
+    return "viewer" if viewed else event.actor
 
 
 def _proof(event: Event) -> Proof:

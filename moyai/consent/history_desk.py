@@ -85,7 +85,30 @@ _WAYS = {
 }
 
 
-def sentence(event: Event, office: tuple[str, str] | None) -> tuple[str, str]:
+_FOR_RESIDENT: dict[Kind, tuple[str, str]] = {
+    Kind.CONSENT_WITHDRAWN: (
+        "{office}が、あなたの申出で「{service}」への同意を止めました。",
+        "{office} stopped your consent to {service} on your request.",
+    ),
+    Kind.SERVICE_LEFT: (
+        "{office}が、あなたの申出で「{service}」の利用を止めました。",
+        "{office} ended your use of {service} on your request.",
+    ),
+    Kind.SHARING_ENDED: (
+        "{office}が、あなたの申出で共有を終わりました。",
+        "{office} ended a sharing on your request.",
+    ),
+}
+
+
+def is_desks(event: Event) -> bool:
+    """Whether a desk did this, itself or for the resident."""
+    return event.kind in DESK_KINDS or (event.kind in _FOR_RESIDENT and "form" in event.detail)
+
+
+def sentence(
+    event: Event, office: tuple[str, str] | None, service: tuple[str | None, str | None] = (None, None)
+) -> tuple[str, str]:
     """One sentence in Japanese and English. `office` is the organisation's name, None where it must not be said."""
     ja, en = office or ("", "")
     office_ja, office_en = (
@@ -97,9 +120,12 @@ def sentence(event: Event, office: tuple[str, str] | None) -> tuple[str, str]:
     if event.kind is Kind.ENROLMENT_MET:
         return _met(event.detail, office_ja, office_en)
     if event.kind in (Kind.TRANSFER_COMPLETED, Kind.TRANSFER_ENDED):
-        return _WAYS[event.detail["way"]]
-    texts = _DONE[event.kind]
-    return texts[0].format(office=office_ja), texts[1].format(office=office_en)
+        return _WAYS.get(event.detail["way"], (f"{event.kind.ja}。", f"{event.kind.en}."))
+    texts = _DONE.get(event.kind) or _FOR_RESIDENT[event.kind]
+    return (
+        texts[0].format(office=office_ja, service=service[0]),
+        texts[1].format(office=office_en, service=service[1]),
+    )
 
 
 def _look(detail: dict[str, Any], office_ja: str, office_en: str) -> tuple[str, str]:

@@ -18,7 +18,7 @@ from moyai.consent.catalogue import ServiceFacts, all_facts, party, resident_of
 from moyai.consent.eligibility import obstacle
 from moyai.consent.enrolment import is_current
 from moyai.consent.model import Granularity, Item, LinkState, Membership, Party, granularity_of
-from moyai.identity.model import ResidentCaller
+from moyai.identity.model import ForResident, ResidentCaller
 from moyai.registry.model import Link
 
 Standing = Literal["given", "refused", "withdrawn", "expired", "undecided"]
@@ -75,7 +75,7 @@ async def offered(conn: Connection, caller: ResidentCaller) -> list[ServiceStand
     return [standing for standing in await _standings(conn, caller) if standing.on_offer]
 
 
-async def consents(conn: Connection, caller: ResidentCaller) -> list[ServiceStanding]:
+async def consents(conn: Connection, caller: ResidentCaller | ForResident) -> list[ServiceStanding]:
     """Services that the resident uses, or was ever asked about; also those that are no longer on offer."""
     return [
         standing
@@ -92,7 +92,7 @@ async def consents_of_service(conn: Connection, caller: ResidentCaller, service_
     raise Problem("does_not_exist", f"service {service_id}")
 
 
-async def _standings(conn: Connection, caller: ResidentCaller) -> list[ServiceStanding]:
+async def _standings(conn: Connection, caller: ResidentCaller | ForResident) -> list[ServiceStanding]:
     resident = await resident_of(conn, caller.resident_key)
     states = await store.states_of(conn, caller.resident_key)
     members = await store.memberships(conn, caller.resident_key)

@@ -20,7 +20,7 @@ from moyai.base.clock import rfc3339
 from moyai.base.db import Connection
 from moyai.base.secrets import SecretBox
 from moyai.consent.model import LinkText, Party, PresentationText
-from moyai.identity.model import ResidentCaller
+from moyai.identity.model import ForResident, ResidentCaller
 from moyai.ledger import opening
 
 SCHEMA_VERSION = "ISO/IEC TS 27560:2023"
@@ -159,7 +159,7 @@ def _link_events(caller: ResidentCaller, link: LinkText, state: str, at: datetim
 
 
 def compose_withdrawal(
-    caller: ResidentCaller,
+    caller: ResidentCaller | ForResident,
     base_url: str,
     service_id: str,
     act_id: UUID,

@@ -25,7 +25,7 @@ from moyai.consent import store, store_sharing
 from moyai.consent.catalogue import ServiceFacts, facts_of
 from moyai.consent.eligibility import require_eligible
 from moyai.consent.model import Act, Sharing
-from moyai.identity.model import ResidentCaller
+from moyai.identity.model import ForResident, ResidentCaller
 from moyai.ledger import Act as LedgerAct
 from moyai.ledger import Kind, record
 
@@ -40,6 +40,10 @@ WRONG_CODE_MINUTES = 60
 # Crockford's alphabet: a code is read out, so letters that sound or look alike are not in it.
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _ALIKE = str.maketrans({"O": "0", "I": "1", "L": "1", "-": None, " ": None, "　": None})
+
+
+VIEWER = "viewer"
+"""Who acts on the other side of a sharing, on the record of the one who shares."""
 
 
 class Offer(msgspec.Struct, frozen=True):
@@ -130,7 +134,9 @@ async def accept(conn: Connection, caller: ResidentCaller, code: str) -> Sharing
     return taken
 
 
-async def end(conn: Connection, caller: ResidentCaller, journal: Journal, sharing_id: UUID) -> None:
+async def end(
+    conn: Connection, caller: ResidentCaller | ForResident, journal: Journal, sharing_id: UUID
+) -> None:
     """End a sharing, from either side; the next look is refused. Ending twice is no error.
 
     Raises Problem does_not_exist for anybody who is neither side.
@@ -150,7 +156,7 @@ async def end(conn: Connection, caller: ResidentCaller, journal: Journal, sharin
 
 async def end_for_links(
     conn: Connection,
-    caller: ResidentCaller,
+    caller: ResidentCaller | ForResident,
     facts: ServiceFacts,
     link_keys: set[int],
     journal: Journal,
@@ -166,7 +172,7 @@ async def end_for_links(
             await end(conn, caller, journal, sharing.sharing_id)
 
 
-async def sharings(conn: Connection, caller: ResidentCaller) -> list[Sharing]:
+async def sharings(conn: Connection, caller: ResidentCaller | ForResident) -> list[Sharing]:
     """Both what the resident shares and what is shared with them, newest first."""
     return await store_sharing.sharings_of(conn, caller.resident_key)
 
@@ -187,7 +193,7 @@ async def _find(conn: Connection, sharing_id: UUID) -> Sharing:
 
 async def _keep_act(
     conn: Connection,
-    caller: ResidentCaller,
+    caller: ResidentCaller | ForResident,
     sharing: Sharing,
     kind: Literal["grant", "end_grant"],
     links: dict[str, str],
@@ -209,16 +215,23 @@ async def _keep_act(
 async def _record(
     conn: Connection,
     kind: Kind,
-    caller: ResidentCaller,
+    caller: ResidentCaller | ForResident,
     sharing: Sharing,
     facts: ServiceFacts | None,
     **detail: object,
 ) -> None:
-    """On the record of the resident who shares: what is shown there is theirs, also what the viewer does."""
+    """On the record of the resident who shares, also what the viewer does.
+
+    The viewer is named by the sharing alone: their ID is not the sharer's to know, and would outlive their erasure.
+    """
+    own = caller.resident_key == sharing.resident_key
     named: dict[str, object] = {"sharing_id": str(sharing.sharing_id), "client": caller.client_id, **detail}
     if facts is not None:
         named["service"] = facts.service.service_id
     act = LedgerAct(
-        kind=kind, actor=f"resident:{caller.resident_id}", resident_key=sharing.resident_key, detail=named
+        kind=kind,
+        actor=caller.actor if own else VIEWER,
+        resident_key=sharing.resident_key,
+        detail={**named, **caller.request},
     )
     await record(conn, act)

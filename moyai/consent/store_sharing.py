@@ -155,11 +155,11 @@ async def end(conn: Connection, sharing_id: UUID, at: datetime) -> bool:
 
 
 async def end_as_viewer(conn: Connection, viewer_key: int) -> int:
-    """A viewer is erased: what others shared with them ends, and no longer says with whom."""
+    """A viewer is erased: what others shared with them ends, and no longer says with whom: neither key nor name."""
     status = await conn.execute(
         """
         update consent.sharing set ended_at = coalesce(ended_at, clock_timestamp()), viewer_key = null,
-               code_hash = null, code_expires_at = null
+               viewer_name = '', code_hash = null, code_expires_at = null
          where viewer_key = $1
         """,
         viewer_key,

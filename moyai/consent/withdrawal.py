@@ -1,5 +1,6 @@
 """Withdrawing (撤回): all links of a service, which ends its use, or some of them.
 
+By the resident, or by a desk for a resident who stands there (`ForResident`).
 Always possible, whatever became of the service, its organisations or its scope, and at any level of
 authentication. The gate reads the new state on the very next request. The withdrawal is in the journal outside
 PostgreSQL before it is committed, so that a restored backup cannot bring the consent back.
@@ -23,7 +24,7 @@ from moyai.base.stops import ConsentWithdrawn
 from moyai.consent import receipts, sharing, store
 from moyai.consent.catalogue import ServiceFacts, facts_of
 from moyai.consent.model import Act, State, ThisPlatform
-from moyai.identity.model import ResidentCaller
+from moyai.identity.model import ForResident, ResidentCaller
 from moyai.ledger import Act as LedgerAct
 from moyai.ledger import Kind, record
 
@@ -41,7 +42,7 @@ class Withdrawn(msgspec.Struct, frozen=True):
 
 async def withdraw(
     conn: Connection,
-    caller: ResidentCaller,
+    caller: ResidentCaller | ForResident,
     platform: ThisPlatform,
     box: SecretBox,
     journal: Journal,
@@ -76,7 +77,7 @@ async def withdraw(
     return Withdrawn(act.act_id, act.receipt or "", act.links, rfc3339(at), left)
 
 
-async def _already(conn: Connection, caller: ResidentCaller, facts: ServiceFacts) -> Withdrawn:
+async def _already(conn: Connection, caller: ResidentCaller | ForResident, facts: ServiceFacts) -> Withdrawn:
     """Nothing is left to stop: answer with the last act, or say that there never was anything."""
     last = await store.last_act(conn, caller.resident_key, facts.service.service_key)
     if last is None:
@@ -88,7 +89,7 @@ async def _already(conn: Connection, caller: ResidentCaller, facts: ServiceFacts
 
 async def _write(
     conn: Connection,
-    caller: ResidentCaller,
+    caller: ResidentCaller | ForResident,
     platform: ThisPlatform,
     box: SecretBox,
     facts: ServiceFacts,
@@ -132,7 +133,7 @@ async def _write(
 
 async def _record(
     conn: Connection,
-    caller: ResidentCaller,
+    caller: ResidentCaller | ForResident,
     facts: ServiceFacts,
     act_id: UUID,
     links: dict[str, str],
@@ -143,7 +144,7 @@ async def _record(
     """One leaf for the act, however many links it stops."""
     act = LedgerAct(
         kind=Kind.CONSENT_WITHDRAWN if links else Kind.SERVICE_LEFT,
-        actor=f"resident:{caller.resident_id}",
+        actor=caller.actor,
         resident_key=caller.resident_key,
         detail={
             "act_id": str(act_id),
@@ -151,6 +152,7 @@ async def _record(
             "links": links,
             "left": left,
             "client": caller.client_id,
+            **caller.request,
         },
         at=at,
     )

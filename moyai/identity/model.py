@@ -52,6 +52,40 @@ class ResidentCaller(msgspec.Struct, frozen=True):
     aal: int
     scopes: frozenset[str]
 
+    @property
+    def actor(self) -> str:
+        return f"resident:{self.resident_id}"
+
+    @property
+    def request(self) -> dict[str, str]:
+        """What stands beside the act in records: nothing, the resident acted."""
+        return {}
+
+
+class ForResident(msgspec.Struct, frozen=True):
+    """A desk that stops something for a resident who stands there. It can stop, and nothing else.
+
+    `form` is the number of the request that was signed, `document_class` what the identity was checked with.
+    """
+
+    resident_key: int
+    resident_id: str
+    actor: str
+    organization_id: str
+    form: str
+    document_class: str
+    client_id: str = "desk"
+    aal: int = 0
+
+    @property
+    def request(self) -> dict[str, str]:
+        """The proof of the request, in records."""
+        return {
+            "organization_id": self.organization_id,
+            "form": self.form,
+            "document_class": self.document_class,
+        }
+
 
 class StaffCaller(msgspec.Struct, frozen=True):
     """A member of staff in a browser session."""

@@ -16,7 +16,7 @@ from moyai.base.journal import Journal
 from moyai.consent import sharing
 from moyai.consent.catalogue import all_facts
 from moyai.consent.model import Sharing
-from moyai.identity.model import ResidentCaller
+from moyai.identity.model import ForResident, ResidentCaller
 from moyai.personal.model import Result
 from moyai.registry.model import Id
 from moyai.web import shared_items
@@ -96,7 +96,9 @@ def _platform(request: Request) -> Platform:
     return request.app.state.platform
 
 
-async def described(conn: Connection, caller: ResidentCaller, sharings: list[Sharing]) -> list[SharingAnswer]:
+async def described(
+    conn: Connection, caller: ResidentCaller | ForResident, sharings: list[Sharing]
+) -> list[SharingAnswer]:
     """Sharings with the names people know, each from the caller's side."""
     services = {facts.service.service_key: facts for facts in await all_facts(conn)}
     made: list[SharingAnswer] = []

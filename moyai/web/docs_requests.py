@@ -281,6 +281,10 @@ _MAKERS: dict[str, Make] = {
     f"POST {_PERSON}/authenticator": _somebody(f"POST {_PERSON}/credentials"),
     f"POST {_PERSON}/proofing": _somebody(body=examples.ENROLMENT["evidence"]),
     f"PUT {_PERSON}/residence": _moved,
+    f"GET {_PERSON}/consents": _somebody(),
+    f"POST {_PERSON}/consents/stop": _somebody(
+        body={"form": "2026-0417", "document_class": "my_number_card"}
+    ),
     f"POST {_PERSON}/erasure": _somebody(body={"ground": "本人の申出"}),
     f"POST {_REGISTRY}/organizations/{{id}}/certification": _certified,
     f"POST {_REGISTRY}/organizations/{{id}}/suspension": _after(

@@ -93,6 +93,6 @@ async def _record(
     }
     if code is not None:
         detail["code"] = code
-    act = Act(kind=kind, actor=f"resident:{caller.resident_id}", resident_key=resident_key, detail=detail)
+    act = Act(kind=kind, actor=sharing.VIEWER, resident_key=resident_key, detail=detail)
     async with platform.control.transaction() as conn:
         await record(conn, act)

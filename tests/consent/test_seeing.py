@@ -7,7 +7,9 @@ import asyncio
 import hashlib
 import json
 from datetime import timedelta
+from typing import Any, get_origin
 
+import msgspec
 import pytest
 
 from moyai.base.db import Connection
@@ -16,6 +18,7 @@ from moyai.base.journal import Journal
 from moyai.base.secrets import SecretBox
 from moyai.consent import erase, history, overview, sharing, state_as_of, store, withdrawal
 from moyai.ledger import Act, Kind, erase_contents, record
+from moyai.ledger.contents import CONTENTS
 from tests.consent.conftest import HERE, Walk, calls
 from tests.factories import Town, make_consent, make_service
 
@@ -122,9 +125,24 @@ async def test_history_is_newest_first_in_plain_words(control: Connection, town:
     assert rows[2].text_ja == "「健康見守り」のデータの利用に同意しました。"
 
 
+def _least(kind: Kind) -> dict[str, Any] | msgspec.Struct:
+    """The smallest content that the kind may have."""
+    wanted = CONTENTS.get(kind)
+    if wanted is None:
+        return {}
+    made = {
+        field.name: (get_origin(field.type) or field.type)()
+        for field in msgspec.structs.fields(wanted)
+        if field.required
+    }
+    return wanted(**made)
+
+
 async def test_every_kind_of_row_reads_as_a_sentence(control: Connection, town: Town) -> None:
     for kind in Kind:
-        await record(control, Act(kind=kind, actor="system", resident_key=town.hanako.key, detail={}))
+        await record(
+            control, Act(kind=kind, actor="system", resident_key=town.hanako.key, detail=_least(kind))
+        )
     for row in (await history.page(control, town.hanako.key, limit=200)).rows:
         assert row.text_ja.endswith("。")
         assert row.text_en.endswith(".")

@@ -9,7 +9,7 @@ from moyai.base.errors import Problem
 from moyai.base.journal import Journal
 from moyai.base.secrets import SecretBox
 from moyai.base.stops import Line, SharingEnded
-from moyai.consent import gate, sharing, sharing_in_force, withdrawal
+from moyai.consent import gate, sharing, sharing_in_force, store_sharing, withdrawal
 from moyai.consent.sharing import Offer
 from moyai.identity.model import ResidentCaller
 from moyai.ledger import Kind, history
@@ -267,3 +267,18 @@ async def test_the_code_itself_is_nowhere_in_the_database(
     for table in ("consent.sharing", "consent.act", "ledger.content"):
         rows = await control.raw.fetch(f"select t::text as row from {table} t")
         assert not any(code in row["row"].replace("-", "").upper() for row in rows)
+
+
+async def test_low_the_sharers_record_never_names_the_viewer(
+    control: Connection, town: Town, hanako: Walk, daughter: ResidentCaller
+) -> None:
+    """Nor after the viewer's erasure does anything of them stay on the other side."""
+    await hanako.join()
+    taken = await sharing.accept(control, daughter, (await offer(hanako)).code)
+    assert taken is not None
+    await store_sharing.end_as_viewer(control, daughter.resident_key)
+    bodies = await control.fetch("select body from ledger.content where resident_key = $1", town.hanako.key)
+    assert all(daughter.resident_id not in row["body"] for row in bodies)
+    row = await control.fetchrow("select viewer_key, viewer_name from consent.sharing")
+    assert row is not None
+    assert tuple(row) == (None, "")

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 from cyclopts import App, Parameter
 
 if TYPE_CHECKING:
@@ -20,11 +21,14 @@ Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON, a
 DEFAULT_DIRECTORY = Path(".moyai")
 
 
-def home_of(directory: Path) -> Home:
-    """The platform in a directory. Raises ConfigError where there is none."""
-    from moyai.base.config import Home
+def home_of(directory: Path, *, held: bool = False) -> Home:
+    """The platform in a directory. With `held`, what may be opened there comes as a line of standard input.
 
-    home = Home(directory)
+    Raises ConfigError where there is none.
+    """
+    from moyai.base.config import Held, Home
+
+    home = Home(directory, msgspec.json.decode(sys.stdin.readline(), type=Held) if held else None)
     home.config()
     return home
 
@@ -32,6 +36,12 @@ def home_of(directory: Path) -> Home:
 Port = Annotated[int | None, Parameter(help="The platform's port (8400, or the one it had).")]
 Once = Annotated[bool, Parameter(negative="", help="Play the whole story over HTTP, then stop.")]
 Standby = Annotated[bool, Parameter(negative="", help="Load all, then wait for a line to begin.")]
+IsHeld = Annotated[
+    bool,
+    Parameter(
+        name="--held", negative="", help="What it may open is a line of standard input, not the key file."
+    ),
+]
 
 
 @app.command
@@ -121,12 +131,13 @@ def serve(
     fd: Annotated[int | None, Parameter(help="A listening socket inherited from the supervisor.")] = None,
     name: Annotated[str, Parameter(help="Names this process in its logs.")] = "serve",
     standby: Standby = False,
+    held: IsHeld = False,
 ) -> None:
     """Answer HTTP for one platform, until told to stop."""
     from moyai.base import metric_files
     from moyai.base.logging import set_up
 
-    home = home_of(directory)
+    home = home_of(directory, held=held)
     set_up(home, name)
     metric_files.share(home.metrics, name)
     from moyai.app import serve as run
@@ -142,12 +153,13 @@ def worker(
     directory: Directory = DEFAULT_DIRECTORY,
     name: Annotated[str, Parameter(help="Names this process in its logs.")] = "worker",
     standby: Standby = False,
+    held: IsHeld = False,
 ) -> None:
     """Do what a platform does on its own: order and sign the ledger, settle, forget. Until told to stop."""
     from moyai.base import metric_files
     from moyai.base.logging import set_up
 
-    home = home_of(directory)
+    home = home_of(directory, held=held)
     set_up(home, name)
     metric_files.share(home.metrics, name)
     from moyai.worker import work

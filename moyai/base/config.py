@@ -6,6 +6,7 @@ Passwords are not in it: they are sealed in `secrets.sealed`, under the key-encr
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import quote
@@ -13,7 +14,7 @@ from urllib.parse import quote
 import msgspec
 from msgspec import Meta
 
-from moyai.base.secrets import SecretBox, SecretFile
+from moyai.base.secrets import KeyNotHeld, SecretBox, SecretFile
 
 StorageMode = Literal["none", "external", "internal_shared", "internal_segregated"]
 """データ管理方式 of a broker (guidebook 1.2.3)."""
@@ -125,11 +126,22 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     storage: StorageSettings = StorageSettings()
 
 
-class Home:
-    """A platform's directory: configuration, keys, logs, the embedded engine's data."""
+class Held(msgspec.Struct, frozen=True):
+    """What one process may open: keys of areas, and passwords of its roles. Whoever started it has handed them over."""
 
-    def __init__(self, directory: Path) -> None:
+    areas: dict[str, bytes]
+    passwords: dict[str, str]
+
+
+class Home:
+    """A platform's directory: configuration, keys, logs, the embedded engine's data.
+
+    With `held`, secrets are those; the key-encryption key is neither needed nor read.
+    """
+
+    def __init__(self, directory: Path, held: Held | None = None) -> None:
         self.directory = directory.resolve()
+        self._held = held
 
     @property
     def config_file(self) -> Path:
@@ -174,16 +186,30 @@ class Home:
             raise ConfigError(f"{self.config_file}: {error}") from error
 
     def box(self) -> SecretBox:
+        if self._held is not None:
+            return SecretBox(None, self._held.areas)
         return SecretBox.from_file(self.kek_file)
 
     def secrets(self) -> SecretFile:
+        """All passwords. Raises KeyNotHeld at a process that was handed its own."""
         return SecretFile(self.directory / "secrets.sealed", self.box())
 
     def dsn(self, role: str, database: str | None = None) -> str:
         """A libpq URI for one of the platform's process roles, e.g. `moyai_serve`."""
-        settings = self.config().database
-        password = self.secrets().get_or_create(f"role:{role}")
+        settings, password = self.config().database, self._password(role)
         return make_dsn(settings.host, settings.port, role, password, database or settings.name)
+
+    def _password(self, role: str) -> str:
+        """Raises KeyNotHeld where the role is another process's."""
+        if self._held is None:
+            return self.secrets().get_or_create(f"role:{role}")
+        if role not in self._held.passwords:
+            raise KeyNotHeld(f"this process has no password for {role}")
+        return self._held.passwords[role]
+
+    def hold(self, areas: Iterable[str], roles: Iterable[str]) -> Held:
+        """What to hand over to a process that works in these areas, and logs in as these roles."""
+        return Held(self.box().keys_of(areas), {role: self._password(role) for role in roles})
 
 
 def make_dsn(host: str, port: int, user: str, password: str, database: str) -> str:

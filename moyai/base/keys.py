@@ -20,7 +20,7 @@ from joserfc.jwk import ECKey, OKPKey
 
 from moyai.base import store_keys
 from moyai.base.db import Connection
-from moyai.base.secrets import SecretBox
+from moyai.base.secrets import SEALED, SecretBox
 
 Purpose = Literal["oidc", "receipt", "grant", "log"]
 ALGORITHMS: dict[Purpose, str] = {"oidc": "ES256", "receipt": "ES256", "grant": "ES256", "log": "Ed25519"}
@@ -58,13 +58,18 @@ def _generate(algorithm: str) -> SigningKey:
     return SigningKey(jwk.thumbprint(), algorithm, jwk)
 
 
-def _seal(box: SecretBox, key: SigningKey) -> bytes:
-    return box.seal(f"signing-key:{key.key_id}", msgspec.json.encode(key.jwk.as_dict(private=True)))
+def _sealed_name(purpose: str, key_id: str) -> str:
+    return f"signing-key:{purpose}:{key_id}"
+
+
+def _seal(box: SecretBox, purpose: Purpose, key: SigningKey) -> bytes:
+    return box.seal(_sealed_name(purpose, key.key_id), msgspec.json.encode(key.jwk.as_dict(private=True)))
 
 
 @lru_cache(maxsize=64)
-def _open(box: SecretBox, key_id: str, algorithm: str, sealed: bytes) -> SigningKey:
-    members = msgspec.json.decode(box.open(f"signing-key:{key_id}", sealed), type=dict[str, str | list[str]])
+def _open(box: SecretBox, purpose: Purpose, key_id: str, algorithm: str, sealed: bytes) -> SigningKey:
+    opened = box.open(_sealed_name(purpose, key_id), sealed, was=f"signing-key:{key_id}")
+    members = msgspec.json.decode(opened, type=dict[str, str | list[str]])
     kind = OKPKey if algorithm == "Ed25519" else ECKey
     return SigningKey(key_id, algorithm, kind.import_key(members))
 
@@ -82,12 +87,19 @@ async def _find(conn: Connection, box: SecretBox, purpose: Purpose) -> tuple[Sig
         row = await store_keys.current(conn, purpose)
     if row is None:
         raise RuntimeError(f"no signing key for {purpose} could be stored")
-    return _open(box, row["key_id"], row["algorithm"], row["sealed"]), row["settled"]
+    return _open(box, purpose, row["key_id"], row["algorithm"], row["sealed"]), row["settled"]
 
 
 async def _make(conn: Connection, box: SecretBox, purpose: Purpose) -> None:
     key = _generate(ALGORITHMS[purpose])
-    await store_keys.add(conn, key.key_id, purpose, key.algorithm, key.public_jwk, _seal(box, key))
+    await store_keys.add(conn, key.key_id, purpose, key.algorithm, key.public_jwk, _seal(box, purpose, key))
+
+
+async def seal_anew(conn: Connection, box: SecretBox) -> None:
+    """Seal the keys that an earlier release has sealed, each under its purpose's key; the caller may change them."""
+    for row in await store_keys.sealed_otherwise(conn, SEALED):
+        name, was = _sealed_name(row["purpose"], row["key_id"]), f"signing-key:{row['key_id']}"
+        await store_keys.seal(conn, row["key_id"], box.seal_anew(name, row["sealed"], was=was))
 
 
 async def rotate(conn: Connection, box: SecretBox, purpose: Purpose) -> SigningKey:

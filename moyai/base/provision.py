@@ -11,7 +11,7 @@ from moyai.base.config import Home, make_dsn
 from moyai.base.db import connect
 from moyai.base.migrate import migrate_store
 from moyai.base.roles import MAINTENANCE, PROVISION, maintenance, make_database, make_role, run
-from moyai.base.secrets import SecretBox
+from moyai.base.secrets import SEALED, SecretBox
 
 
 class Store(msgspec.Struct, frozen=True):
@@ -56,7 +56,8 @@ async def provision_store(home: Home, organization_id: str, sealed_password: byt
         await run(conn, "grant connect on database %1$I to %2$I", database, role)
     version = await migrate_store(home.dsn(PROVISION, database))
     await _grant_store(home.dsn(PROVISION, database), role)
-    sealed = sealed_password or box.seal(name, password.encode())
+    kept = sealed_password if sealed_password and sealed_password.startswith(SEALED) else None
+    sealed = kept or box.seal(name, password.encode())
     return Store(settings.host, settings.port, database, role, sealed, version)
 
 

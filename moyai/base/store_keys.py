@@ -62,3 +62,19 @@ async def public(conn: Connection, purpose: str) -> list[dict[str, Any]]:
         purpose,
     )
     return [row["public_jwk"] for row in rows]
+
+
+async def sealed_otherwise(conn: Connection, begins: bytes) -> list[Record]:
+    """Keys whose sealed form does not begin so."""
+    return await conn.fetch(
+        """
+        select key_id, purpose, sealed from platform.signing_key
+         where substring(sealed for octet_length($1::bytea)) <> $1::bytea
+           for update
+        """,
+        begins,
+    )
+
+
+async def seal(conn: Connection, key_id: str, sealed: bytes) -> None:
+    await conn.execute("update platform.signing_key set sealed = $2 where key_id = $1", key_id, sealed)

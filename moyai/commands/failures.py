@@ -9,6 +9,7 @@ from moyai.base.errors import Problem
 from moyai.base.journal import JournalError
 from moyai.base.migrate import SchemaTooNew, SchemaTooOld
 from moyai.base.processes import AlreadyRunning
+from moyai.base.secrets import KeyNotHeld
 from moyai.bench.load import LoadError
 from moyai.calling import CallError
 from moyai.ledger.verify_source import VerifyError
@@ -19,6 +20,7 @@ EXPECTED = (
     Problem,
     EngineError,
     JournalError,
+    KeyNotHeld,
     SchemaTooNew,
     SchemaTooOld,
     AlreadyRunning,

@@ -7,12 +7,14 @@ import asyncio
 import msgspec
 
 from moyai import registry
+from moyai.base import keys
 from moyai.base.config import Home
 from moyai.base.db import connect
 from moyai.base.migrate import migrate_context, migrate_control
 from moyai.base.provision import Store as Made
 from moyai.base.provision import provision_store
-from moyai.base.roles import SERVE, context_database
+from moyai.base.roles import OWNER, SERVE, context_database
+from moyai.identity import credentials
 from moyai.registry import Store
 from moyai.supervisor import engine_running
 
@@ -38,10 +40,12 @@ def migrate(home: Home) -> list[Migrated]:
 
 async def migrate_all(home: Home) -> list[Migrated]:
     """The same, on a server that runs."""
+    home.secrets().seal_anew()
     shared = [
         Migrated(home.config().database.name, await migrate_control(home)),
         Migrated(context_database(home), await migrate_context(home)),
     ]
+    await _seal_anew(home)
     conn = await connect(home.dsn(SERVE))
     try:
         stores = [one for one in await registry.all_stores(conn) if one.broker == "personal"]
@@ -49,6 +53,17 @@ async def migrate_all(home: Home) -> list[Migrated]:
         await conn.close()
     turns = asyncio.Semaphore(_AT_ONCE)
     return [*shared, *await asyncio.gather(*(_store(home, store, turns) for store in stores))]
+
+
+async def _seal_anew(home: Home) -> None:
+    """Earlier releases sealed everything under one key, which no single process is given any more."""
+    conn, box = await connect(home.dsn(OWNER), statement_timeout="0"), home.box()
+    try:
+        async with conn.transaction():
+            await keys.seal_anew(conn, box)
+        await credentials.seal_anew(conn, box)
+    finally:
+        await conn.close()
 
 
 async def _store(home: Home, store: Store, turns: asyncio.Semaphore) -> Migrated:

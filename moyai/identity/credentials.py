@@ -19,7 +19,7 @@ from pyotp.totp import TOTP
 from moyai import ledger
 from moyai.base.db import Connection, Database
 from moyai.base.errors import Problem
-from moyai.base.secrets import SecretBox
+from moyai.base.secrets import SEALED, SecretBox
 from moyai.identity import (
     passwords,
     second_person,
@@ -245,3 +245,21 @@ async def authenticator_secret(conn: Connection, box: SecretBox, login: str) -> 
 async def current_code(conn: Connection, box: SecretBox, login: str) -> str:
     """The code that an authenticator would show now. Raises Problem does_not_exist."""
     return TOTP(await authenticator_secret(conn, box, login), interval=TOTP_SECONDS).now()
+
+
+async def seal_anew(conn: Connection, box: SecretBox) -> None:
+    """Seal the authenticator secrets that an earlier release has sealed under their area's key, some at a time."""
+    after = ""
+    while True:
+        async with conn.transaction():
+            rows = await store_logins.totp_sealed_otherwise(conn, SEALED, after)
+            await store_logins.seal_totp(
+                conn,
+                [
+                    (row["login"], box.seal_anew(_sealed_name(row["login"]), row["sealed_totp"]))
+                    for row in rows
+                ],
+            )
+        if not rows:
+            return
+        after = rows[-1]["login"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from moyai.base.db import Connection, Record
@@ -214,3 +215,21 @@ async def delete_expired(conn: Connection) -> None:
 
 async def now(conn: Connection) -> datetime:
     return await conn.fetchval("select clock_timestamp()")
+
+
+async def totp_sealed_otherwise(conn: Connection, begins: bytes, after: str) -> list[Record]:
+    """Some logins, in order, whose authenticator secret's sealed form does not begin so."""
+    return await conn.fetch(
+        """
+        select login, sealed_totp from identity.credential
+         where login > $2 and substring(sealed_totp for octet_length($1::bytea)) <> $1::bytea
+         order by login limit 1000
+           for update
+        """,
+        begins,
+        after,
+    )
+
+
+async def seal_totp(conn: Connection, sealed: Sequence[tuple[str, bytes]]) -> None:
+    await conn.executemany("update identity.credential set sealed_totp = $2 where login = $1", sealed)

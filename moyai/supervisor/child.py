@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from moyai.base.engine import Engine
+from moyai.base.engine_place import Account
 from moyai.base.processes import die_with_parent
 
 # The first restart is immediate; a process that keeps dying young is started ever less often.
@@ -32,7 +33,10 @@ class Startable(Protocol):
 
 
 class Program:
-    """A command line with its environment; output goes to `log`."""
+    """A command line with its environment; output goes to `log`.
+
+    `handed` is written to its standard input at the start, as a line: secrets are in no argument, environment or file.
+    """
 
     def __init__(
         self,
@@ -42,7 +46,11 @@ class Program:
         ready: str | None,
         listening: socket.socket | None,
         standby: str | None = None,
+        handed: bytes | None = None,
+        account: Account | None = None,
     ) -> None:
+        self._handed = handed
+        self._account = account or Account(os.geteuid(), os.getegid(), switch=False)
         self._standby = standby
         self._spare: subprocess.Popen[Any] | None = None
         self._warmed_at = -_YOUNG_SECONDS
@@ -58,7 +66,7 @@ class Program:
             # it could load, so the next one may as soon as there is time
             self._warmed_at = -_YOUNG_SECONDS
             return spare
-        return self._run(self._argv, subprocess.DEVNULL)
+        return self._run(self._argv)
 
     def warm(self) -> None:
         """Have a process stand by that has loaded all it needs, so that a restart takes no time."""
@@ -67,7 +75,7 @@ class Program:
         # A spare that cannot load is not tried at every look.
         if time.monotonic() - self._warmed_at > _YOUNG_SECONDS:
             self._warmed_at = time.monotonic()
-            self._spare = self._run([*self._argv, self._standby], subprocess.PIPE)
+            self._spare = self._run([*self._argv, self._standby], waits=True)
 
     def cool(self) -> None:
         if self._spare is not None:
@@ -75,13 +83,14 @@ class Program:
             self._spare.wait()
             self._spare = None
 
-    def _run(self, argv: list[str], stdin: int) -> subprocess.Popen[Any]:
+    def _run(self, argv: list[str], *, waits: bool = False) -> subprocess.Popen[Any]:
         handles = () if self._listening is None else (self._listening.fileno(),)
+        spoken_to = waits or self._handed is not None
         with _opened(self._log) as log:
-            return subprocess.Popen(  # noqa: S603
+            process = subprocess.Popen(  # noqa: S603
                 argv,
                 env=self._env,
-                stdin=stdin,
+                stdin=subprocess.PIPE if spoken_to else subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 pass_fds=handles,
@@ -89,7 +98,11 @@ class Program:
                 process_group=0,
                 # Whoever lost the supervisor is ended at once; everything here is made to survive that.
                 preexec_fn=die_with_parent(signal.SIGKILL),
+                **self._account.options(),
             )
+        if process.stdin is not None:
+            _say(process.stdin, self._handed or b"", more=waits)
+        return process
 
     def signal_end(self) -> signal.Signals:
         return signal.SIGTERM
@@ -112,11 +125,16 @@ def _open_own(path: str, flags: int) -> int:
 
 def _begin(spare: subprocess.Popen[Any]) -> bool:
     """Tell a process that stands by to begin; false if it is gone."""
-    if spare.poll() is not None or spare.stdin is None:
-        return False
+    return spare.poll() is None and spare.stdin is not None and _say(spare.stdin, b"\n", more=False)
+
+
+def _say(to: IO[bytes], said: bytes, *, more: bool) -> bool:
+    """Write to a process's standard input, less than what a pipe holds; false if it is gone."""
     try:
-        spare.stdin.write(b"\n")
-        spare.stdin.close()
+        to.write(said)
+        to.flush()
+        if not more:
+            to.close()
     except OSError:
         return False
     return True

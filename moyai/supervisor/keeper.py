@@ -15,8 +15,9 @@ import msgspec
 import structlog
 
 from moyai.base import files, log_file
-from moyai.base.config import Home
+from moyai.base.config import Held, Home
 from moyai.base.engine import Engine
+from moyai.base.engine_place import Account
 from moyai.base.tasks import hold, keep_going, say
 from moyai.supervisor.attach import lock
 from moyai.supervisor.child import Child, EngineProgram, Program
@@ -82,6 +83,8 @@ class Supervisor:
         ready: str | None = None,
         listening: socket.socket | None = None,
         standby: str | None = None,
+        held: Held | None = None,
+        account: Account | None = None,
     ) -> None:
         """Name a program to keep alive. `ready` is a URL that answers below 500 once it is ready.
 
@@ -89,12 +92,16 @@ class Supervisor:
         standard input: a second process of it then stands by, and takes over when the first one dies.
 
         `listening` is inherited under the same descriptor number (`listening.fileno()`), and closed by `stop`.
+
+        `held` is what it may open, and a line on its standard input; it runs as `account`, or as we do.
         """
         if name in self._children:
             raise ValueError(f"there is a process {name} already")
         if listening is not None:
             self._sockets.append(listening)
-        program = Program(argv, env or {}, self._home.logs / f"{name}.log", ready, listening, standby)
+        handed = None if held is None else msgspec.json.encode(held) + b"\n"
+        log_of = self._home.logs / f"{name}.log"
+        program = Program(argv, env or {}, log_of, ready, listening, standby, handed, account)
         self._children[name] = Child(name, program)
 
     async def start(self) -> None:

@@ -20,6 +20,7 @@ from moyai.base.config import Brokers, ConfigError, Home, Server
 from moyai.base.config import Platform as PlatformSettings
 from moyai.base.db import connect
 from moyai.base.keys import current
+from moyai.base.least_right import held_by
 from moyai.base.roles import WORKER
 from moyai.base.secrets import SecretBox
 from moyai.commands.migrating import migrate_all
@@ -180,9 +181,16 @@ class Town:
         server = self.home.config().server
         for number, listening in enumerate(listen(server.host, server.port, server.processes)):
             name = f"serve-{number + 1}"
-            command = [*_moyai("serve", self.home), "--fd", str(listening.fileno()), "--name", name]
+            command = [*_moyai("serve", self.home), "--fd", str(listening.fileno()), "--name", name, "--held"]
             health = f"{server.base_url}/health"
-            self.supervisor.add(name, command, ready=health, listening=listening, standby="--standby")
+            self.supervisor.add(
+                name,
+                command,
+                ready=health,
+                listening=listening,
+                standby="--standby",
+                held=held_by(self.home, "serve"),
+            )
         await self.supervisor.start()
 
     async def start_services(self) -> None:
@@ -190,7 +198,8 @@ class Town:
         log_key = await self._log_key()
         for name, url in self._witness_urls().items():
             self.supervisor.add(f"witness-{name}", self._witness_command(name, log_key), ready=f"{url}/key")
-        self.supervisor.add("worker", _moyai("worker", self.home), standby="--standby")
+        command, held = [*_moyai("worker", self.home), "--held"], held_by(self.home, "worker")
+        self.supervisor.add("worker", command, standby="--standby", held=held)
         for example in self.scenario.examples:
             self.supervisor.add(
                 example.client, self._example(example), ready=f"{self.urls[example.client]}/health"

@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import os
 
+import msgspec
+import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from moyai.base import keys
 from moyai.base.config import Home
 from moyai.base.db import connect
+from moyai.base.least_right import held_by
 from moyai.base.migrate import check_version, latest
 from moyai.base.provision import provision_store, store_names
 from moyai.base.roles import PROVISION, SERVE
-from moyai.base.secrets import SecretBox
+from moyai.base.secrets import KeyNotHeld, SecretBox
 from moyai.commands.migrating import Migrated, migrate, migrate_all
+from moyai.identity import credentials
 
 INSERT_ORGANIZATION = """
     insert into registry.organization (organization_id, name_ja, name_en, kind)
     values ($1, $1, $1, 'municipality') returning organization_key
+"""
+INSERT_STAFF = """
+    insert into identity.staff (login, name, organization_key, roles)
+    select 'desk', 'x', organization_key, array['desk'] from registry.organization returning staff_key
+"""
+INSERT_LOGIN = """
+    insert into identity.credential (login, staff_key, password_hash, sealed_totp) values ('desk', $1, 'x', $2)
 """
 INSERT_STORE = """
     insert into registry.store (broker, organization_key, host, port, database, role, sealed_password)
@@ -83,3 +99,40 @@ async def test_a_broken_store_stops_only_its_organisation(fresh_platform):
     assert results[database].problem == "DuplicateSchemaError"
     assert results["moyai_personal_good"].problem is None
     assert await versions(fresh_platform) == {"moyai_personal_good": latest("store"), database: 0}
+
+
+def sealed_before(home: Home, name: str, secret: bytes) -> bytes:
+    """As an earlier release sealed it: under the one key itself."""
+    nonce = os.urandom(12)
+    return nonce + AESGCM(base64.b64decode(home.kek_file.read_text())).encrypt(nonce, secret, name.encode())
+
+
+async def test_m7_a_platform_of_an_earlier_release_gets_a_key_for_each_process(fresh_platform):
+    home, box = fresh_platform.home, fresh_platform.home.box()
+    await register(fresh_platform, "one")
+    admin = await fresh_platform.connect("moyai_admin", "moyai_control")
+    key = {purpose: await keys.current(admin, box, purpose) for purpose in ("oidc", "log")}
+    for one in key.values():
+        private = msgspec.json.encode(one.jwk.as_dict(private=True))
+        old = sealed_before(home, f"signing-key:{one.key_id}", private)
+        await admin.execute("update platform.signing_key set sealed = $2 where key_id = $1", one.key_id, old)
+    password = box.open(
+        "store:moyai_personal_one", await admin.fetchval("select sealed_password from registry.store")
+    )
+    old = sealed_before(home, "store:moyai_personal_one", password)
+    await admin.execute("update registry.store set sealed_password = $1", old)
+    staff = await admin.fetchval(INSERT_STAFF)
+    await admin.execute(INSERT_LOGIN, staff, sealed_before(home, "totp:desk", b"BASE32"))
+
+    assert not any(result.problem for result in await migrate_all(home))
+
+    serve = Home(home.directory, held_by(home, "serve")).box()
+    worker = Home(home.directory, held_by(home, "worker")).box()
+    assert (await keys.current(admin, serve, "oidc")).key_id == key["oidc"].key_id
+    assert (await keys.current(admin, worker, "log")).key_id == key["log"].key_id
+    for purpose, other in (("log", serve), ("oidc", worker)):
+        with pytest.raises(KeyNotHeld):
+            await keys.current(admin, other, purpose)
+    sealed = await admin.fetchval("select sealed_password from registry.store")
+    assert serve.open("store:moyai_personal_one", sealed) == password
+    assert await credentials.authenticator_secret(admin, serve, "desk") == "BASE32"

@@ -112,8 +112,8 @@ async def test_f1_a_full_disk_refuses_loses_nothing_and_recovers_by_itself(stack
         assert now["serve-2"] != first["serve-2"]
 
     before = len(acknowledged)
-    while len(acknowledged) < before + 5:
-        await asyncio.sleep(0.1)
+    await asyncio.sleep(3)
+    assert len(acknowledged) > before
     stopping.set()
     await writing
     conn = await connect(home.dsn(SERVE))

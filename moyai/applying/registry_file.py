@@ -48,15 +48,18 @@ class ServiceCertificationEntry(msgspec.Struct, frozen=True, forbid_unknown_fiel
 
 
 class SuspensionEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Suspends, with a reason; with `ended` it lifts the suspension."""
+    """Suspends, with a reason; once: a file does not renew a suspension that was ended. It cannot end one either: a
+    stop is ended by its own act (`DELETE /registry/v1/organizations/{id}/suspension`)."""
 
     organization: str
-    reason: str = ""
-    ended: bool = False
+    reason: str
 
 
 class LinkEndEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Ends a link for good, with a reason."""
+
     link: str
+    reason: str
 
 
 class ClientEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -73,7 +76,6 @@ class ClientEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     jwks: dict[str, Any] | None = None
     redirect_uris: list[str] = []
     redirect_paths: list[str] = []
-    state: str = "active"
 
     def declaration(self, jwks: dict[str, Any] | None, redirect_uris: list[str]) -> ClientDeclaration:
         members = {name: getattr(self, name) for name in ClientDeclaration.__struct_fields__}

@@ -128,7 +128,7 @@ async def _offer(
     for link in document.link:
         yield await registry.register_link(conn, link, actor)
     for ended in document.link_end:
-        yield await registry.end_link(conn, ended.link, actor, Journal.of(home))
+        yield await registry.end_link(conn, ended.link, ended.reason, actor, Journal.of(home))
     if document.platform_terms:
         yield await registry.publish_platform_terms(conn, document.platform_terms, actor)
     for terms in document.service_terms:
@@ -148,12 +148,9 @@ async def _access(
     for account in document.staff:
         yield Change("staff", account.login, await staff.declare(conn, account, actor))
     for entry in document.suspension:
-        if entry.ended:
-            yield await registry.reinstate_organization(conn, entry.organization, actor)
-        else:
-            yield await registry.suspend_organization(
-                conn, entry.organization, entry.reason, actor, Journal.of(home)
-            )
+        yield await registry.suspend_organization(
+            conn, entry.organization, entry.reason, actor, Journal.of(home), once=True
+        )
 
 
 async def _placed(

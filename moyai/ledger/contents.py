@@ -141,7 +141,7 @@ class OrganizationCertified(Content, frozen=True, kw_only=True):
 
 
 class StateChanged(Content, frozen=True, kw_only=True):
-    """SERVICE_CERTIFIED, SERVICE_REINSTATED, ORGANIZATION_REINSTATED: `state` before and after."""
+    """SERVICE_CERTIFIED: `state` before and after."""
 
     noun: str
     id: str
@@ -155,6 +155,22 @@ class TermsPublished(Content, frozen=True, kw_only=True):
     id: str
     version: Replaced
     sha256: Replaced
+
+
+class StopBegun(Content, frozen=True):
+    """An organisation or service was suspended, a client disabled, a link ended (`noun` and its id)."""
+
+    noun: str
+    id: str
+    reason: str
+
+
+class StopEnded(Content, frozen=True):
+    """A stop was ended by its own act; the thing is again what it was before."""
+
+    noun: str
+    id: str
+    reason: str
 
 
 CONTENTS: dict[Kind, type[Content]] = {
@@ -171,21 +187,25 @@ CONTENTS: dict[Kind, type[Content]] = {
     Kind.SECOND_PERSON_ASKED: SecondPerson,
     Kind.ORGANIZATION_REGISTERED: RegistryEntry,
     Kind.ORGANIZATION_CERTIFIED: OrganizationCertified,
-    Kind.ORGANIZATION_REINSTATED: StateChanged,
     Kind.COMPONENT_REGISTERED: RegistryEntry,
     Kind.SERVICE_REGISTERED: RegistryEntry,
     Kind.SERVICE_CERTIFIED: StateChanged,
-    Kind.SERVICE_REINSTATED: StateChanged,
     Kind.DATASET_REGISTERED: RegistryEntry,
     Kind.LINK_REGISTERED: RegistryEntry,
     Kind.TERMS_PUBLISHED: TermsPublished,
     Kind.CLIENT_REGISTERED: RegistryEntry,
-    Kind.CLIENT_DISABLED: RegistryEntry,
     Kind.PURPOSE_REGISTERED: RegistryEntry,
     Kind.WITNESS_REGISTERED: RegistryEntry,
     Kind.STORE_REGISTERED: RegistryEntry,
     Kind.AUTHENTICATION_SERVICE_REGISTERED: RegistryEntry,
     Kind.REGISTRY_CHANGED: RegistryEntry,
+    Kind.ORGANIZATION_SUSPENDED: StopBegun,
+    Kind.SERVICE_SUSPENDED: StopBegun,
+    Kind.CLIENT_DISABLED: StopBegun,
+    Kind.LINK_ENDED: StopBegun,
+    Kind.ORGANIZATION_REINSTATED: StopEnded,
+    Kind.SERVICE_REINSTATED: StopEnded,
+    Kind.CLIENT_ENABLED: StopEnded,
 }
 """The content that a kind of act must have."""
 

@@ -88,6 +88,7 @@ class Kind(IntEnum):
     SERVICE_REINSTATED = 78, "サービスの停止解除", "Service reinstated"
     REGISTRY_CHANGED = 79, "登録内容の変更", "Registration changed"
     KEY_ROTATED = 80, "署名鍵の更新", "Signing key rotated"
+    CLIENT_ENABLED = 96, "クライアントの停止解除", "Client enabled"
 
     ja: str
     en: str

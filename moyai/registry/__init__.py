@@ -3,7 +3,7 @@
 Every act checks, writes and records in the caller's transaction, and says what it changed; doing it twice changes
 nothing. The gate reads this room's views `registry.link_standing` and `registry.client_standing`, never a cache.
 
-- acts: `register_*`, `publish_*`, `certify_*`, `suspend_*`, `reinstate_organization`, `end_link`
+- acts: `register_*`, `publish_*`, `certify_*`, `suspend_*`, `reinstate_*`, `disable_client`, `enable_client`, `end_link`
 - finding: `organization`, `component`, `service`, `dataset`, `purpose`, `link`, `client` (by id, or Problem)
 - for those who decide: `offered_services`, `offered_service`, `links_of_service`, `responsibility`, `terms_in_force`
 - for those who store: `check_content`
@@ -31,7 +31,6 @@ from moyai.registry.hashing import shape_of
 from moyai.registry.links import (
     Responsibility,
     Responsible,
-    end_link,
     link_version_schemas,
     links_of_service,
     register_link,
@@ -65,8 +64,6 @@ from moyai.registry.organizations import (
     certify_organization,
     publish_criteria,
     register_organization,
-    reinstate_organization,
-    suspend_organization,
 )
 from moyai.registry.places import codes_of_prefecture, in_scope, municipality_name, prefecture_name
 from moyai.registry.service_kinds import ServiceKind, service_kinds
@@ -77,6 +74,14 @@ from moyai.registry.services import (
     offered_services,
     register_component,
     register_service,
+)
+from moyai.registry.stops import (
+    disable_client,
+    enable_client,
+    end_link,
+    reinstate_organization,
+    reinstate_service,
+    suspend_organization,
     suspend_service,
 )
 from moyai.registry.store import hold_unchanged
@@ -146,6 +151,8 @@ __all__ = [
     "component_by_key",
     "dataset",
     "dataset_by_key",
+    "disable_client",
+    "enable_client",
     "end_link",
     "find_operating_organization",
     "hold_unchanged",
@@ -178,6 +185,7 @@ __all__ = [
     "register_witness",
     "registered",
     "reinstate_organization",
+    "reinstate_service",
     "responsibility",
     "scope_names",
     "service",

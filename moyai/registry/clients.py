@@ -33,7 +33,7 @@ SCOPES: Final[dict[str, frozenset[str]]] = {
 
 
 async def register_client(conn: Connection, declared: ClientDeclaration, actor: str) -> Change:
-    """Register a client, change its keys or addresses, or disable it.
+    """Register a client, or change its keys or addresses. A disabled one stays disabled (`registry.stops`).
 
     Raises Problem: client_invalid (private key material, an address that is not exact, a scope its kind does not
     have, keys of a public client), does_not_exist, change_not_allowed (kind, component, organisation).
@@ -64,7 +64,6 @@ async def register_client(conn: Connection, declared: ClientDeclaration, actor: 
             component.component_key if component else None,
             organization.organization_key if organization else None,
         ),
-        Kind.CLIENT_DISABLED if declared.state == "disabled" else Kind.REGISTRY_CHANGED,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 
@@ -174,7 +174,6 @@ class ClientDeclaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     organization: Id | None = None
     jwks: dict[str, Any] | None = None
     redirect_uris: list[Url] = []
-    state: Literal["active", "disabled"] = "active"
 
 
 class AuthenticationServiceDeclaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -8,9 +8,7 @@ import msgspec
 
 from moyai.base.db import Connection, UniqueViolation
 from moyai.base.errors import Problem
-from moyai.base.journal import Journal
-from moyai.base.stops import LinkEnded
-from moyai.ledger import Act, Kind, record
+from moyai.ledger import Kind
 from moyai.registry import lookups
 from moyai.registry import store_links as store
 from moyai.registry.declarations import (
@@ -23,7 +21,7 @@ from moyai.registry.model import (
     Organization,
     Service,
 )
-from moyai.registry.recording import builtins, require_clean, settle
+from moyai.registry.recording import builtins, differing, require_clean, settle
 from moyai.registry.store import lock_for_writing
 
 FIXED = ("service", "provider", "consumer", "dataset", "purpose")
@@ -31,11 +29,12 @@ FIXED = ("service", "provider", "consumer", "dataset", "purpose")
 
 
 async def register_link(conn: Connection, declared: LinkDeclaration, actor: str) -> Change:
-    """Register a link, change its texts, or open an ended one again.
+    """Register a link or change its texts. An ended one never opens again: the same thing declared again changes
+    nothing, anything else is refused.
 
     Raises Problem: does_not_exist, link_text_missing (R-037), link_not_possible (a component that is not part of
     the service, a dataset that the provider does not generate), already_exists (the same link under another id),
-    change_not_allowed (what it joins).
+    change_not_allowed (what it joins), link_ended.
     """
     require_clean(declared)
     _check_texts(declared)
@@ -50,7 +49,9 @@ async def register_link(conn: Connection, declared: LinkDeclaration, actor: str)
         except UniqueViolation as error:
             raise Problem("already_exists", "the same link is registered under another id") from error
 
-    wanted = builtins(declared) | {"state": "registered"}
+    wanted = builtins(declared)
+    if stored is not None and stored["state"] == "ended" and differing(wanted, stored):
+        raise Problem("link_ended", f"link {declared.link_id}")
     return await settle(conn, "link", declared.link_id, Kind.LINK_REGISTERED, actor, wanted, stored, write)
 
 
@@ -106,18 +107,6 @@ def _joined(link: Link) -> dict[str, str]:
         "dataset": link.dataset_id,
         "purpose": link.purpose_id,
     }
-
-
-async def end_link(conn: Connection, link_id: str, actor: str, journal: Journal) -> Change:
-    """Close a link for everybody, from the next request on. Raises Problem("does_not_exist")."""
-    await lock_for_writing(conn)
-    stored = await lookups.link(conn, link_id)
-    if stored.state == "ended":
-        return Change("link", link_id, "unchanged")
-    await store.end_link(conn, link_id)
-    await journal.append(conn, LinkEnded(link_id=link_id))
-    await record(conn, Act(kind=Kind.LINK_ENDED, actor=actor, detail={"noun": "link", "id": link_id}))
-    return Change("link", link_id, "changed", ("state",))
 
 
 async def links_of_service(conn: Connection, service_key: int) -> list[Link]:

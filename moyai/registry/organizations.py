@@ -6,14 +6,10 @@ Nobody reviews their own organisation.
 
 from __future__ import annotations
 
-from typing import Any
-
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
-from moyai.base.journal import Journal
-from moyai.base.stops import OrganizationSuspended
 from moyai.ledger import Act, Kind, record
-from moyai.ledger.contents import OrganizationCertified, Replaced, StateChanged, TermsPublished
+from moyai.ledger.contents import OrganizationCertified, Replaced, TermsPublished
 from moyai.registry import lookups
 from moyai.registry import store_organizations as store
 from moyai.registry.declarations import (
@@ -108,6 +104,8 @@ async def certify_organization(
     require_clean(request)
     await lock_for_writing(conn)
     stored = await lookups.organization(conn, organization_id)
+    if stored.state == "suspended" and stored.criteria_version == request.criteria_version:
+        return Change("certification", organization_id, "unchanged")  # and suspended it stays
     if stored.state == "suspended":
         raise Problem("organization_suspended", "end the suspension first")
     if await store.criteria(conn, request.criteria_version) is None:
@@ -143,41 +141,3 @@ async def _check_reviewer(conn: Connection, applicant: Organization, reviewer_id
             raise Problem("reviewer_not_independent", "the operating organisation is reviewed by its members")
     elif reviewer.kind != "operating_organization" or reviewer.state != "certified":
         raise Problem("reviewer_not_independent", "the certified operating organisation reviews")
-
-
-async def suspend_organization(
-    conn: Connection, organization_id: str, reason: str, actor: str, journal: Journal
-) -> Change:
-    """Close every link at both ends of which the organisation stands, from the next request on.
-
-    Raises Problem: does_not_exist, organization_not_certified, invalid_request (no reason).
-    """
-    if not reason.strip() or "\x00" in reason:
-        raise Problem("invalid_request", "a suspension needs a reason")
-    await lock_for_writing(conn)
-    stored = await lookups.organization(conn, organization_id)
-    if stored.state == "suspended":
-        return Change("suspension", organization_id, "unchanged")
-    if stored.state != "certified":
-        raise Problem("organization_not_certified", "only a certified organisation can be suspended")
-    await store.suspend(conn, organization_id, reason)
-    await journal.append(conn, OrganizationSuspended(organization_id=organization_id))
-    await _record(conn, Kind.ORGANIZATION_SUSPENDED, actor, organization_id, reason=reason)
-    return Change("suspension", organization_id, "created")
-
-
-async def reinstate_organization(conn: Connection, organization_id: str, actor: str) -> Change:
-    """End a suspension; the certification it interrupted holds again. Raises Problem("does_not_exist")."""
-    await lock_for_writing(conn)
-    stored = await lookups.organization(conn, organization_id)
-    if stored.state != "suspended":
-        return Change("suspension", organization_id, "unchanged")
-    await store.reinstate(conn, organization_id)
-    ended = StateChanged(noun="organization", id=organization_id, state=Replaced("suspended", "certified"))
-    await record(conn, Act(Kind.ORGANIZATION_REINSTATED, actor, detail=ended))
-    return Change("suspension", organization_id, "changed", ("ended",))
-
-
-async def _record(conn: Connection, kind: Kind, actor: str, organization_id: str, **more: Any) -> None:
-    detail = {"noun": "organization", "id": organization_id, **more}
-    await record(conn, Act(kind=kind, actor=actor, detail=detail))

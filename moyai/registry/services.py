@@ -6,8 +6,6 @@ from typing import Any
 
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
-from moyai.base.journal import Journal
-from moyai.base.stops import ServiceSuspended
 from moyai.ledger import Act, Kind, record
 from moyai.ledger.contents import Replaced, StateChanged
 from moyai.registry import lookups, store_organizations, store_terms
@@ -154,7 +152,7 @@ async def _check_service_change(conn: Connection, declared: ServiceDeclaration, 
 
 
 async def certify_service(conn: Connection, service_id: str, actor: str) -> Change:
-    """Certify a service, so that it is offered to residents.
+    """Certify a service, so that it is offered to residents. A suspended one stays suspended.
 
     The order of guidebook 1.1.1 is kept: the operating organisation is certified and its terms are published,
     every organisation behind the service is certified, the service's terms are published.
@@ -162,13 +160,14 @@ async def certify_service(conn: Connection, service_id: str, actor: str) -> Chan
     """
     await lock_for_writing(conn)
     stored = await lookups.service(conn, service_id)
-    if stored.state == "certified":
+    if stored.state != "registered":
+        # certified before; if it is suspended, only the end of the suspension brings it back
         return Change("service_certification", service_id, "unchanged")
     await _check_order(conn, stored)
     await store.set_service_state(conn, stored.service_key, "certified")
-    kind = Kind.SERVICE_REINSTATED if stored.state == "suspended" else Kind.SERVICE_CERTIFIED
     state = Replaced(stored.state, "certified")
-    await record(conn, Act(kind, actor, detail=StateChanged(noun="service", id=service_id, state=state)))
+    done = StateChanged(noun="service", id=service_id, state=state)
+    await record(conn, Act(Kind.SERVICE_CERTIFIED, actor, detail=done))
     return Change("service_certification", service_id, "created")
 
 
@@ -182,25 +181,6 @@ async def _check_order(conn: Connection, service: Service) -> None:
     for key, owner in ((None, "platform"), (service.service_key, service.service_id)):
         if await store_terms.terms(conn, key) is None:
             raise Problem("terms_not_published", f"terms of {owner}")
-
-
-async def suspend_service(
-    conn: Connection, service_id: str, reason: str, actor: str, journal: Journal
-) -> Change:
-    """Take a service off offer; its links close at once. Raises Problem: does_not_exist, service_not_certified."""
-    if not reason.strip() or "\x00" in reason:
-        raise Problem("invalid_request", "a suspension needs a reason")
-    await lock_for_writing(conn)
-    stored = await lookups.service(conn, service_id)
-    if stored.state == "suspended":
-        return Change("service_certification", service_id, "unchanged")
-    if stored.state != "certified":
-        raise Problem("service_not_certified", "only a certified service can be suspended")
-    await store.set_service_state(conn, stored.service_key, "suspended")
-    await journal.append(conn, ServiceSuspended(service_id=service_id))
-    detail = {"noun": "service", "id": service_id, "reason": reason}
-    await record(conn, Act(kind=Kind.SERVICE_SUSPENDED, actor=actor, detail=detail))
-    return Change("service_certification", service_id, "changed", ("state",))
 
 
 async def offered_services(conn: Connection) -> list[Service]:

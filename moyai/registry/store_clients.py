@@ -51,13 +51,12 @@ async def put_client(
     await conn.execute(
         """
         insert into registry.client (client_id, component_key, organization_key, kind, name_ja, name_en, jwks,
-                                     redirect_uris, scopes, state)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+                                     redirect_uris, scopes)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
         on conflict (client_id) do update
            set component_key = excluded.component_key, organization_key = excluded.organization_key,
                kind = excluded.kind, name_ja = excluded.name_ja, name_en = excluded.name_en,
-               jwks = excluded.jwks, redirect_uris = excluded.redirect_uris, scopes = excluded.scopes,
-               state = excluded.state
+               jwks = excluded.jwks, redirect_uris = excluded.redirect_uris, scopes = excluded.scopes
         """,
         declared.client_id,
         component_key,
@@ -68,5 +67,4 @@ async def put_client(
         declared.jwks,
         declared.redirect_uris,
         declared.scopes,
-        declared.state,
     )

@@ -173,7 +173,7 @@ async def put_link(conn: Connection, declared: LinkDeclaration, keys: LinkKeys) 
         on conflict (link_id) do update
            set purpose_ja = excluded.purpose_ja, purpose_en = excluded.purpose_en,
                benefit_ja = excluded.benefit_ja, benefit_en = excluded.benefit_en,
-               consent_days = excluded.consent_days, state = 'registered'
+               consent_days = excluded.consent_days
         """,
         declared.link_id,
         keys.service,
@@ -187,7 +187,3 @@ async def put_link(conn: Connection, declared: LinkDeclaration, keys: LinkKeys) 
         declared.benefit_en,
         declared.consent_days,
     )
-
-
-async def end_link(conn: Connection, link_id: str) -> None:
-    await conn.execute("update registry.link set state = 'ended' where link_id = $1", link_id)

@@ -84,29 +84,6 @@ async def certify(
     )
 
 
-async def suspend(conn: Connection, organization_id: str, reason: str) -> None:
-    await conn.execute(
-        """
-        update registry.organization
-           set state = 'suspended', suspended_at = clock_timestamp(), suspension_reason = $2
-         where organization_id = $1
-        """,
-        organization_id,
-        reason,
-    )
-
-
-async def reinstate(conn: Connection, organization_id: str) -> None:
-    await conn.execute(
-        """
-        update registry.organization
-           set state = 'certified', suspended_at = null, suspension_reason = null
-         where organization_id = $1
-        """,
-        organization_id,
-    )
-
-
 async def criteria(conn: Connection, criteria_version: str) -> Criteria | None:
     row = await conn.fetchrow(
         """

@@ -10,6 +10,7 @@ import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any
+from urllib.parse import urlencode
 
 import aiohttp
 
@@ -138,8 +139,8 @@ async def suspend(world: World, *, organization: str, reason: str) -> Got:
     return http(await world.client(world.operator).call("POST", path, {"reason": reason}))
 
 
-async def reinstate(world: World, *, organization: str) -> Got:
-    path = f"/registry/v1/organizations/{organization}/suspension"
+async def reinstate(world: World, *, organization: str, reason: str) -> Got:
+    path = f"/registry/v1/organizations/{organization}/suspension?{urlencode({'reason': reason})}"
     return http(await world.client(world.operator).call("DELETE", path))
 
 

@@ -23,6 +23,13 @@ ORGANIZATION: Final = _put(
     "marugame", name_ja="丸亀市", name_en="Marugame City", kind="municipality", municipality_codes=["372021"]
 )
 CERTIFICATION: Final = _put("marugame", criteria_version="2026-1", reviewer="審査委員会")
+
+
+def reason(id_: str, why: str) -> dict[str, Any]:
+    """The end of a stop, which takes a reason in its query."""
+    return {"path": {"id": id_}, "query": {"reason": why}}
+
+
 SUSPENSION: Final = _put("marugame", reason="報告の遅れ")
 CRITERIA: Final = _put(
     "2027-1",
@@ -70,6 +77,7 @@ SERVICE: Final = _put(
     components=["mimamori", "nemuri-app"],
 )
 SERVICE_SUSPENSION: Final = _put("nemuri", reason="点検")
+CLIENT_SUSPENSION: Final = _put("nemuri-app", reason="鍵の紛失")
 LINK: Final = _put(
     "nemuri-sleep",
     service="nemuri",

@@ -15,7 +15,6 @@ from starlette.responses import Response
 from moyai import registry
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
-from moyai.base.journal import Journal
 from moyai.identity.model import ClientCaller
 from moyai.registry.declarations import (
     AuthenticationServiceDeclaration,
@@ -41,7 +40,7 @@ from moyai.web.platform import Platform
 
 Act = Callable[[Connection, Any, str], Awaitable[Change]]
 
-_SHARED_CODES = ("forbidden", "invalid_request", "malformed_request")
+SHARED_CODES = ("forbidden", "invalid_request", "malformed_request")
 
 
 def platform_of(request: Request) -> Platform:
@@ -96,7 +95,7 @@ def putting(
     """A handler that registers one thing under the id in its path, or changes it."""
     body_shape = without(shape, id_name)
 
-    @describes(request=body_shape, response=Change, codes=(*_SHARED_CODES, *codes), example=example)
+    @describes(request=body_shape, response=Change, codes=(*SHARED_CODES, *codes), example=example)
     async def put(request: Request, caller: ClientCaller) -> Response:
         body = await read_json(request, body_shape)
         members: dict[str, Any] = {name: getattr(body, name) for name in body.__struct_fields__}
@@ -172,7 +171,14 @@ put_link = putting(
     LinkDeclaration,
     "link_id",
     registry.register_link,
-    ("does_not_exist", "link_text_missing", "link_not_possible", "already_exists", "change_not_allowed"),
+    (
+        "does_not_exist",
+        "link_text_missing",
+        "link_not_possible",
+        "already_exists",
+        "change_not_allowed",
+        "link_ended",
+    ),
     examples.LINK,
 )
 put_service_terms = putting(
@@ -197,7 +203,7 @@ put_witness = putting(
 @describes(
     request=PlatformTermsDeclaration,
     response=Change,
-    codes=(*_SHARED_CODES, "terms_incomplete", "audit_not_scheduled"),
+    codes=(*SHARED_CODES, "terms_incomplete", "audit_not_scheduled"),
     example=examples.PLATFORM_TERMS,
 )
 async def put_platform_terms(request: Request, caller: ClientCaller) -> Response:
@@ -209,19 +215,7 @@ async def put_platform_terms(request: Request, caller: ClientCaller) -> Response
     )
 
 
-@describes(
-    response=Change, codes=(*_SHARED_CODES, "does_not_exist"), example={"path": {"id": "nemuri-sleep"}}
-)
-async def end_link(request: Request, caller: ClientCaller) -> Response:
-    link_id, journal = request.path_params["id"], Journal.of(platform_of(request).home)
-    return given(
-        await carry_out(
-            request, caller, lambda conn: registry.end_link(conn, link_id, actor(caller), journal)
-        )
-    )
-
-
-# --- certification and suspension -------------------------------------------------------------------
+# --- certification -------------- -------------------------------------------------------------------
 
 
 class CertificationBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -231,17 +225,11 @@ class CertificationBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     reviewer: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 
 
-class SuspensionBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The reason goes on record, and is shown to staff."""
-
-    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]
-
-
 @describes(
     request=CertificationBody,
     response=Change,
     codes=(
-        *_SHARED_CODES,
+        *SHARED_CODES,
         "does_not_exist",
         "criteria_not_published",
         "organization_suspended",
@@ -259,56 +247,12 @@ async def certify_organization(request: Request, caller: ClientCaller) -> Respon
 
 
 @describes(
-    request=SuspensionBody,
     response=Change,
-    codes=(*_SHARED_CODES, "does_not_exist", "organization_not_certified"),
-    example=examples.SUSPENSION,
-)
-async def suspend_organization(request: Request, caller: ClientCaller) -> Response:
-    reason, one = (await read_json(request, SuspensionBody)).reason, request.path_params["id"]
-    journal = Journal.of(platform_of(request).home)
-    return given(
-        await carry_out(
-            request,
-            caller,
-            lambda conn: registry.suspend_organization(conn, one, reason, actor(caller), journal),
-        )
-    )
-
-
-@describes(response=Change, codes=(*_SHARED_CODES, "does_not_exist"), example={"path": {"id": "marugame"}})
-async def reinstate_organization(request: Request, caller: ClientCaller) -> Response:
-    one = request.path_params["id"]
-    return given(
-        await carry_out(
-            request, caller, lambda conn: registry.reinstate_organization(conn, one, actor(caller))
-        )
-    )
-
-
-@describes(
-    response=Change,
-    codes=(*_SHARED_CODES, "does_not_exist", "organization_not_certified", "terms_not_published"),
+    codes=(*SHARED_CODES, "does_not_exist", "organization_not_certified", "terms_not_published"),
     example={"path": {"id": "nemuri"}},
 )
 async def certify_service(request: Request, caller: ClientCaller) -> Response:
     one = request.path_params["id"]
     return given(
         await carry_out(request, caller, lambda conn: registry.certify_service(conn, one, actor(caller)))
-    )
-
-
-@describes(
-    request=SuspensionBody,
-    response=Change,
-    codes=(*_SHARED_CODES, "does_not_exist", "service_not_certified"),
-    example=examples.SERVICE_SUSPENSION,
-)
-async def suspend_service(request: Request, caller: ClientCaller) -> Response:
-    reason, one = (await read_json(request, SuspensionBody)).reason, request.path_params["id"]
-    journal = Journal.of(platform_of(request).home)
-    return given(
-        await carry_out(
-            request, caller, lambda conn: registry.suspend_service(conn, one, reason, actor(caller), journal)
-        )
     )

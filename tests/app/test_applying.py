@@ -15,6 +15,7 @@ from moyai.applying.client_keys import key_file
 from moyai.applying.registry_file import parse, read
 from moyai.base.config import Home
 from moyai.base.errors import Problem
+from moyai.base.journal import Journal
 from tests.conftest import Platform, RolledBack
 
 SCENARIO = Path(__file__).parents[2] / "scenarios" / "type-2.1.toml"
@@ -101,6 +102,7 @@ async def test_a_file_is_applied_whole_or_not_at_all(home: Home, control_db: Rol
             kind = "company"
             [[link_end]]
             link = "unknown"
+            reason = "x"
             """,
         )
     assert refused.value.code == "does_not_exist"
@@ -108,16 +110,40 @@ async def test_a_file_is_applied_whole_or_not_at_all(home: Home, control_db: Rol
         assert "lonely" not in {one.organization_id for one in await registry.all_organizations(conn)}
 
 
-async def test_an_organisation_is_suspended_and_reinstated_by_file(home: Home, control_db: RolledBack):
+async def test_h4_a_file_suspends_and_never_lifts_or_renews(home: Home, control_db: RolledBack):
     await apply(home, control_db, read(SCENARIO), AROUND, actor="file:a")
     suspend = '[[suspension]]\norganization = "koiki"\nreason = "報告の遅れ"'
     assert [one.outcome for one in (await applied(home, control_db, suspend)).changes] == ["created"]
     assert (await applied(home, control_db, suspend)).changed == []
     async with control_db.connection() as conn:
         assert (await registry.organization(conn, "koiki")).state == "suspended"
-    await applied(home, control_db, '[[suspension]]\norganization = "koiki"\nended = true')
+    assert (await apply(home, control_db, read(SCENARIO), AROUND, actor="file:a")).changed == []
+    async with control_db.connection() as conn:
+        assert (await registry.organization(conn, "koiki")).state == "suspended"
+        await registry.reinstate_organization(conn, "koiki", "改善を確認", "staff:a")
+    assert (await applied(home, control_db, suspend)).changed == []
     async with control_db.connection() as conn:
         assert (await registry.organization(conn, "koiki")).state == "certified"
+
+
+async def test_h4_applying_an_unchanged_file_changes_nothing_that_was_stopped(
+    home: Home, control_db: RolledBack
+):
+    await apply(home, control_db, read(SCENARIO), AROUND, actor="file:a")
+    journal = Journal.of(home)
+    async with control_db.connection() as conn:
+        await registry.suspend_service(conn, "kenko-mimamori", "情報漏えいの疑い", "staff:a", journal)
+        await registry.disable_client(conn, "mimamori", "鍵の紛失", "staff:a", journal)
+    again = await apply(home, control_db, read(SCENARIO), AROUND, actor="file:a")
+    assert again.changed == []
+    async with control_db.connection() as conn:
+        await registry.end_link(conn, "kenko-steps", "見直し", "staff:a", journal)
+    again = await apply(home, control_db, read(SCENARIO), AROUND, actor="file:a")
+    assert [one.noun for one in again.changed] == ["terms"], "which no longer name the link that has ended"
+    async with control_db.connection() as conn:
+        assert (await registry.service(conn, "kenko-mimamori")).state == "suspended"
+        assert (await registry.client(conn, "mimamori")).state == "disabled"
+        assert (await registry.link(conn, "kenko-steps")).state == "ended"
 
 
 async def test_the_how_to_page_connects_an_organisation(home: Home, control_db: RolledBack):

@@ -104,10 +104,15 @@ async def test_suspension_and_reinstatement_are_on_record(control: Connection, j
     suspended = await registry.organization(control, "city")
     assert (suspended.state, suspended.suspension_reason) == ("suspended", "漏えいの調査")
     assert suspended.suspended_at is not None
+    assert (await registry.certify_organization(control, "city", BY_UNEI, ACTOR)).outcome == "unchanged"
+    await registry.publish_criteria(control, but(CRITERIA, criteria_version="2027-1"), ACTOR)
     with pytest.raises(Problem) as refused:
-        await registry.certify_organization(control, "city", BY_UNEI, ACTOR)
+        await registry.certify_organization(control, "city", but(BY_UNEI, criteria_version="2027-1"), ACTOR)
     assert refused.value.code == "organization_suspended"
-    await registry.reinstate_organization(control, "city", ACTOR)
+    with pytest.raises(Problem):
+        await registry.reinstate_organization(control, "city", " ", ACTOR)
+    assert (await registry.organization(control, "city")).state == "suspended"
+    await registry.reinstate_organization(control, "city", "改善を確認", ACTOR)
     assert (await registry.organization(control, "city")).state == "certified"
     acts = {act.kind: act.detail for act in await recorded(control)}
     assert acts[Kind.ORGANIZATION_SUSPENDED]["reason"] == "漏えいの調査"

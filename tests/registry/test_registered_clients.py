@@ -127,11 +127,14 @@ async def test_m3_a_component_that_clients_act_for_stays_with_its_organisation(c
     assert refused.value.code == "change_not_allowed"
 
 
-async def test_a_client_can_be_disabled(control: Connection):
+async def test_h4_a_disabled_client_stays_disabled_until_its_own_act(control: Connection, journal):
     await registered_service(control)
     await registry.register_client(control, CLIENT, ACTOR)
-    assert (await registry.register_client(control, but(CLIENT, state="disabled"), ACTOR)).fields == (
-        "state",
-    )
+    await registry.disable_client(control, "advice", "鍵の紛失", ACTOR, journal)
     assert (await registry.client(control, "advice")).state == "disabled"
+    assert (await registry.register_client(control, CLIENT, ACTOR)).outcome == "unchanged"
+    await registry.register_client(control, but(CLIENT, name_en="Another name"), ACTOR)
+    assert (await registry.client(control, "advice")).state == "disabled"
+    await registry.enable_client(control, "advice", "鍵の更新を確認", ACTOR)
+    assert (await registry.client(control, "advice")).state == "active"
     assert Kind.CLIENT_DISABLED in {act.kind for act in await recorded(control)}

@@ -74,12 +74,15 @@ async def test_the_same_link_under_another_id_is_refused(control: Connection):
 async def test_an_ended_link_is_no_longer_among_the_services_links(control: Connection, journal):
     await registered_service(control)
     key = (await registry.service(control, "kenko")).service_key
-    assert (await registry.end_link(control, "kenko-steps", ACTOR, journal)).outcome == "changed"
+    assert (await registry.end_link(control, "kenko-steps", "見直し", ACTOR, journal)).outcome == "created"
     [line] = journal.lines()
     assert line.stop == LinkEnded(link_id="kenko-steps")
     assert await registry.links_of_service(control, key) == []
     assert (await registry.link(control, "kenko-steps")).state == "ended"
-    assert (await registry.register_link(control, LINK, ACTOR)).fields == ("state",)
+    assert (await registry.register_link(control, LINK, ACTOR)).outcome == "unchanged"
+    assert (await registry.link(control, "kenko-steps")).state == "ended"
+    assert await code_of(registry.register_link(control, but(LINK, consent_days=30), ACTOR)) == "link_ended"
+    assert (await registry.register_link(control, but(LINK, link_id="anew"), ACTOR)).outcome == "created"
 
 
 @pytest.mark.requirement("R-023", part="registry", of=["registry", "page", "api"])

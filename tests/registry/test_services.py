@@ -82,14 +82,16 @@ async def test_a_suspended_owner_takes_its_service_off_offer(control: Connection
     assert refused.value.extra["reason"] == "organization_suspended"
 
 
-async def test_a_suspended_service_is_certified_again(control: Connection, journal):
+async def test_h4_certifying_does_not_lift_a_suspension(control: Connection, journal):
     await certified_service(control)
     await registry.suspend_service(control, "kenko", "点検", ACTOR, journal)
     [line] = journal.lines()
     assert line.stop == ServiceSuspended(service_id="kenko")
     assert (await registry.service(control, "kenko")).state == "suspended"
     assert await registry.offered_services(control) == []
-    await registry.certify_service(control, "kenko", ACTOR)
+    assert (await registry.certify_service(control, "kenko", ACTOR)).outcome == "unchanged"
+    assert (await registry.service(control, "kenko")).state == "suspended"
+    await registry.reinstate_service(control, "kenko", "点検の終了", ACTOR)
     assert Kind.SERVICE_REINSTATED in {act.kind for act in await recorded(control)}
     assert len(await registry.offered_services(control)) == 1
 

@@ -148,7 +148,8 @@ async def test_an_organisation_is_suspended_and_reinstated(operator: Operator, c
     suspended = await operator.call("POST", path, {"reason": "報告の遅れ"}, "registry:suspend")
     assert suspended.status_code == 201
     assert (await registry.organization(control, "city")).state == "suspended"
-    ended = await operator.call("DELETE", path, scope="registry:suspend")
+    assert (await operator.call("DELETE", path, scope="registry:suspend")).status_code == 422
+    ended = await operator.call("DELETE", f"{path}?reason=ok", scope="registry:suspend")
     assert ended.json()["outcome"] == "changed"
     assert (await registry.organization(control, "city")).state == "certified"
 
@@ -184,7 +185,9 @@ async def test_a_service_and_a_link_are_ended(operator: Operator, control: Conne
     path = "/registry/v1/services/kenko/suspension"
     await operator.call("POST", path, {"reason": "点検"}, "registry:suspend")
     assert (await registry.service(control, "kenko")).state == "suspended"
-    assert (await operator.call("DELETE", "/registry/v1/links/kenko-steps")).json()["fields"] == ["state"]
+    assert (await operator.call("DELETE", "/registry/v1/links/kenko-steps?reason=x")).json()["fields"] == [
+        "state"
+    ]
     assert (await registry.link(control, "kenko-steps")).state == "ended"
 
 
@@ -280,5 +283,5 @@ async def test_a_suspended_organisations_calls_fail_on_the_next_request(
     assert await code() == "organization_suspended"
     again = await provider.token(grant_type="client_credentials", scope="personal:store")
     assert "access_token" not in again.json() or await code() == "organization_suspended"
-    await operator.call("DELETE", path, scope="registry:suspend")
+    await operator.call("DELETE", f"{path}?reason=ok", scope="registry:suspend")
     assert await code() == "subject_unknown"

@@ -1,0 +1,92 @@
+"""`/registry/v1/…/suspension`, and the end of a link: stops, each made and ended by its own act with a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from moyai import registry
+from moyai.base.db import Connection
+from moyai.base.journal import Journal
+from moyai.identity.model import ClientCaller
+from moyai.registry.model import Change
+from moyai.web import examples
+from moyai.web.operation import describes, read_json, read_query
+from moyai.web.registry import SHARED_CODES, actor, carry_out, given, platform_of
+
+Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]
+
+
+class SuspensionBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Why. The reason goes on record; it names no resident."""
+
+    reason: Reason
+
+
+class ReasonQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Why. The reason goes on record; it names no resident."""
+
+    reason: Reason
+
+
+Begin = Callable[[Connection, str, str, str, Journal], Awaitable[Change]]
+End = Callable[[Connection, str, str, str], Awaitable[Change]]
+Handler = Callable[[Request, ClientCaller], Awaitable[Response]]
+
+
+def _beginning(act: Begin, codes: tuple[str, ...], example: dict[str, Any]) -> Handler:
+    @describes(
+        request=SuspensionBody,
+        response=Change,
+        codes=(*SHARED_CODES, "does_not_exist", *codes),
+        example=example,
+    )
+    async def begin(request: Request, caller: ClientCaller) -> Response:
+        reason, one = (await read_json(request, SuspensionBody)).reason, request.path_params["id"]
+        journal = Journal.of(platform_of(request).home)
+        return given(
+            await carry_out(request, caller, lambda conn: act(conn, one, reason, actor(caller), journal))
+        )
+
+    return begin
+
+
+def _ending(act: End, example: dict[str, Any]) -> Handler:
+    @describes(query=ReasonQuery, response=Change, codes=(*SHARED_CODES, "does_not_exist"), example=example)
+    async def end(request: Request, caller: ClientCaller) -> Response:
+        reason, one = read_query(request, ReasonQuery).reason, request.path_params["id"]
+        return given(await carry_out(request, caller, lambda conn: act(conn, one, reason, actor(caller))))
+
+    return end
+
+
+suspend_organization = _beginning(
+    registry.suspend_organization, ("organization_not_certified",), examples.SUSPENSION
+)
+reinstate_organization = _ending(registry.reinstate_organization, examples.reason("marugame", "改善を確認"))
+suspend_service = _beginning(
+    registry.suspend_service, ("service_not_certified",), examples.SERVICE_SUSPENSION
+)
+reinstate_service = _ending(registry.reinstate_service, examples.reason("nemuri", "点検の終了"))
+disable_client = _beginning(registry.disable_client, (), examples.CLIENT_SUSPENSION)
+enable_client = _ending(registry.enable_client, examples.reason("nemuri-app", "鍵の更新を確認"))
+
+
+@describes(
+    query=ReasonQuery,
+    response=Change,
+    codes=(*SHARED_CODES, "does_not_exist"),
+    example=examples.reason("nemuri-sleep", "サービスの見直し"),
+)
+async def end_link(request: Request, caller: ClientCaller) -> Response:
+    reason, one = read_query(request, ReasonQuery).reason, request.path_params["id"]
+    journal = Journal.of(platform_of(request).home)
+    return given(
+        await carry_out(
+            request, caller, lambda conn: registry.end_link(conn, one, reason, actor(caller), journal)
+        )
+    )

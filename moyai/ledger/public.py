@@ -15,7 +15,7 @@ from moyai.base.db import Connection
 from moyai.base.errors import Problem
 from moyai.ledger import log, merkle, store_log
 from moyai.ledger.merkle import HASH_BYTES, TILE_WIDTH, MissingHash
-from moyai.ledger.verifiers import Witness, log_keys
+from moyai.ledger.verifiers import Witness, log_keys, quorum
 
 PAGE = 1000
 
@@ -44,7 +44,8 @@ class Checkpoints(msgspec.Struct, frozen=True):
 
 
 class InclusionProof(msgspec.Struct, frozen=True):
-    """That an entry is in the tree of `checkpoint` (RFC 9162, section 2.1.3).
+    """That an entry is in the tree of `checkpoint` (RFC 9162, section 2.1.3): the newest one that more than half of the
+    registered witnesses have cosigned, or the newest of all as long as that one does not have the entry.
 
     `leaf` is base64 of the 58 bytes, `proof` base64 of sibling hashes from the leaf upwards.
     """
@@ -77,7 +78,28 @@ async def checkpoint(conn: Connection) -> bytes:
     latest = await store_log.latest_checkpoint(conn)
     if latest is None:
         raise Problem("does_not_exist", "the log has no checkpoint yet")
-    return (await store_log.checkpoints_after(conn, latest["size"] - 1, 1))[0]["note"].encode()
+    return (await _with_cosignatures(conn, latest["size"])).encode()
+
+
+async def cosigned_checkpoint(conn: Connection, witnesses: Sequence[Witness]) -> bytes:
+    """The newest checkpoint that more than half of these witnesses have cosigned, with their cosignatures.
+
+    Raises Problem("does_not_exist") where there is none.
+    """
+    size = await _cosigned_size(conn, witnesses)
+    if size is None:
+        raise Problem(
+            "does_not_exist", "no checkpoint is cosigned by more than half of the registered witnesses"
+        )
+    return (await _with_cosignatures(conn, size)).encode()
+
+
+async def _cosigned_size(conn: Connection, witnesses: Sequence[Witness]) -> int | None:
+    return await store_log.cosigned_by(conn, [w.witness_id for w in witnesses], quorum(len(witnesses)))
+
+
+async def _with_cosignatures(conn: Connection, size: int) -> str:
+    return (await store_log.checkpoints_after(conn, size - 1, 1))[0]["note"]
 
 
 async def checkpoints(conn: Connection, after: int = -1) -> Checkpoints:
@@ -118,22 +140,30 @@ async def _bundle(conn: Connection, number: int, width: int) -> bytes:
     return b"".join([len(part).to_bytes(2, "big") + part for part in parts])
 
 
-async def inclusion(conn: Connection, entry_id: UUID) -> InclusionProof:
-    """The proof of an entry in the newest checkpoint's tree.
+async def inclusion(conn: Connection, entry_id: UUID, witnesses: Sequence[Witness] = ()) -> InclusionProof:
+    """The proof of an entry in the tree of the newest cosigned checkpoint, or of the newest one until that has it.
 
     Raises Problem: does_not_exist, entry_not_integrated (try again in a second), log_damaged.
     """
     row = await store_log.placed(conn, entry_id)
     if row is None:
         raise Problem("does_not_exist", f"no entry {entry_id}")
-    latest = await store_log.latest_checkpoint(conn)
-    if row["index"] is None or latest is None or latest["size"] <= row["index"]:
+    index: int | None = row["index"]
+    size = None if index is None else await _covering(conn, index, witnesses)
+    if index is None or size is None:
         raise Problem("entry_not_integrated", f"entry {entry_id} has no index yet")
-    proof = await _proof(conn, merkle.inclusion_ranges(row["index"], latest["size"]))
-    signed = (await checkpoint(conn)).decode()
-    if not signed.startswith(latest["note"]):  # the log grew between two statements
-        return await inclusion(conn, entry_id)
-    return InclusionProof(str(entry_id), row["index"], _b64(row["leaf"]), latest["size"], proof, signed)
+    proof = await _proof(conn, merkle.inclusion_ranges(index, size))
+    signed = await _with_cosignatures(conn, size)
+    return InclusionProof(str(entry_id), index, _b64(row["leaf"]), size, proof, signed)
+
+
+async def _covering(conn: Connection, index: int, witnesses: Sequence[Witness]) -> int | None:
+    """The size of the checkpoint to prove an entry by: the newest cosigned one if it has the entry."""
+    cosigned = await _cosigned_size(conn, witnesses)
+    if cosigned is not None and index < cosigned:
+        return cosigned
+    latest = await store_log.latest_checkpoint(conn)
+    return latest["size"] if latest is not None and index < latest["size"] else None
 
 
 async def consistency(conn: Connection, old: int, new: int) -> ConsistencyProof:

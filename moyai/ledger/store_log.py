@@ -254,6 +254,27 @@ async def cosigned_sizes(conn: Connection, witness_ids: Sequence[str]) -> dict[s
     return {row["witness_id"]: row["size"] for row in rows if row["size"] is not None}
 
 
+async def cosigned_by(conn: Connection, witness_ids: Sequence[str], needed: int) -> int | None:
+    """The size of the newest checkpoint that at least `needed` of the witnesses have cosigned."""
+    newest = sorted((await cosigned_sizes(conn, witness_ids)).values(), reverse=True)
+    if not 0 < needed <= len(newest):
+        return None
+    # no larger size can have that many; from there on, the first group that is large enough ends the search
+    return await conn.fetchval(
+        """
+        select size from ledger.cosignature
+         where size <= $1 and witness_id = any ($2)
+         group by size
+        having count(*) >= $3
+         order by size desc
+         limit 1
+        """,
+        newest[needed - 1],
+        list(witness_ids),
+        needed,
+    )
+
+
 async def waiting_since(conn: Connection, after_xact: str, after_id: UUID) -> bytes | None:
     """The leaf of the oldest entry that follows a given one in the order of integration."""
     return await conn.fetchval(

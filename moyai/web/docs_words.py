@@ -106,10 +106,11 @@ JAPANESE: Final[dict[str, str]] = {
     f"PUT {_ENTITY}/attrs/{{attribute}}/value": "値だけを書き換えます。種類はそのままです。",
     f"DELETE {_ENTITY}": "作った組織だけが消せます。",
     "GET /v2/types": "種類と数の一覧です。`options=values` なら名前だけです。",
-    "GET /log/v1/checkpoint": "連署の付いた署名です（`text/plain`、C2SP の `signed note`）。保存しておくと、あとで書き換えを見つけられます。",
+    "GET /log/v1/checkpoint": "いちばん新しい署名です（`text/plain`、C2SP の `signed note`）。連署は、あとから届くため、まだないことがあります。",
+    "GET /log/v1/checkpoint/cosigned": "登録された証人の過半数が連署した、いちばん新しい署名です。保存しておくと、あとで書き換えを見つけられます。",
     "GET /log/v1/checkpoints": "これまでのチェックポイントを、小さいものから順に答えます。",
     "GET /log/v1/tile/{path:path}": "ハッシュのタイル（`0/000` など）と、記録の束（`entries/000` など）です（C2SP tlog-tiles）。",
-    "GET /log/v1/proof/inclusion": "記録が、最新のチェックポイントの木に含まれることの証明です（RFC 9162）。",
+    "GET /log/v1/proof/inclusion": "記録が、連署のそろった最新のチェックポイント（まだ含まなければ最新のもの）の木に含まれることの証明です（RFC 9162）。",
     "GET /log/v1/proof/consistency": "小さいほうの木が、大きいほうの木の始まりであることの証明です（RFC 9162）。",
     "GET /log/v1/keys": "記録の名前と鍵、証人の鍵です。",
     "GET /health": "保存する場所に空きがあり、データベースが答え、時計が合っていれば `ready` です。空きが少ないか、応答しない保管場所があれば"

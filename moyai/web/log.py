@@ -12,6 +12,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from moyai.base.db import Connection
 from moyai.identity.model import Anonymous
 from moyai.ledger import public
 from moyai.ledger.verifiers import Witness
@@ -48,11 +49,24 @@ def _platform(request: Request) -> Platform:
     return request.app.state.platform
 
 
+async def witnesses_of(conn: Connection) -> list[Witness]:
+    """The registered witnesses, as the ledger knows them."""
+    return [Witness(one.witness_id, one.verifier_key, one.url) for one in await all_witnesses(conn)]
+
+
 @describes(codes=("does_not_exist",))
 async def checkpoint(request: Request, _: Anonymous) -> Response:
-    """The newest checkpoint with its cosignatures, a signed note (text/plain)."""
+    """The newest checkpoint, a signed note (text/plain), with the cosignatures that came so far, often none yet."""
     async with _platform(request).control.connection() as conn:
         note = await public.checkpoint(conn)
+    return Response(note, media_type="text/plain", headers={"Cache-Control": "no-store"})
+
+
+@describes(codes=("does_not_exist",))
+async def cosigned_checkpoint(request: Request, _: Anonymous) -> Response:
+    """The newest checkpoint that more than half of the registered witnesses have cosigned (text/plain)."""
+    async with _platform(request).control.connection() as conn:
+        note = await public.cosigned_checkpoint(conn, await witnesses_of(conn))
     return Response(note, media_type="text/plain", headers={"Cache-Control": "no-store"})
 
 
@@ -79,10 +93,10 @@ async def tile(request: Request, _: Anonymous) -> Response:
     example={"query": {"entry": "01936a7e-0000-7000-8000-000000000000"}},
 )
 async def inclusion(request: Request, _: Anonymous) -> Response:
-    """That an entry is in the tree of the newest checkpoint (RFC 9162)."""
+    """That an entry is in the tree of the newest cosigned checkpoint, or of the newest until that has it (RFC 9162)."""
     query = read_query(request, InclusionQuery)
     async with _platform(request).control.connection() as conn:
-        return answer(await public.inclusion(conn, query.entry))
+        return answer(await public.inclusion(conn, query.entry, await witnesses_of(conn)))
 
 
 @describes(
@@ -102,5 +116,4 @@ async def consistency(request: Request, _: Anonymous) -> Response:
 async def keys(request: Request, _: Anonymous) -> Response:
     """The log's name and keys, and those of its witnesses."""
     async with _platform(request).control.connection() as conn:
-        known = [Witness(one.witness_id, one.verifier_key, one.url) for one in await all_witnesses(conn)]
-        return answer(await public.keys(conn, known))
+        return answer(await public.keys(conn, await witnesses_of(conn)))

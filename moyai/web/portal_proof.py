@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 from uuid import UUID
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -19,8 +20,11 @@ from moyai.identity.model import ResidentCaller
 from moyai.ledger import Event, opening, public
 from moyai.ledger.merkle import leaf_hash, verify_inclusion
 from moyai.ledger.model import COMMITMENT_PREFIX
-from moyai.ledger.note import parse_checkpoint, parse_note
+from moyai.ledger.note import WITNESS_KEY, Note, NoteError, holds, parse_checkpoint, parse_note, parse_vkey
+from moyai.ledger.verifiers import log_keys, quorum
+from moyai.registry import all_witnesses
 from moyai.web import portal_build as build
+from moyai.web.log import witnesses_of
 from moyai.web.pages import language_of, render
 from moyai.web.portal import platform_of, uuid_in_path
 from moyai.web.portal_views import ProofStep
@@ -35,20 +39,57 @@ async def proof(request: Request, caller: ResidentCaller) -> Response:
             raise Problem("does_not_exist", f"entry {entry_id}")
         row = await history.row(conn, event)
         inclusion = await _inclusion(conn, entry_id)
-    steps = _steps(event, inclusion) if inclusion else None
+        signed = await _signatures(conn, inclusion) if inclusion else None
+    steps = _steps(event, inclusion, signed) if inclusion and signed else None
     return render(
         request,
         "portal/proof.html",
         caller,
         move=build.movement(row, language),
         steps=steps,
-        verified=inclusion is not None and event.opens() and _included(event, inclusion),
+        verified=inclusion is not None
+        and signed is not None
+        and signed.by_log
+        and event.opens()
+        and _included(event, inclusion),
+        signed=signed,
     )
+
+
+class Signatures(msgspec.Struct, frozen=True):
+    """Whose signatures under a checkpoint hold, by the keys that this platform has registered.
+
+    `witnesses` are the names of their organisations; `witnessed` if they are more than half of all registered.
+    """
+
+    by_log: bool
+    witnesses: tuple[str, ...]
+    registered: int
+    witnessed: bool
+
+
+async def _signatures(conn: Connection, inclusion: public.InclusionProof) -> Signatures:
+    signed = parse_note(inclusion.checkpoint)
+    origin = parse_checkpoint(signed.text).origin
+    by_log = any(
+        holds(key, signed.text, one) for key in await log_keys(conn, origin) for one in signed.signatures
+    )
+    known = await all_witnesses(conn)
+    names = [one.organization_name_ja for one in known if _signed_by(one.verifier_key, signed)]
+    return Signatures(by_log, tuple(names), len(known), len(known) > 0 and len(names) >= quorum(len(known)))
+
+
+def _signed_by(verifier_key: str, signed: Note) -> bool:
+    try:
+        key = parse_vkey(verifier_key, WITNESS_KEY)
+    except NoteError:
+        return False
+    return any(holds(key, signed.text, one) for one in signed.signatures)
 
 
 async def _inclusion(conn: Connection, entry_id: UUID) -> public.InclusionProof | None:
     try:
-        return await public.inclusion(conn, entry_id)
+        return await public.inclusion(conn, entry_id, await witnesses_of(conn))
     except Problem as problem:
         if problem.code != "entry_not_integrated":
             raise
@@ -69,9 +110,32 @@ def _included(event: Event, inclusion: public.InclusionProof) -> bool:
     )
 
 
-def _steps(event: Event, inclusion: public.InclusionProof) -> list[ProofStep]:
+def _signed_words(signed: Signatures) -> tuple[str, str]:
+    """What this server checked of the signatures, and no more."""
+    if not signed.by_log:
+        return "基盤の署名が合いません。", "The platform's signature does not hold."
+    by = "、".join(signed.witnesses)
+    if signed.witnessed:
+        return (
+            f"基盤の署名と、証人（{by}）の署名が合うことを、このサーバーで確かめました。",
+            f"Checked by this server: the platform's signature, and those of the witnesses ({by}).",
+        )
+    if signed.registered:
+        count = f"{len(signed.witnesses)} / {signed.registered}"
+        return (
+            f"基盤の署名が合うことを、このサーバーで確かめました。証人の署名は、まだそろっていません（{count}）。",
+            f"Checked by this server: the platform's signature. Not enough witnesses have signed yet ({count}).",
+        )
+    return (
+        "基盤の署名が合うことを、このサーバーで確かめました。証人は登録されていません。",
+        "Checked by this server: the platform's signature. No witness is registered.",
+    )
+
+
+def _steps(event: Event, inclusion: public.InclusionProof, signed: Signatures) -> list[ProofStep]:
     """The four steps a reader can follow with any SHA-256 program."""
     prefix = COMMITMENT_PREFIX.decode().strip()
+    words_ja, words_en = _signed_words(signed)
     return [
         ProofStep(
             "1. この記録の文章",
@@ -97,8 +161,8 @@ def _steps(event: Event, inclusion: public.InclusionProof) -> list[ProofStep]:
         ProofStep(
             "4. 署名された全体の値",
             "4. The signed value of the whole",
-            f"{inclusion.size:,}件の記録全体をあらわす値です。基盤が署名し、市と町が見届けています。",
-            f"The value of all {inclusion.size:,} entries, signed by the platform and witnessed by the towns.",
+            f"{inclusion.size:,}件の記録全体をあらわす値です。{words_ja}",
+            f"The value of all {inclusion.size:,} entries. {words_en}",
             (_root(inclusion).hex(), inclusion.checkpoint),
         ),
     ]

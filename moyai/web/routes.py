@@ -190,6 +190,7 @@ ROUTES: tuple[Operation, ...] = (
     Operation("GET", "/map", city_map.city_map, Public(), ja="まちのデータの地図", en="Map of city data", errors="page"),
     # --- the log, public ------------------------------------------------------------------------------
     Operation("GET", "/log/v1/checkpoint", log.checkpoint, Public(), ja="最新のチェックポイント", en="The newest checkpoint"),
+    Operation("GET", "/log/v1/checkpoint/cosigned", log.cosigned_checkpoint, Public(), ja="連署のそろった最新のチェックポイント", en="The newest cosigned checkpoint"),
     Operation("GET", "/log/v1/checkpoints", log.checkpoints, Public(), ja="チェックポイントの一覧", en="The chain of checkpoints"),
     Operation("GET", "/log/v1/tile/{path:path}", log.tile, Public(), ja="ハッシュ木のタイル", en="Tiles and entry bundles"),
     Operation("GET", "/log/v1/proof/inclusion", log.inclusion, Public(), ja="記録が含まれることの証明", en="Inclusion proof"),

@@ -91,6 +91,8 @@ class Log:
         async with self.worker.connection() as conn:
             if path == "checkpoint":
                 return PlainTextResponse(await public.checkpoint(conn))
+            if path == "checkpoint/cosigned":
+                return PlainTextResponse(await public.cosigned_checkpoint(conn, self.witnesses))
             if path.startswith("tile/"):
                 return Response(await public.tile(conn, path))
             if path == "checkpoints":
@@ -98,7 +100,7 @@ class Log:
             elif path == "keys":
                 value = await public.keys(conn, self.witnesses)
             elif path == "proof/inclusion":
-                value = await public.inclusion(conn, UUID(query["entry"]))
+                value = await public.inclusion(conn, UUID(query["entry"]), self.witnesses)
             else:
                 value = await public.consistency(conn, int(query["from"]), int(query["to"]))
         return Response(msgspec.json.encode(value))

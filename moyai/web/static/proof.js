@@ -1,8 +1,10 @@
-// The check marks of the portal: this browser recomputes what the platform claims, and trusts nothing but arithmetic.
+// The check marks of the portal: this browser recomputes what the platform claims.
 //
 // For each entry: commitment = SHA-256("moyai-commitment-v1\n" + salt + text) must stand in the leaf; the leaf's
 // hash, folded with the inclusion proof (RFC 9162, section 2.1.3.2), must give the root of the signed checkpoint;
-// and the checkpoint must carry the log's signature (Ed25519, C2SP signed note), where this browser can check one.
+// and the checkpoint must carry the log's signature (Ed25519, C2SP signed note). A browser that cannot check
+// signatures says so. The keys are those that the platform publishes: somebody who does not trust it for them has
+// `moyai verify`, with keys of their own.
 
 const encoder = new TextEncoder();
 const AT_ONCE = 4;
@@ -49,24 +51,41 @@ async function ed25519Key(raw) {
   try {
     return await crypto.subtle.importKey("raw", raw, "Ed25519", false, ["verify"]);
   } catch {
-    return null; // an older browser: the hashes are still checked
+    return null; // an older browser
   }
 }
 
-async function signedByLog(checkpoint, verifierKeys) {
-  for (const verifierKey of verifierKeys) {
-    const [name, , ...material] = verifierKey.split("+"); // base64 may hold a plus, too
-    const bytes = fromBase64(material.join("+"));
-    const key = await ed25519Key(bytes.slice(1));
-    if (key === null) return true;
-    for (const line of checkpoint.signatures.split("\n")) {
-      const prefix = `— ${name} `;
-      if (!line.startsWith(prefix)) continue;
-      const signature = fromBase64(line.slice(prefix.length)).slice(4);
-      if (await crypto.subtle.verify("Ed25519", key, signature, encoder.encode(checkpoint.text))) return true;
-    }
+// Keys of a kind (1: the log's, 4: a witness's): name, the four bytes that name the key, the key; null if this browser has none.
+async function keyOf(verifierKey, kind) {
+  const [name, id, ...material] = verifierKey.split("+"); // base64 may hold a plus, too
+  const bytes = fromBase64(material.join("+"));
+  return bytes[0] === kind ? { name, id: fromHex(id), kind, key: await ed25519Key(bytes.slice(1)) } : null;
+}
+
+const ofTime = (bytes) => bytes.reduce((sum, byte) => sum * 256n + BigInt(byte), 0n);
+
+async function holds({ name, id, kind, key }, checkpoint) {
+  for (const line of checkpoint.signatures.split("\n")) {
+    const prefix = `— ${name} `;
+    if (!line.startsWith(prefix)) continue;
+    const data = fromBase64(line.slice(prefix.length));
+    if (!same(data.slice(0, 4), id)) continue;
+    const time = kind === 4 ? `cosignature/v1\ntime ${ofTime(data.slice(4, 12))}\n` : "";
+    const signature = data.slice(kind === 4 ? 12 : 4);
+    if (await crypto.subtle.verify("Ed25519", key, signature, encoder.encode(time + checkpoint.text))) return true;
   }
   return false;
+}
+
+// "bad", "unsigned" (this browser cannot tell), "signed" by the log, or "witnessed": by more than half of the witnesses, too.
+async function signatures(checkpoint, { verifier_keys, witnesses }) {
+  const ofLog = (await Promise.all(verifier_keys.map((one) => keyOf(one, 1)))).filter((one) => one?.name === checkpoint.origin);
+  if (ofLog.some((one) => one.key === null)) return "unsigned";
+  const good = await Promise.all(ofLog.map((one) => holds(one, checkpoint)));
+  if (!good.includes(true)) return "bad";
+  const towns = await Promise.all(witnesses.map((one) => keyOf(one.verifier_key, 4)));
+  const cosigned = await Promise.all(towns.map((one) => one !== null && holds(one, checkpoint)));
+  return cosigned.filter(Boolean).length * 2 > witnesses.length ? "witnessed" : "signed";
 }
 
 let keys = null;
@@ -77,15 +96,23 @@ async function proofOf(entry) {
   return answer.ok ? answer.json() : null;
 }
 
-async function verified(mark, proof) {
+async function judged(mark, proof) {
   const leaf = fromHex(mark.dataset.leaf);
-  if (!same(leaf, fromBase64(proof.leaf))) return false;
-  if (!same(leaf.slice(26), await commitment(fromHex(mark.dataset.salt), mark.dataset.body))) return false;
+  if (!same(leaf, fromBase64(proof.leaf))) return "bad";
+  if (!same(leaf.slice(26), await commitment(fromHex(mark.dataset.salt), mark.dataset.body))) return "bad";
   const checkpoint = parsedCheckpoint(proof.checkpoint);
-  if (checkpoint.size !== proof.size) return false;
+  if (checkpoint.size !== proof.size) return "bad";
   const root = await foldedRoot(await leafHash(leaf), proof.index, proof.size, proof.proof.map(fromBase64));
-  if (root === null || !same(root, checkpoint.root)) return false;
-  return signedByLog(checkpoint, (await logKeys()).verifier_keys);
+  if (root === null || !same(root, checkpoint.root)) return "bad";
+  return signatures(checkpoint, await logKeys());
+}
+
+// On the page of one entry: which signatures this device checked.
+function tell(state) {
+  const place = document.querySelector("[data-signatures]");
+  if (place === null || !(state in place.dataset)) return;
+  place.textContent = place.dataset[state];
+  place.hidden = false;
 }
 
 function show(mark, state) {
@@ -97,7 +124,9 @@ async function check(mark) {
   show(mark, "checking");
   try {
     const proof = await proofOf(mark.dataset.entry);
-    show(mark, proof === null ? "waiting" : (await verified(mark, proof)) ? "good" : "bad");
+    const state = proof === null ? "waiting" : await judged(mark, proof);
+    show(mark, state === "signed" || state === "witnessed" ? "good" : state);
+    tell(state);
   } catch {
     show(mark, "waiting"); // the log did not answer: say nothing about the record
   }

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import httpx
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from playwright.async_api import Page, expect
 
 from moyai.base.db import Connection
@@ -15,7 +16,7 @@ from moyai.base.keys import KeyRing
 from moyai.base.roles import WORKER
 from moyai.identity import sessions
 from moyai.identity.credentials import Credential
-from moyai.ledger import Act, Kind, record
+from moyai.ledger import Act, Kind, note, record, store_log
 from moyai.ledger.integrator import Integrator, drain
 from tests.conftest import Platform
 from tests.factories import Town, make_town
@@ -122,6 +123,83 @@ async def test_an_entry_that_is_not_in_the_tree_yet_waits_and_then_proves_itself
     await expect(newest).to_have_attribute("data-state", "waiting")
     await recorded.worker_integrates.step()
     await expect(newest).to_have_attribute("data-state", "good")
+
+
+NO_ED25519 = """
+const known = crypto.subtle.importKey.bind(crypto.subtle);
+crypto.subtle.importKey = (format, key, name, ...rest) =>
+  name === "Ed25519" ? Promise.reject(new DOMException("", "NotSupportedError")) : known(format, key, name, ...rest);
+"""
+
+
+@pytest.mark.browser
+async def test_m6_a_browser_that_cannot_check_signatures_says_so_and_never_good(
+    recorded: Recorded, page_at: PageAt
+) -> None:
+    page = await page_at(360)
+    await page.add_init_script(NO_ED25519)
+    await recorded.open(page, "/portal/history")
+    mark = page.locator("[data-proof]").first
+    await expect(mark).to_have_attribute("data-state", "unsigned")
+    await expect(mark).to_have_text("この端末では署名を確認できません")
+    await expect(page.locator("[data-state=good]")).to_have_count(0)
+    await mark.click()
+    await expect(page.get_by_text("計算だけを確かめました")).to_be_visible()
+
+
+async def _witnessed(recorded: Recorded, text: str | None = None) -> None:
+    """A registered witness has cosigned the newest checkpoint (or `text` in its place)."""
+    key = note.Signer("c1.example/witness", Ed25519PrivateKey.generate())
+    owner = await recorded.platform.connect("moyai_admin")
+    await owner.execute(
+        "insert into registry.witness (witness_id, organization_key, verifier_key, url)"
+        " select 'c1', organization_key, $1, 'http://localhost' from registry.organization limit 1",
+        key.verifier(note.WITNESS_KEY).vkey(),
+    )
+    latest = await store_log.latest_checkpoint(owner)
+    assert latest is not None
+    signed = note.parse_note(latest["note"]).text if text is None else text
+    await store_log.save_cosignature(owner, latest["size"], "c1", key.cosign(signed, 1_790_000_000).line())
+
+
+@pytest.mark.browser
+async def test_witnessed_is_said_where_a_signature_was_checked_and_by_whom(
+    recorded: Recorded, page_at: PageAt
+) -> None:
+    page = await recorded.open(await page_at(1280), "/portal/history")
+    await page.locator(".move:not(.move--refusal) .proof").first.click()
+    await expect(page.get_by_text("証人は登録されていません")).to_be_visible()
+    await _witnessed(recorded)
+    await page.reload()
+    await expect(page.get_by_text("の署名が合うことを、このサーバーで確かめました")).to_be_visible()
+    await expect(page.get_by_text("この端末でも、基盤と証人の署名が合うことを確かめました")).to_be_visible()
+
+
+@pytest.mark.browser
+async def test_m6_a_cosignature_that_does_not_hold_is_never_called_witnessed(
+    recorded: Recorded, page_at: PageAt
+) -> None:
+    await _witnessed(recorded, "another log\n4\nAA==\n")
+    page = await recorded.open(await page_at(1280), "/portal/history")
+    await page.locator(".move:not(.move--refusal) .proof").first.click()
+    await expect(page.get_by_text("証人の署名は、まだそろっていません（0 / 1）")).to_be_visible()
+    await expect(page.get_by_text("この端末でも、基盤の署名が合うことを確かめました")).to_be_visible()
+
+
+@pytest.mark.browser
+async def test_m6_a_checkpoint_of_another_key_is_no_proof(recorded: Recorded, page_at: PageAt) -> None:
+    stranger = note.Signer("localhost/log/v1", Ed25519PrivateKey.generate())
+    owner = await recorded.platform.connect("moyai_admin")
+    latest = await store_log.latest_checkpoint(owner)
+    assert latest is not None
+    forged = note.sign_checkpoint(stranger, note.parse_checkpoint(note.parse_note(latest["note"]).text))
+    await owner.execute("alter table ledger.checkpoint disable trigger user")
+    await owner.execute("update ledger.checkpoint set note = $1 where size = $2", str(forged), latest["size"])
+    page = await recorded.open(await page_at(1280), "/portal/history")
+    mark = page.locator(".move:not(.move--refusal) .proof").first
+    await expect(mark).to_have_attribute("data-state", "bad")
+    await mark.click()
+    await expect(page.get_by_role("alert")).to_contain_text("計算が合いません")
 
 
 async def test_newest_first_with_the_reason_of_a_refusal(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import socket
 from collections.abc import AsyncGenerator
@@ -15,8 +16,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from moyai.base.closed import refuse_while_closed
 from moyai.base.config import Home
-from moyai.base.db import Pool
+from moyai.base.db import Pool, connect
 from moyai.base.errors import Problem
 from moyai.base.journal import Journal
 from moyai.base.keys import KeyRing
@@ -157,8 +159,17 @@ def _is_api(path: str) -> bool:
     return path.startswith(_API)
 
 
+async def _refuse_if_closed(home: Home) -> None:
+    conn = await connect(home.dsn(SERVE))
+    try:
+        await refuse_while_closed(home, conn)
+    finally:
+        await conn.close()
+
+
 def serve(home: Home, fd: int | None, process: str) -> None:
     """Run one `serve` process until it is told to stop. `fd` is a listening socket that the supervisor bound."""
+    asyncio.run(_refuse_if_closed(home))
     config = home.config()
     server = uvicorn.Server(
         uvicorn.Config(

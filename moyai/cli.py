@@ -24,11 +24,13 @@ DEFAULT_DIRECTORY = Path(".moyai")
 def home_of(directory: Path, *, held: bool = False) -> Home:
     """The platform in a directory. With `held`, what may be opened there comes as a line of standard input.
 
-    Raises ConfigError where there is none.
+    Raises ConfigError where there is none, PlatformClosed while it is restored.
     """
+    from moyai.base.closed import refuse_while_restoring
     from moyai.base.config import Held, Home
 
     home = Home(directory, msgspec.json.decode(sys.stdin.readline(), type=Held) if held else None)
+    refuse_while_restoring(home)
     home.config()
     return home
 
@@ -178,6 +180,67 @@ def migrate(*, directory: Directory = DEFAULT_DIRECTORY, json: Json = False) -> 
     results = run(home_of(directory))
     show(results, as_json=json, columns=("database", "version", "problem"))
     sys.exit(any(result.problem for result in results))
+
+
+@app.command
+def backup(
+    target: Path,
+    *,
+    continuous: Annotated[
+        bool,
+        Parameter(
+            negative="", help="Then keep writing the database's log there, so that nothing after is lost."
+        ),
+    ] = False,
+    directory: Directory = DEFAULT_DIRECTORY,
+    json: Json = False,
+) -> None:
+    """Back up a whole platform, running or not, without its key and its journal: keep those elsewhere.
+
+    Parameters
+    ----------
+    target
+        An empty directory; with --continuous also one in which such a backup was begun.
+    """
+    from moyai.recovery.command import back_up
+
+    sys.exit(back_up(home_of(directory), target, continuous=continuous, as_json=json))
+
+
+@app.command
+def restore(
+    source: Path,
+    *,
+    key: Annotated[
+        Path | None, Parameter(help="The key-encryption key, where it is not in its place.")
+    ] = None,
+    journal: Annotated[
+        Path | None, Parameter(help="The journal that was kept since, where it is not in its place.")
+    ] = None,
+    journal_lost: Annotated[
+        bool, Parameter(negative="", help="The journal is lost: stops after the backup come back.")
+    ] = False,
+    checkpoint: Annotated[
+        list[Path] | None,
+        Parameter(help="A checkpoint of the log that somebody saved (repeatable).", negative=""),
+    ] = None,
+    directory: Directory = DEFAULT_DIRECTORY,
+    json: Json = False,
+) -> None:
+    """Make a platform from a backup, in an empty directory. Nothing is served until all later stops are repeated.
+
+    Interrupted, it is simply given again.
+
+    Parameters
+    ----------
+    source
+        The directory of a backup.
+    """
+    from moyai.recovery.command import restore as run
+    from moyai.recovery.restoring import Asked
+
+    asked = Asked(source, key, journal, journal_lost, checkpoint or ())
+    sys.exit(run(directory, asked, as_json=json))
 
 
 @app.command

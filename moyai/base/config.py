@@ -113,6 +113,14 @@ class StorageSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = 1024
 
 
+class BackupSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the running platform keeps up by itself, so that a restore loses nothing."""
+
+    continuous: Annotated[
+        str, Meta(description="Directory of a continuous backup that `moyai up` keeps up; empty: none.")
+    ] = ""
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`moyai.toml`, checked. Unknown settings are refused by name."""
 
@@ -124,6 +132,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     keys: KeySettings = KeySettings()
     logs: Logs = Logs()
     storage: StorageSettings = StorageSettings()
+    backup: BackupSettings = BackupSettings()
 
 
 class Held(msgspec.Struct, frozen=True):
@@ -156,6 +165,15 @@ class Home:
     @property
     def journal_file(self) -> Path:
         return self.directory / self.config().journal.path
+
+    @property
+    def secrets_file(self) -> Path:
+        return self.directory / "secrets.sealed"
+
+    @property
+    def restoring_file(self) -> Path:
+        """Stands here while the directory is being restored: nothing is served then (moyai.base.closed)."""
+        return self.directory / "restoring.json"
 
     @property
     def logs(self) -> Path:
@@ -192,7 +210,7 @@ class Home:
 
     def secrets(self) -> SecretFile:
         """All passwords. Raises KeyNotHeld at a process that was handed its own."""
-        return SecretFile(self.directory / "secrets.sealed", self.box())
+        return SecretFile(self.secrets_file, self.box())
 
     def dsn(self, role: str, database: str | None = None) -> str:
         """A libpq URI for one of the platform's process roles, e.g. `moyai_serve`."""

@@ -23,9 +23,13 @@ from moyai.base.processes import die_with_parent, is_alive, processes_working_in
 ADMIN = "moyai_admin"
 """The bootstrap superuser. Only `up` and `migrate` log in as it."""
 
-_HBA = """\
+_COPIES = "local replication moyai_admin scram-sha-256\n"
+"""Copies of the whole server, for backups (moyai.recovery)."""
+
+_HBA = f"""\
 # Every login proves its password (SCRAM), over the socket too. There is no other way in.
 local all all scram-sha-256
+{_COPIES}\
 host  all all 127.0.0.1/32 scram-sha-256
 host  all all ::1/128 scram-sha-256
 """
@@ -45,6 +49,10 @@ _SETTINGS = {
     "max_wal_size": "2GB",
     "checkpoint_timeout": "15min",
     "wal_level": "replica",
+    # A continuous backup that is away keeps what it has not read, but never until the disk is full.
+    "max_slot_wal_keep_size": "8GB",
+    # Nobody reads from a server that is still being restored.
+    "hot_standby": "off",
     "fsync": "on",
     "synchronous_commit": "on",
     # After a crash, one call instead of one for each of the hundreds of files that every store has.
@@ -106,6 +114,7 @@ class Engine:
         if not (self.data / "PG_VERSION").exists():
             self._initialise()
         self._check_logins()
+        self._allow_copies()
 
     def _make_socket_directory(self) -> None:
         if self.socket.exists() and self.socket.stat().st_uid not in (self._account.uid, os.geteuid()):
@@ -156,6 +165,25 @@ class Engine:
             raise EngineError(
                 f"{self.data}/pg_hba.conf lets somebody in without SCRAM; the engine does not start"
             )
+
+    def _allow_copies(self) -> None:
+        """A data directory of the version before knows no backups."""
+        logins = self.data / "pg_hba.conf"
+        text = logins.read_text()
+        if _COPIES not in text:
+            logins.write_text(text.removesuffix("\n") + "\n" + _COPIES)
+
+    def adopt(self, data: Path) -> None:
+        """Take a copy of a server's data for ours: hand it to the engine's account, and put it in place."""
+        if self._account.switch:
+            for place in (data, *data.rglob("*")):
+                os.chown(place, self._account.uid, self._account.gid, follow_symlinks=False)
+        data.chmod(0o700)
+        data.rename(self.data)
+
+    def program(self, name: str) -> Path:
+        """One of PostgreSQL's own programs."""
+        return self._binaries / name
 
     def command(self) -> list[str]:
         settings = _SETTINGS | {

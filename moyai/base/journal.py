@@ -1,6 +1,7 @@
 """The journal outside PostgreSQL: every stop that was acknowledged, one line each (decision 0009).
 
-A backup that is restored knows nothing of what was stopped since it was taken. The journal does. It holds ids and times, never personal data.
+A backup that is restored knows nothing of what was stopped since it was taken. The journal does: a restored platform
+stays closed until `moyai restore` has replayed it. It holds ids and times, never personal data.
 
 A line is written **before** the transaction that it belongs to commits. So an acknowledged stop is always in it; a
 line whose transaction was rolled back afterwards stops something that was not stopped, which is the side to err on.
@@ -119,7 +120,7 @@ class Journal:
     def _damaged(self, offset: int) -> JournalError:
         return JournalError(
             f"{self._path} is damaged at byte {offset}: a stop may be missing. Nothing starts until the line is "
-            "put right from a copy of the journal"
+            "put right from a copy of the journal (docs/how-to/backup-and-restore.md)"
         )
 
     def _write(self, line: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from aiohttp import ClientConnectionError
 
+from moyai.base.closed import PlatformClosed
 from moyai.base.config import ConfigError
 from moyai.base.db import CannotConnectNow
 from moyai.base.engine_place import EngineError
@@ -13,6 +14,7 @@ from moyai.base.secrets import KeyNotHeld
 from moyai.bench.load import LoadError
 from moyai.calling import CallError
 from moyai.ledger.verify_source import VerifyError
+from moyai.recovery.cluster import BackupError
 from moyai.supervisor import StartError
 
 EXPECTED = (
@@ -28,6 +30,8 @@ EXPECTED = (
     CallError,
     StartError,
     PermissionError,
+    PlatformClosed,
+    BackupError,
     VerifyError,
 )
 

@@ -262,6 +262,14 @@ async def erase(conn: Connection, resident_key: int, actor: str, ground: str, jo
     )
 
 
+async def by_id(conn: Connection, resident_id: str) -> Resident:
+    """Raises Problem("does_not_exist")."""
+    row = await store_residents.resident_by_id(conn, resident_id)
+    if row is None:
+        raise Problem("does_not_exist", f"resident {resident_id}")
+    return resident_of(row)
+
+
 async def find(conn: Connection, resident_key: int) -> Resident | None:
     row = await store_residents.resident_by_key(conn, resident_key)
     return None if row is None else resident_of(row)

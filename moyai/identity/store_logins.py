@@ -233,3 +233,12 @@ async def totp_sealed_otherwise(conn: Connection, begins: bytes, after: str) -> 
 
 async def seal_totp(conn: Connection, sealed: Sequence[tuple[str, bytes]]) -> None:
     await conn.executemany("update identity.credential set sealed_totp = $2 where login = $1", sealed)
+
+
+async def end_everything(conn: Connection) -> None:
+    """Nobody is logged in any more, and no touch point acts for anybody: after a restore, no session is trusted."""
+    await conn.execute("delete from identity.session")
+    await conn.execute("delete from identity.authorization_request")
+    await conn.execute(
+        "update identity.authorization_grant set revoked_at = clock_timestamp() where revoked_at is null"
+    )

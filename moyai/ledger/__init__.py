@@ -15,6 +15,7 @@ from moyai.ledger.actions import (
     opening,
     record,
     record_many,
+    recorded_since,
     recorded_under,
     remember_key,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "opening",
     "record",
     "record_many",
+    "recorded_since",
     "recorded_under",
     "remember_key",
 ]

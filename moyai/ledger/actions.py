@@ -143,6 +143,11 @@ async def newest(
     return [_event(row) for row in await store.newest(conn, _numbers(kinds), before, limit)]
 
 
+async def recorded_since(conn: Connection, named: str, kinds: Iterable[Kind], at: datetime) -> bool:
+    """Whether something was done to the thing with this id at or after a time."""
+    return await store.recorded_since(conn, named, [int(kind) for kind in kinds], at)
+
+
 def _numbers(kinds: Iterable[Kind] | None) -> list[int] | None:
     return None if kinds is None else [int(kind) for kind in kinds]
 

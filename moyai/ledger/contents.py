@@ -173,6 +173,26 @@ class StopEnded(Content, frozen=True):
     reason: str
 
 
+# --- the platform -------------------------------------------------------------------------------------------------
+
+
+class PlatformRestored(Content, frozen=True, kw_only=True):
+    """A backup was put back. What was acknowledged after `state_at` and up to `lost_until` is lost ("" : nothing is).
+
+    `stops` of the journal were repeated; `journal` is false where it was lost, too. `continues` names the log that
+    was cut back to `continues_size` entries, where the log had to be given a new origin.
+    """
+
+    restore_id: str
+    state_at: str
+    lost_until: str = ""
+    journal: bool
+    stops: int
+    origin: str
+    continues: str = ""
+    continues_size: int = 0
+
+
 CONTENTS: dict[Kind, type[Content]] = {
     Kind.RESIDENT_ENROLLED: Enrolled,
     Kind.IDENTITY_PROOFED: Proofed,
@@ -206,6 +226,7 @@ CONTENTS: dict[Kind, type[Content]] = {
     Kind.ORGANIZATION_REINSTATED: StopEnded,
     Kind.SERVICE_REINSTATED: StopEnded,
     Kind.CLIENT_ENABLED: StopEnded,
+    Kind.PLATFORM_RESTORED: PlatformRestored,
 }
 """The content that a kind of act must have."""
 

@@ -90,6 +90,8 @@ class Kind(IntEnum):
     KEY_ROTATED = 80, "署名鍵の更新", "Signing key rotated"
     CLIENT_ENABLED = 96, "クライアントの停止解除", "Client enabled"
 
+    PLATFORM_RESTORED = 100, "控えからの復元", "Restored from a backup"
+
     ja: str
     en: str
 

@@ -142,6 +142,21 @@ async def of_resident(
     )
 
 
+async def recorded_since(conn: Connection, named: str, kinds: Sequence[int], at: datetime) -> bool:
+    """Whether an act of these kinds that concerns no resident names this id, at or after a time."""
+    return await conn.fetchval(
+        """
+        select exists (
+            select from ledger.content c
+             where c.resident_key = 0 and c.at >= $3 and c.kind = any ($2)
+               and $1 in (select value from jsonb_each_text(c.body::jsonb -> 'detail')))
+        """,
+        named,
+        kinds,
+        at,
+    )
+
+
 async def newest(
     conn: Connection, kinds: Sequence[int] | None, before: int | None, limit: int
 ) -> list[Record]:

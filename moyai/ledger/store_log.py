@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import cast
 from uuid import UUID
 
+import msgspec
+
 from moyai.base.db import Connection, Record
 from moyai.ledger.merkle import HASH_BYTES, Tile
 from moyai.ledger.model import Kind
@@ -30,6 +32,38 @@ async def open_log(conn: Connection, origin: str) -> None:
 async def log(conn: Connection) -> Record | None:
     return await conn.fetchrow(
         "select origin, closed_at, closed_reason from ledger.log order by opened_at desc limit 1"
+    )
+
+
+class FormerLog(msgspec.Struct, frozen=True):
+    """A log that a restore cut back, and how many of its entries the log of now continues."""
+
+    origin: str
+    size: int
+
+
+async def former_logs(conn: Connection) -> list[FormerLog]:
+    """The origins that came before the present one, newest first."""
+    rows = await conn.fetch(
+        "select continues as origin, continues_size as size from ledger.log where continues is not null "
+        "order by opened_at desc"
+    )
+    return msgspec.convert([dict(row) for row in rows], list[FormerLog])
+
+
+async def count_logs(conn: Connection) -> tuple[str, int]:
+    """The first origin that this log had, and how many it has had."""
+    row = await conn.fetchrow(
+        "select (array_agg(origin order by opened_at))[1] as first, count(*) as origins from ledger.log"
+    )
+    assert row is not None
+    return row["first"], row["origins"]
+
+
+async def continue_log(conn: Connection, origin: str, former: str, size: int) -> None:
+    """Open the log that continues the first `size` entries of a closed one."""
+    await conn.execute(
+        "insert into ledger.log (origin, continues, continues_size) values ($1, $2, $3)", origin, former, size
     )
 
 
@@ -241,11 +275,13 @@ async def save_cosignature(conn: Connection, size: int, witness_id: str, line: s
 
 
 async def cosigned_sizes(conn: Connection, witness_ids: Sequence[str]) -> dict[str, int]:
-    """The largest checkpoint that each of the witnesses has cosigned."""
+    """The largest checkpoint that each of the witnesses has cosigned under the log's present origin."""
     rows = await conn.fetch(
         """
         select w.witness_id,
-               (select c.size from ledger.cosignature c where c.witness_id = w.witness_id
+               (select c.size from ledger.cosignature c
+                 where c.witness_id = w.witness_id
+                   and c.size > coalesce((select max(continues_size) from ledger.log), -1)
                  order by c.size desc limit 1) as size
           from unnest($1::text[]) as w (witness_id)
         """,

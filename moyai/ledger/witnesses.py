@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import TypeVar, cast
 
@@ -135,6 +136,8 @@ async def _heed(database: Database, witness: Witness) -> int | None:
         return 0
     async with database.transaction() as conn:
         row = await store_log.log(conn)
+        if await _is_of_former_log(conn, text):
+            return 0
         try:
             seen, _ = note.open_checkpoint(text, await log_keys(conn, row["origin"] if row else ""))
         except NoteError as error:
@@ -146,6 +149,15 @@ async def _heed(database: Database, witness: Witness) -> int | None:
     if reason:
         raise LogClosed(reason)
     return seen.size
+
+
+async def _is_of_former_log(conn: Connection, text: str) -> bool:
+    """Whether a witness still shows a log that this one continues under another origin (moyai.ledger.continuing)."""
+    for former in await store_log.former_logs(conn):
+        with suppress(NoteError):
+            note.open_checkpoint(text, await log_keys(conn, former.origin))
+            return True
+    return False
 
 
 async def _contradiction(conn: Connection, seen: Checkpoint, witness: Witness) -> str | None:

@@ -16,6 +16,7 @@ import msgspec
 from moyai.applying import Surroundings, apply_file
 from moyai.applying.client_keys import key_file, public_keys
 from moyai.base import engine_place, files
+from moyai.base.closed import refuse_while_restoring
 from moyai.base.config import Brokers, ConfigError, Home, Server
 from moyai.base.config import Platform as PlatformSettings
 from moyai.base.db import connect
@@ -40,6 +41,7 @@ def make_home(directory: Path, scenario: Scenario, port: int | None) -> Home:
     this platform runs, PermissionError if others may read its key. Nothing is written then.
     """
     home = Home(directory)
+    refuse_while_restoring(home)
     known = home.config() if home.config_file.exists() else None
     if known is not None and known.platform.id != scenario.platform.id:
         raise ConfigError(f"{home.directory} holds the platform {known.platform.id}; use another --dir")
@@ -200,6 +202,8 @@ class Town:
             self.supervisor.add(f"witness-{name}", self._witness_command(name, log_key), ready=f"{url}/key")
         command, held = [*_moyai("worker", self.home), "--held"], held_by(self.home, "worker")
         self.supervisor.add("worker", command, standby="--standby", held=held)
+        if target := self.home.config().backup.continuous:
+            self.supervisor.add("backup", [*_moyai("backup", self.home), target, "--continuous"])
         for example in self.scenario.examples:
             self.supervisor.add(
                 example.client, self._example(example), ready=f"{self.urls[example.client]}/health"

@@ -9,6 +9,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from moyai.base import store_restores
 from moyai.base.db import Connection
 from moyai.base.errors import CODES, Problem
 from moyai.consent import history, overview, receipts, sharing, store
@@ -70,6 +71,7 @@ async def home(request: Request, caller: ResidentCaller) -> Response:
         lately = await history.page(conn, caller.resident_key, limit=LATELY)
         shared = await received_sharings(conn, caller, language)
         transfer = await transfers.of_resident(conn, caller.resident_key)
+        losses = await store_restores.with_losses(conn)
     return render(
         request,
         "portal/home.html",
@@ -81,6 +83,7 @@ async def home(request: Request, caller: ResidentCaller) -> Response:
         movements=[build.movement(row, language) for row in lately.rows],
         shared_with_me=shared,
         transfer=transfer,
+        losses=losses,
     )
 
 
@@ -169,6 +172,7 @@ async def movements(request: Request, caller: ResidentCaller) -> Response:
     language, before = language_of(request), request.query_params.get("before")
     async with platform_of(request).control.connection() as conn:
         page = await history.page(conn, caller.resident_key, before=before, limit=ROWS)
+        losses = await store_restores.with_losses(conn)
     rows = [build.movement(row, language) for row in page.rows]
     return render(
         request,
@@ -178,4 +182,5 @@ async def movements(request: Request, caller: ResidentCaller) -> Response:
         pictures=pictures(build.movement_edges(rows, language), platform_name(request, language)),
         newer=before is not None,
         older=page.next,
+        losses=losses,
     )

@@ -8,6 +8,7 @@ import signal
 import structlog
 
 from moyai.applying.provisioning import provision_missing
+from moyai.base.closed import refuse_while_closed
 from moyai.base.config import Config, Home
 from moyai.base.db import LOST, Pool
 from moyai.base.journal import Journal
@@ -39,7 +40,7 @@ def log_origin(config: Config) -> str:
 
 
 async def work(home: Home) -> None:
-    """Run the worker's jobs until SIGTERM or SIGINT. Raises SchemaTooNew or SchemaTooOld."""
+    """Run the worker's jobs until SIGTERM or SIGINT. Raises SchemaTooNew, SchemaTooOld or PlatformClosed."""
     Journal.of(home).check()
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -47,7 +48,7 @@ async def work(home: Home) -> None:
         loop.add_signal_handler(number, stopping.set)
     database = await Pool.open(home.dsn(WORKER), max_size=4)
     try:
-        await _check_database(database)
+        await _check_database(home, database)
         log.info("working")
         await keep_running(platform_jobs(home, database), stopping)
     finally:
@@ -56,12 +57,13 @@ async def work(home: Home) -> None:
             loop.remove_signal_handler(number)
 
 
-async def _check_database(database: Pool) -> None:
+async def _check_database(home: Home, database: Pool) -> None:
     """Wait for the database to answer, and refuse one of another release."""
     while True:
         try:
             async with database.connection() as conn:
                 await check_version(conn, "control")
+                await refuse_while_closed(home, conn)
                 return
         except LOST:
             await asyncio.sleep(0.2)

@@ -7,6 +7,7 @@ import re
 import httpx
 
 from moyai.base.db import Connection
+from tests.admin import as_admin
 from tests.factories import Town
 from tests.web.portal.happenings import exchanged, locate, source
 
@@ -77,3 +78,19 @@ async def test_a_name_with_markup_is_shown_as_text(
     text = (await visitor.get("/portal")).text
     assert "<script>x" not in text
     assert "&lt;script&gt;x" in text
+
+
+async def test_what_a_restore_lost_is_said_on_the_first_page_and_in_the_history(
+    control: Connection, joined: str, visitor: httpx.AsyncClient
+) -> None:
+    async with as_admin(control):
+        await control.execute(
+            "insert into platform.restore (restore_id, state_at, lost_until, journal, replayed_at) values"
+            " (gen_random_uuid(), '2026-11-25T01:00Z', '2026-11-26T02:30Z', true, clock_timestamp())"
+        )
+    for path in ("/portal", "/portal/history"):
+        words = re.sub(r"<[^>]+>|\s+", "", (await visitor.get(path)).text)
+        assert re.search(
+            "2026年11月25日10:00から2026年11月26日11:30までの同意の記録は、失われました。", words
+        )
+        assert "この間にやめたこと、消したことは、そのまま止まっています。" in words

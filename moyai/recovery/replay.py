@@ -1,0 +1,94 @@
+"""Repeating the journal's stops on a restored platform, each by the room that it belongs to, each on record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from moyai.base.errors import Problem
+from moyai.base.journal import Journal
+from moyai.base.stops import (
+    AuthorizationEnded,
+    ConsentWithdrawn,
+    Line,
+    ResidentClosed,
+    ResidentErased,
+    SharingEnded,
+)
+from moyai.consent import replay as consents
+from moyai.identity import residents
+from moyai.identity.model import Resident
+from moyai.registry.replay import SYSTEM, stop_again
+from moyai.web.erasure import erase_resident
+from moyai.web.platform import Platform
+
+Outcome = Literal["stopped", "already", "unknown"]
+"""What became of a line: repeated; in force or overtaken already; about something that the backup does not know."""
+
+_UNKNOWN = ("does_not_exist", "organization_not_certified", "service_not_certified")
+
+GROUND = (
+    "控えからの復元の後に、停止の記録により再び消去 / erased again after a restore, by the journal of stops"
+)
+
+
+async def replay(platform: Platform, line: Line) -> Outcome:
+    """Repeat one stop. Repeating it again changes nothing."""
+    try:
+        return "stopped" if await _stop(platform, line) else "already"
+    except Problem as problem:
+        if problem.code not in _UNKNOWN:
+            raise
+        return "unknown"
+
+
+async def _stop(platform: Platform, line: Line) -> bool:
+    match line.stop:
+        case ConsentWithdrawn() as stop:
+            async with platform.control.transaction() as conn:
+                resident = await residents.by_id(conn, stop.resident_id)
+                return await consents.withdraw(conn, resident.resident_key, stop, line.at)
+        case SharingEnded(sharing_id=sharing_id):
+            async with platform.control.transaction() as conn:
+                return await consents.end_sharing(conn, UUID(sharing_id), line.at)
+        case ResidentClosed(resident_id=resident_id):
+            return await _close(platform, resident_id)
+        case ResidentErased(resident_id=resident_id):
+            return await _erase(platform, resident_id)
+        case AuthorizationEnded():
+            return False  # a restore has ended them all
+        case stop:
+            async with platform.control.transaction() as conn:
+                return await stop_again(conn, stop, line.at, Journal.of(platform.home))
+
+
+async def _resident(platform: Platform, resident_id: str) -> Resident:
+    async with platform.control.connection() as conn:
+        return await residents.by_id(conn, resident_id)
+
+
+async def _close(platform: Platform, resident_id: str) -> bool:
+    resident = await _resident(platform, resident_id)
+    if resident.state != "active":
+        return False
+    async with platform.control.transaction() as conn:
+        await residents.close_for_erasure(conn, resident, Journal.of(platform.home))
+    return True
+
+
+async def _erase(platform: Platform, resident_id: str) -> bool:
+    """In every store, too: they were restored together with the control database."""
+    resident = await _resident(platform, resident_id)
+    if resident.state == "erased":
+        return False
+    await erase_resident(platform, resident, SYSTEM, GROUND)
+    return True
+
+
+def last_stop(repeated: Sequence[tuple[Line, Outcome]], after: datetime) -> datetime | None:
+    """The newest stop that the restored databases did not know although it is younger than what they hold."""
+    return max(
+        (line.at for line, outcome in repeated if outcome != "already" and line.at > after), default=None
+    )

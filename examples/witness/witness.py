@@ -109,11 +109,12 @@ class Witness:
     def vkey(self) -> str:
         return f"{self.name}+{self.id.hex()}+{base64.b64encode(bytes([WITNESS]) + self.public).decode()}"
 
-    def seen(self) -> tuple[int, bytes]:
-        """Size and root of the newest cosigned checkpoint."""
-        if not self.state.exists():
+    def seen(self, origin: str | None = None) -> tuple[int, bytes]:
+        """Size and root of the newest cosigned checkpoint; of this origin, where one is named."""
+        file = self.state if origin in (None, self._origin()) else self._aside(origin or "")
+        if not file.exists():
             return 0, sha256(b"").digest()
-        lines = self.state.read_text(encoding="utf-8").split("\n")
+        lines = file.read_text(encoding="utf-8").split("\n")
         return int(lines[1]), base64.b64decode(lines[2])
 
     def add(self, body: str) -> str:
@@ -126,7 +127,7 @@ class Witness:
         hashes = [decode(line, 32) for line in proof]
         if old > size or len(hashes) > 63:
             raise Rejected(400, "the old size is larger than the checkpoint\n")
-        seen, seen_root = self.seen()
+        seen, seen_root = self.seen(text.split("\n")[0])
         if old != seen or (seen == size and seen_root != root):
             raise Rejected(409, f"{seen}\n", "text/x.tlog.size")
         if not self._extends(old, size, hashes, seen_root, root):
@@ -169,8 +170,18 @@ class Witness:
         self._remember(note + line)
         return line
 
+    def _origin(self) -> str:
+        """The log of the newest cosigned checkpoint."""
+        return self.state.read_text(encoding="utf-8").split("\n")[0] if self.state.exists() else ""
+
+    def _aside(self, origin: str) -> Path:
+        """Where the state of another log is kept: of one that got a new origin when it was restored."""
+        return self.state.with_name(f"{self.state.name}.{sha256(origin.encode()).hexdigest()[:16]}")
+
     def _remember(self, note: str) -> None:
         """On disk before the answer: a witness must never forget what it signed."""
+        if self._origin() not in ("", note.split("\n")[0]):
+            self.state.rename(self._aside(self._origin()))
         temporary = self.state.with_suffix(".new")
         with temporary.open("w", encoding="utf-8") as stream:
             stream.write(note)

@@ -49,6 +49,11 @@ _TEXTS = {
         "The log does not extend the checkpoint of {end} entries from {where}: "
         "entries {begin} to {last} were rewritten and signed anew.",
     ),
+    "entries_lost": (
+        "{where} のチェックポイントは {why} の {end} 件ですが、この台帳は控えから復元され、はじめの {begin} 件だけを引き継いでいます。",
+        "The checkpoint from {where} has {end} entries of {why}. The log was restored from a backup and continues only "
+        "the first {begin}: entries {begin} to {last} are lost.",
+    ),
     "log_shorter": (
         "{where} のチェックポイントは {end} 件ですが、台帳には {begin} 件しかありません。",
         "The checkpoint from {where} has {end} entries, but the log has only {begin}.",

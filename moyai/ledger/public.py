@@ -15,6 +15,7 @@ from moyai.base.db import Connection
 from moyai.base.errors import Problem
 from moyai.ledger import log, merkle, store_log
 from moyai.ledger.merkle import HASH_BYTES, TILE_WIDTH, MissingHash
+from moyai.ledger.store_log import FormerLog
 from moyai.ledger.verifiers import Witness, log_keys, quorum
 
 PAGE = 1000
@@ -29,11 +30,15 @@ class WitnessKey(msgspec.Struct, frozen=True):
 
 
 class Keys(msgspec.Struct, frozen=True):
-    """What a verifier needs to trust. `verifier_keys`: the log's keys (C2SP vkeys), newest first."""
+    """What a verifier needs to trust. `verifier_keys`: the log's keys (C2SP vkeys), newest first.
+
+    `former`: logs that a restore cut back; this one continues their first `size` entries under the same keys.
+    """
 
     origin: str
     verifier_keys: list[str]
     witnesses: list[WitnessKey]
+    former: list[FormerLog] = []
 
 
 class Checkpoints(msgspec.Struct, frozen=True):
@@ -191,4 +196,5 @@ async def keys(conn: Connection, witnesses: Sequence[Witness]) -> Keys:
         row["origin"],
         [verifier.vkey() for verifier in verifiers],
         [WitnessKey(w.witness_id, w.verifier_key, w.url) for w in witnesses],
+        await store_log.former_logs(conn),
     )

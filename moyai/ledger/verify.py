@@ -18,6 +18,8 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
+
 from moyai.ledger import merkle, note, policy
 from moyai.ledger.findings import Findings, GaveUp, finding
 from moyai.ledger.note import LOG_KEY, Checkpoint, Note, NoteError, Verifier
@@ -28,6 +30,8 @@ from moyai.ledger.verify_report import Report, Unchecked, unchecked
 from moyai.ledger.verify_source import (
     MOST_ENTRIES,
     Absent,
+    Former,
+    Keys,
     Source,
     VerifyError,
     check_size,
@@ -92,7 +96,9 @@ def verify(
     Raises Absent if there is no log at all.
     """
     trust, findings = trust or Policy(), Findings()
-    keys = list(trust.logs) or [note.parse_vkey(key, LOG_KEY) for key in source.keys().verifier_keys]
+    said = _said(source)
+    keys = list(trust.logs) or [note.parse_vkey(key, LOG_KEY) for key in said.verifier_keys]
+    keys += _other_names(said, keys)
     try:
         head = note.open_checkpoint(source.read("checkpoint").decode(errors="replace"), keys)
     except NoteError as error:
@@ -104,11 +110,42 @@ def verify(
     try:
         check_size(head[0], most_entries)
         claims = _outside(keys, saved, witnesses, findings)
+        claims = [claim for claim in claims if not _is_lost(claim, said.former, findings)]
         held = _examine(source, chain, head, claims, findings, progress)
         cosigned = chain.cosigned(findings)
     except GaveUp as error:
         findings.found.append(finding("gave_up", why=str(error)))  # the one beyond the limit
-    return _report(trust, head[0].origin, head[0], findings, cosigned, held)
+    report = _report(trust, head[0].origin, head[0], findings, cosigned, held)
+    continued = [unchecked("continued", end=former.size, origin=former.origin) for former in said.former]
+    return msgspec.structs.replace(report, unchecked=[*report.unchecked, *continued])
+
+
+def _said(source: Source) -> Keys:
+    """What the log says about itself: needed where the verifier brings no key, and for the names that it had before."""
+    try:
+        return source.keys()
+    except Absent:
+        return Keys("", [])
+
+
+def _other_names(said: Keys, keys: Sequence[Verifier]) -> list[Verifier]:
+    """The same keys under the other origins of this log: a restored log goes on under a new one.
+
+    Who trusts a key under one name trusts its owner; the name only keeps the two logs apart.
+    """
+    known = {key.name for key in keys}
+    names = [name for name in (said.origin, *(former.origin for former in said.former)) if name not in known]
+    return [Verifier(name, LOG_KEY, public) for name in names for public in {key.public for key in keys}]
+
+
+def _is_lost(claim: Claim, former: Sequence[Former], findings: Findings) -> bool:
+    """Whether a checkpoint is of a former log beyond what this one continues: a restore lost those entries."""
+    for one in former:
+        if claim.checkpoint.origin == one.origin and claim.checkpoint.size > one.size:
+            interval = (one.size, claim.checkpoint.size)
+            findings.add(finding("entries_lost", where=claim.saved_in, why=one.origin, interval=interval))
+            return True
+    return False
 
 
 def _examine(

@@ -25,6 +25,11 @@ _UNCHECKED = {
         "{begin:,} 番から {end:,} 番の前までの記録には、まだ証人の署名がありません。",
         "Entries {begin:,} to {last:,} are not witnessed yet.",
     ),
+    "continued": (
+        "この台帳は、控えからの復元のあと、{origin} のはじめの {end:,} 件を引き継いでいます。{origin} がその後に署名した記録は、ここにはありません。",
+        "After a restore from a backup, this log continues the first {end:,} entries of {origin}. What {origin} signed "
+        "after those is not in it.",
+    ),
     "unvouched": (
         "{begin:,} 番から {end:,} 番の前までの記録は、台帳自身のことばだけによります。",
         "For entries {begin:,} to {last:,} there is only the log's own word.",
@@ -43,8 +48,8 @@ class Unchecked(msgspec.Struct, frozen=True):
     en: str
 
 
-def unchecked(code: str, begin: int = 0, end: int = 0) -> Unchecked:
-    ja, en = (text.format(begin=begin, end=end, last=end - 1) for text in _UNCHECKED[code])
+def unchecked(code: str, begin: int = 0, end: int = 0, origin: str = "") -> Unchecked:
+    ja, en = (text.format(begin=begin, end=end, last=end - 1, origin=origin) for text in _UNCHECKED[code])
     return Unchecked(code, ja, en)
 
 

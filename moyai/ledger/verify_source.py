@@ -40,12 +40,20 @@ class WitnessKey(msgspec.Struct, frozen=True):
     verifier_key: str
 
 
+class Former(msgspec.Struct, frozen=True):
+    """A log that a restore cut back to `size` entries, which the log of now continues under another origin."""
+
+    origin: str
+    size: int
+
+
 class Keys(msgspec.Struct, frozen=True):
     """`keys.json`: what the log says about itself."""
 
     origin: str
     verifier_keys: list[str]
     witnesses: list[WitnessKey] = []
+    former: list[Former] = []
 
 
 class Page(msgspec.Struct, frozen=True):

@@ -90,7 +90,8 @@ async def test_what_a_restore_lost_is_said_on_the_first_page_and_in_the_history(
         )
     for path in ("/portal", "/portal/history"):
         words = re.sub(r"<[^>]+>|\s+", "", (await visitor.get(path)).text)
-        assert re.search(
-            "2026年11月25日10:00から2026年11月26日11:30までの同意の記録は、失われました。", words
+        assert (
+            "2026年11月25日(水)10時00分から2026年11月26日(木)11時30分までの同意の記録は、失われました。"
+            in words
         )
         assert "この間にやめたこと、消したことは、そのまま止まっています。" in words

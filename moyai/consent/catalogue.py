@@ -164,10 +164,16 @@ class Names(msgspec.Struct, frozen=True):
     datasets: dict[str, tuple[str, str]]
     purposes: dict[str, tuple[str, str]]
     services: dict[str, tuple[str, str]]
-    organizations: dict[str, tuple[str, str]] = {}
+    organizations: dict[str, tuple[str, str]]
+    links: dict[str, tuple[str, str]]
+    links_by_key: dict[int, tuple[str, str]]
 
     def organization(self, organization_id: str | None) -> tuple[str, str] | None:
         return self.organizations.get(organization_id or "")
+
+    def link(self, link_id: str) -> tuple[str, str]:
+        """A link is called by its dataset."""
+        return self.links.get(link_id, (link_id, link_id))
 
     def dataset(self, dataset_id: str | None) -> tuple[str | None, str | None]:
         return _called(self.datasets, dataset_id)
@@ -193,6 +199,7 @@ def _called(names: dict[str, tuple[str, str]], id_: str | None) -> tuple[str | N
 async def names(conn: Connection) -> Names:
     """The names of everything registered; a platform has hundreds of them, not millions."""
     organizations = {o.organization_key: o for o in await store_organizations.organizations(conn)}
+    links = await _links(conn, None)
     return Names(
         components={
             c.component_id: Party(
@@ -210,4 +217,6 @@ async def names(conn: Connection) -> Names:
         purposes={p.purpose_id: (p.name_ja, p.name_en) for p in await store_links.purposes(conn)},
         services={s.service_id: (s.name_ja, s.name_en) for s in await store_services.services(conn)},
         organizations={o.organization_id: (o.name_ja, o.name_en) for o in organizations.values()},
+        links={link.link_id: (link.dataset_name_ja, link.dataset_name_en) for link in links},
+        links_by_key={link.link_key: (link.dataset_name_ja, link.dataset_name_en) for link in links},
     )

@@ -6,6 +6,7 @@ and where the inclusion proof is. A page or a stranger's program recomputes the 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -14,10 +15,10 @@ import msgspec
 
 from moyai.base.clock import rfc3339
 from moyai.base.db import Connection
-from moyai.base.errors import CODES, Code, Problem
-from moyai.consent import history_desk
+from moyai.base.errors import Problem
+from moyai.consent import history_desk, sentences, store_sharing
 from moyai.consent.catalogue import Names, names
-from moyai.consent.model import Party
+from moyai.consent.model import Party, Sharing
 from moyai.ledger import Event, Kind, history
 
 Category = Literal["exchange", "refusal", "view", "act"]
@@ -33,7 +34,7 @@ MOST_ROWS = 200
 
 
 class Movement(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One source's part of an exchange: what went where, or why it did not (`code`)."""
+    """One source's part of an exchange: what went where, or why it did not (`code`, in words for the resident)."""
 
     dataset_id: str
     dataset_ja: str
@@ -57,7 +58,12 @@ class Proof(msgspec.Struct, frozen=True):
 
 
 class Row(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One line of the history."""
+    """One line of the history.
+
+    `text_…` is the whole sentence: what was passed on is named as received, and nothing else; `reason_…` is its end,
+    which says why something was not passed on. `code_…` are the words of `code` for the resident. `viewer` is whom a
+    sharing is with, as the resident named them.
+    """
 
     entry_id: str
     at: str
@@ -82,6 +88,9 @@ class Row(msgspec.Struct, frozen=True, omit_defaults=True):
     service_en: str | None = None
     links: dict[str, str] | None = None
     sharing_id: str | None = None
+    reason_ja: str | None = None
+    reason_en: str | None = None
+    viewer: str | None = None
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -94,15 +103,26 @@ class Page(msgspec.Struct, frozen=True):
 async def page(conn: Connection, resident_key: int, *, before: str | None = None, limit: int = 50) -> Page:
     """One page of a resident's history. Raises Problem invalid_request for a `before` that we did not give."""
     events = await history(conn, resident_key, before=_cursor(before), limit=limit + 1)
-    known = await names(conn)
-    rows = [_row(event, known) for event in events[:limit]]
+    known, viewers = await names(conn), await _viewers(conn, resident_key, events)
+    rows = [_row(event, known, viewers) for event in events[:limit]]
     last = events[limit - 1] if len(events) > limit else None
     return Page(rows, f"{last.at.isoformat()}~{last.entry_id}" if last else None)
 
 
-async def row(conn: Connection, event: Event) -> Row:
+async def row(conn: Connection, resident_key: int, event: Event) -> Row:
     """One entry of the resident's history, as a line of it."""
-    return _row(event, await names(conn))
+    return _row(event, await names(conn), await _viewers(conn, resident_key, [event]))
+
+
+Viewers = dict[str, Sharing]
+"""The sharings of the resident who reads, by id. Names of people stand there and not in the ledger."""
+
+
+async def _viewers(conn: Connection, resident_key: int, events: Sequence[Event]) -> Viewers:
+    if not any("sharing_id" in event.detail for event in events):
+        return {}
+    known = await store_sharing.sharings_of(conn, resident_key)
+    return {str(each.sharing_id): each for each in known if each.resident_key == resident_key}
 
 
 def _cursor(before: str | None) -> tuple[datetime, UUID] | None:
@@ -118,19 +138,17 @@ def _cursor(before: str | None) -> tuple[datetime, UUID] | None:
         raise Problem("invalid_request", "before: use the `next` of the page before") from error
 
 
-def _row(event: Event, known: Names) -> Row:
+def _row(event: Event, known: Names, viewers: Viewers) -> Row:
     detail = event.detail
     purpose, service = known.purpose(detail.get("purpose")), known.service(detail.get("service"))
     target = known.component(detail.get("consumer") or detail.get("component_id"))
     movements = _movements(detail, known)
     code: str | None = detail.get("code") or next((m.code for m in movements if m.code), None)
-    words = CODES.get(code) if code else None
-    if history_desk.is_desks(event):
-        text_ja, text_en = history_desk.sentence(
-            event, known.organization(detail.get("organization_id")), service
-        )
-    else:
-        text_ja, text_en = _sentence(event, target, movements, service, words)
+    words = sentences.words_for_resident(code) if code else (None, None)
+    viewer = _viewer(viewers.get(detail.get("sharing_id", "")), known)
+    source = next((m.source for m in movements), None)
+    scene = sentences.Scene(event, known, _parts(movements), source, target, viewer)
+    told = _desk(event, known, service) if history_desk.is_desks(event) else sentences.tell(scene)
     return Row(
         entry_id=str(event.entry_id),
         at=rfc3339(event.at),
@@ -139,12 +157,12 @@ def _row(event: Event, known: Names) -> Row:
         kind_en=event.kind.en,
         category=_CATEGORIES.get(event.kind, "act"),
         actor=_shown_actor(event),
-        text_ja=text_ja,
-        text_en=text_en,
+        text_ja=told.text[0],
+        text_en=told.text[1],
         proof=_proof(event),
         code=code,
-        code_ja=words.ja if words else None,
-        code_en=words.en if words else None,
+        code_ja=words[0],
+        code_en=words[1],
         target=target,
         movements=movements,
         purpose_id=detail.get("purpose"),
@@ -155,7 +173,30 @@ def _row(event: Event, known: Names) -> Row:
         service_en=service[1],
         links=_links(detail),
         sharing_id=detail.get("sharing_id"),
+        reason_ja=told.reason[0] or None,
+        reason_en=told.reason[1] or None,
+        viewer=viewer.name if viewer else None,
     )
+
+
+def _viewer(sharing: Sharing | None, known: Names) -> sentences.Viewer | None:
+    if sharing is None:
+        return None
+    datasets = tuple(known.links_by_key[key] for key in sharing.link_keys if key in known.links_by_key)
+    return sentences.Viewer(sharing.viewer_name, sharing.relation, datasets)
+
+
+def _parts(movements: Sequence[Movement]) -> tuple[sentences.Part, ...]:
+    return tuple(
+        sentences.Part((m.dataset_ja, m.dataset_en), m.status, m.items, m.code)
+        for m in movements
+        if m.dataset_ja
+    )
+
+
+def _desk(event: Event, known: Names, service: tuple[str | None, str | None]) -> sentences.Told:
+    office = known.organization(event.detail.get("organization_id"))
+    return sentences.Told(history_desk.sentence(event, office, service))
 
 
 def _shown_actor(event: Event) -> str:
@@ -194,7 +235,7 @@ def _movements(detail: dict[str, Any], known: Names) -> tuple[Movement, ...]:
 def _movement(part: dict[str, Any], known: Names) -> Movement:
     dataset_ja, dataset_en = known.dataset(part.get("dataset"))
     code: str | None = part.get("code")
-    words = CODES.get(code) if code else None
+    words = sentences.words_for_resident(code) if code else (None, None)
     return Movement(
         dataset_id=part.get("dataset", ""),
         dataset_ja=dataset_ja or "",
@@ -203,75 +244,6 @@ def _movement(part: dict[str, Any], known: Names) -> Movement:
         source=known.component(part.get("provider")),
         items=part.get("items"),
         code=code,
-        code_ja=words.ja if words else None,
-        code_en=words.en if words else None,
+        code_ja=words[0],
+        code_en=words[1],
     )
-
-
-def _sentence(
-    event: Event,
-    target: Party | None,
-    movements: tuple[Movement, ...],
-    service: tuple[str | None, str | None],
-    reason: Code | None,
-) -> tuple[str, str]:
-    """One sentence a resident can read without knowing how the platform works."""
-    what_ja = "、".join(dict.fromkeys(m.dataset_ja for m in movements if m.dataset_ja))
-    what_en = ", ".join(dict.fromkeys(m.dataset_en for m in movements if m.dataset_en))
-    who_ja = f"「{target.component_ja}」（{target.organization_ja}）" if target else ""
-    who_en = f"{target.component_en} ({target.organization_en})" if target else ""
-    service_ja, service_en = service[0] or "", service[1] or ""
-    if event.kind is Kind.EXCHANGE:
-        return f"{who_ja}が、{what_ja}を受け取りました。", f"{who_en} received: {what_en}."
-    if event.kind is Kind.REFUSAL:
-        why_ja, why_en = (reason.ja, reason.en) if reason else ("", "")
-        if target is None:
-            return (
-                f"データを見ようとした人がいましたが、見せていません。{why_ja}",
-                f"Somebody tried to view data and was shown nothing. {why_en}".strip(),
-            )
-        return (
-            f"{who_ja}が{what_ja}を求めましたが、渡していません。{why_ja}",
-            f"{who_en} asked for {what_en} and got nothing. {why_en}".strip(),
-        )
-    if event.kind is Kind.SUBJECT_TIED:
-        return f"{who_ja}に初めてログインしました。", f"You logged in to {who_en} for the first time."
-    return _act_sentence(event.kind, what_ja, what_en, service_ja, service_en)
-
-
-_ACTS: dict[Kind, tuple[str, str]] = {
-    Kind.ITEMS_STORED: ("{what}が登録されました。", "Stored: {what}."),
-    Kind.ITEMS_DELETED: ("{what}が削除されました。", "Deleted: {what}."),
-    Kind.EXCHANGE_REPEATED: (
-        "前に渡したものと同じ{what}が、もう一度渡されました。",
-        "The same as before was handed over again: {what}.",
-    ),
-    Kind.SHARED_VIEW: ("共有相手が、{what}を見ました。", "The person you share with viewed: {what}."),
-    Kind.CONSENT_GIVEN: (
-        "「{service}」のデータの利用に同意しました。",
-        "You consented to the use of data by {service}.",
-    ),
-    Kind.CONSENT_REFUSED: (
-        "「{service}」のデータの利用を断りました。",
-        "You refused the use of data by {service}.",
-    ),
-    Kind.CONSENT_WITHDRAWN: (
-        "「{service}」への同意をやめました。",
-        "You withdrew your consent to {service}.",
-    ),
-    Kind.SERVICE_LEFT: ("「{service}」の利用をやめました。", "You stopped using {service}."),
-    Kind.TERMS_ACCEPTED: ("「{service}」の規約に同意しました。", "You accepted the terms of {service}."),
-    Kind.SHARING_GIVEN: (
-        "「{service}」のデータを家族などと共有できるようにしました。",
-        "You offered to share data of {service}.",
-    ),
-    Kind.SHARING_ACCEPTED: ("共有相手が、番号を受け取りました。", "The person you share with took the code."),
-    Kind.SHARING_ENDED: ("共有を終わりました。", "The sharing has ended."),
-}
-
-
-def _act_sentence(
-    kind: Kind, what_ja: str, what_en: str, service_ja: str, service_en: str
-) -> tuple[str, str]:
-    ja, en = _ACTS.get(kind, (f"{kind.ja}がありました。", f"{kind.en}."))
-    return ja.format(what=what_ja, service=service_ja), en.format(what=what_en, service=service_en)

@@ -56,6 +56,7 @@ def environment(language: Language) -> Environment:
         "text_of": text_of,
         "static": static_url,
         "code_text": _code_texts(language),
+        "resident_text": _words_for_residents(language),
     }
     cast("dict[str, Any]", made.globals).update(globals_)
     made.filters.update(formats.filters(language))
@@ -68,6 +69,21 @@ def _code_texts(language: Language) -> Callable[[str], dict[str, str]]:
         if language == "ja":
             return {"text": known.ja, "next": known.next_ja}
         return {"text": known.en, "next": known.next_en}
+
+    return texts
+
+
+def _words_for_residents(language: Language) -> Callable[[str], dict[str, str]]:
+    """What a code says to the resident whom it concerns; the general words where it has no others."""
+
+    def texts(code: str) -> dict[str, str]:
+        known = CODES[code]
+        if language == "ja":
+            return {
+                "text": known.resident_ja or known.ja,
+                "next": known.next_resident_ja or known.next_ja,
+            }
+        return {"text": known.resident_en or known.en, "next": known.next_resident_en or known.next_en}
 
     return texts
 

@@ -59,6 +59,14 @@ async def explain_code(request: Request, caller: Caller) -> Response:
     return render(request, "portal/code.html", caller, code=code, http_status=CODES[code].status)
 
 
+async def reason(request: Request, caller: ResidentCaller) -> Response:
+    """`/portal/reasons/CODE`: why something was not passed on, in words for the resident whom it concerns."""
+    code = request.path_params["code"]
+    if code not in CODES or CODES[code].resident_ja is None:
+        raise Problem("does_not_exist", "code")
+    return render(request, "portal/reason.html", caller, code=code)
+
+
 # --- the three questions ----------------------------------------------------------------------------------
 
 

@@ -155,6 +155,7 @@ def movement(row: history.Row, language: Language) -> MovementView:
         picture=_PICTURES.get(row.kind, _PICTURES_OF_CATEGORY[row.category]),
         title=_title(row, language),
         purpose=words(row, "purpose", language),
+        viewer=row.viewer or "",
         target=words(target, "component", language) if target else "",
         target_organization=words(target, "organization", language) if target else "",
         parts=tuple(_part(part, language) for part in row.movements),
@@ -165,9 +166,7 @@ def movement(row: history.Row, language: Language) -> MovementView:
 
 def _title(row: history.Row, language: Language) -> str:
     """The sentence of the row, without the reason: pages show that by itself, with a link."""
-    return (
-        words(row, "text", language).removesuffix(words(row, "code", language) if row.code else "").rstrip()
-    )
+    return words(row, "text", language).removesuffix(words(row, "reason", language)).rstrip()
 
 
 def _part(part: history.Movement, language: Language) -> PartView:
@@ -188,7 +187,7 @@ def movement_edges(movements: Iterable[MovementView], language: Language) -> lis
         target = (move.target, move.target_organization)
         if move.kind == "view":
             target = (
-                say(language, "共有した相手", "Whom you share with"),
+                move.viewer or say(language, "共有相手", "Whom you share with"),
                 say(language, "見るだけ", "view only"),
             )
         for part in move.parts if target[0] else ():
@@ -203,10 +202,10 @@ def movement_edges(movements: Iterable[MovementView], language: Language) -> lis
 
 def _counted(passed: int, refused: int, language: Language) -> str:
     if passed and refused:
-        return say(language, f"{passed}回（拒否{refused}）", f"{passed}× ({refused} no)")
+        return say(language, f"{passed}回、断り{refused}回", f"{passed}× ({refused} no)")
     if passed:
         return say(language, f"{passed}回", f"{passed}×")
-    return say(language, f"拒否{refused}回", f"refused {refused}×")
+    return say(language, f"断り{refused}回", f"refused {refused}×")
 
 
 def sharing(known: SharingAnswer, language: Language) -> SharingView:

@@ -37,7 +37,7 @@ async def proof(request: Request, caller: ResidentCaller) -> Response:
         event = await opening(conn, entry_id)
         if not isinstance(event, Event) or event.resident_key != caller.resident_key:
             raise Problem("does_not_exist", f"entry {entry_id}")
-        row = await history.row(conn, event)
+        row = await history.row(conn, caller.resident_key, event)
         inclusion = await _inclusion(conn, entry_id)
         signed = await _signatures(conn, inclusion) if inclusion else None
     steps = _steps(event, inclusion, signed) if inclusion and signed else None

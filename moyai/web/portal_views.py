@@ -107,7 +107,7 @@ class PartView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MovementView(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of the history. `code` is why nothing happened at all, where no part says so."""
+    """One line of the history. `code` is why nothing happened at all, where no part says so; `viewer` a relative."""
 
     entry_id: str
     at: datetime
@@ -115,6 +115,7 @@ class MovementView(msgspec.Struct, frozen=True, kw_only=True):
     picture: str
     title: str
     purpose: str
+    viewer: str
     target: str
     target_organization: str
     parts: tuple[PartView, ...]

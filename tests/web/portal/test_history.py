@@ -82,7 +82,7 @@ async def test_every_check_mark_proves_itself_in_the_browser(recorded: Recorded,
     assert await marks.count() == 4
     for mark in await marks.all():
         await expect(mark).to_have_attribute("data-state", "good")
-        await expect(mark).to_have_text("確かめました")
+        await expect(mark).to_have_text("書きかえなし（確認済み）")
 
 
 @pytest.mark.browser
@@ -210,8 +210,8 @@ async def test_newest_first_with_the_reason_of_a_refusal(
     await exchanged(control, town, source("vitals", code="consent_refused"))
     text = (await visitor.get("/portal/history")).text
     assert text.index("move--refusal") < text.index("move--exchange")
-    assert "住民がこの連携を断っています。" in text
-    assert "/errors/consent_refused" in text
+    assert "あなたが断ったので、渡していません。" in text
+    assert "/portal/reasons/consent_refused" in text
     assert "健康アプリ（さぬき東部広域連合）" in text
 
 
@@ -224,7 +224,7 @@ async def test_the_picture_counts_what_moved_and_what_was_refused(
     text = (await visitor.get("/portal/history")).text
     assert 'role="img"' in text
     assert ">3回<" in text
-    assert ">拒否1回<" in text
+    assert ">断り1回<" in text
 
 
 async def test_pages_of_twenty(control: Connection, town: Town, visitor: httpx.AsyncClient) -> None:
@@ -259,4 +259,4 @@ async def test_a_look_after_the_sharing_ended_is_told_with_its_reason(
     await record(control, refused)
     text = (await visitor.get("/portal/history")).text
     assert text.count("この共有は終わっているか、ありません。") == 1
-    assert "/errors/grant_not_in_force" in text
+    assert "/portal/reasons/grant_not_in_force" in text

@@ -66,7 +66,7 @@ async def test_what_happened_lately_is_on_the_first_page(
 ) -> None:
     await exchanged(control, town, source("vitals", code="consent_refused"))
     text = (await visitor.get("/portal")).text
-    assert "住民がこの連携を断っています。" in text
+    assert "あなたが断ったので、渡していません。" in text
 
 
 async def test_a_name_with_markup_is_shown_as_text(

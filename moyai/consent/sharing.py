@@ -118,11 +118,16 @@ async def share(
 async def accept(conn: Connection, caller: ResidentCaller, code: str) -> Sharing | None:
     """Take the code. None if no invitation has it (any more): the failed try is then on record, so commit it.
 
+    Taken again by the same viewer (whose answer was lost), it is the same sharing, and no second act.
+
     Raises Problem: too_many_requests after ten wrong codes within the hour; sharing_with_oneself.
     """
     if await store_sharing.wrong_codes(conn, caller.resident_key, WRONG_CODE_MINUTES) >= WRONG_CODES:
         raise Problem("too_many_requests", "too many wrong codes", retry_after=WRONG_CODE_MINUTES * 60)
     offered = await store_sharing.offered_under(conn, _code_hash(code))
+    earlier = await store_sharing.taken_under(conn, _code_hash(code), caller.resident_key)
+    if offered is None and earlier is not None:
+        return await _find(conn, earlier)
     if offered is None:
         await store_sharing.note_wrong_code(conn, caller.resident_key)
         return None

@@ -70,11 +70,22 @@ async def offered_under(conn: Connection, code_hash: bytes) -> Sharing | None:
     return _sharing(row) if row else None
 
 
+async def taken_under(conn: Connection, code_hash: bytes, viewer_key: int) -> UUID | None:
+    """The sharing that this viewer took with this code, while the code would still be good."""
+    return await conn.fetchval(
+        """
+        select sharing_id from consent.sharing
+         where code_hash = $1 and viewer_key = $2 and ended_at is null and code_expires_at > clock_timestamp()
+        """,
+        code_hash,
+        viewer_key,
+    )
+
+
 async def accept(conn: Connection, sharing_id: UUID, viewer_key: int, at: datetime) -> None:
     await conn.execute(
         """
-        update consent.sharing set viewer_key = $2, accepted_at = $3, code_hash = null, code_expires_at = null
-         where sharing_id = $1
+        update consent.sharing set viewer_key = $2, accepted_at = $3 where sharing_id = $1
         """,
         sharing_id,
         viewer_key,

@@ -23,10 +23,11 @@ from moyai.base.secrets import SecretBox
 from moyai.base.stops import ConsentWithdrawn
 from moyai.consent import receipts, sharing, store
 from moyai.consent.catalogue import ServiceFacts, facts_of
-from moyai.consent.model import Act, State, ThisPlatform
+from moyai.consent.model import Act, LinkState, State, ThisPlatform
 from moyai.identity.model import ForResident, ResidentCaller
 from moyai.ledger import Act as LedgerAct
 from moyai.ledger import Kind, record
+from moyai.registry.model import Link
 
 
 class Withdrawn(msgspec.Struct, frozen=True):
@@ -51,8 +52,8 @@ async def withdraw(
 ) -> Withdrawn:
     """Stop the named links, or (None) all of them together with the use of the service.
 
-    Sent twice, it answers with the act that is already in force. Raises Problem: does_not_exist (service or link),
-    service_not_in_use (nothing was ever decided about it).
+    Sent twice, it answers with the act that stopped just that, and with no other act. Raises Problem: does_not_exist
+    (service or link), service_not_in_use (there is no use of it to end), nothing_to_stop (none of the links is given).
     """
     at = await store.lock_resident(conn, caller.resident_key)
     facts = await facts_of(conn, service_id, on_offer=False)
@@ -67,7 +68,7 @@ async def withdraw(
         conn, caller.resident_key, facts.service.service_key, at
     )
     if not stopping and not left:
-        return await _already(conn, caller, facts)
+        return await _already(conn, caller, facts, None if link_ids is None else wanted, states)
     stop = ConsentWithdrawn(
         resident_id=caller.resident_id, service_id=service_id, links=list(stopping), left=left
     )
@@ -77,14 +78,30 @@ async def withdraw(
     return Withdrawn(act.act_id, act.receipt or "", act.links, rfc3339(at), left)
 
 
-async def _already(conn: Connection, caller: ResidentCaller | ForResident, facts: ServiceFacts) -> Withdrawn:
-    """Nothing is left to stop: answer with the last act, or say that there never was anything."""
-    last = await store.last_act(conn, caller.resident_key, facts.service.service_key)
-    if last is None:
-        raise Problem("service_not_in_use", f"service {facts.service.service_id}")
-    left = bool(last.content.get("left", False))
-    links = last.links if last.kind == "withdraw" else {}
-    return Withdrawn(last.act_id, last.receipt or "", links, rfc3339(last.acted_at), left, repeated=True)
+async def _already(
+    conn: Connection,
+    caller: ResidentCaller | ForResident,
+    facts: ServiceFacts,
+    wanted: Sequence[Link] | None,
+    states: dict[int, LinkState],
+) -> Withdrawn:
+    """Nothing is left to stop: answer with the act that stopped all that is named, if there is one."""
+    if wanted is None:
+        act = await store.last_act(conn, caller.resident_key, facts.service.service_key)
+    else:
+        acts = {states[link.link_key].act_id if link.link_key in states else None for link in wanted}
+        only = acts.pop() if len(acts) == 1 else None
+        act = await store.act(conn, caller.resident_key, only) if only else None
+    if act is None or act.kind != "withdraw" or (wanted is None and not act.content.get("left")):
+        raise _nothing_to_stop(facts, wanted)
+    left = bool(act.content.get("left"))
+    return Withdrawn(act.act_id, act.receipt or "", act.links, rfc3339(act.acted_at), left, repeated=True)
+
+
+def _nothing_to_stop(facts: ServiceFacts, wanted: Sequence[Link] | None) -> Problem:
+    if wanted is None:
+        return Problem("service_not_in_use", f"service {facts.service.service_id}")
+    return Problem("nothing_to_stop", "none of these is given", links=[link.link_id for link in wanted])
 
 
 async def _write(

@@ -302,11 +302,15 @@ async def _refuse_to_overturn(conn: Connection, caller: ResidentCaller, service_
 @describes(
     request=Withdrawal,
     response=WithdrawalAnswer,
-    codes=("does_not_exist", "service_not_in_use"),
+    codes=("does_not_exist", "service_not_in_use", "nothing_to_stop"),
     example={"path": _EXAMPLE, "body": {"links": ["kenko-steps"]}},
 )
 async def withdraw(request: Request, caller: ResidentCaller) -> Response:
-    """Stop some links, or all and the use of the service. It bites on the very next request."""
+    """Stop some links, or all and the use of the service. It bites on the very next request.
+
+    The same withdrawal sent twice is one act. What is refused or was never given is no withdrawal: 409, without act
+    and receipt.
+    """
     body, platform = await read_json(request, Withdrawal), _platform(request)
     async with platform.control.transaction() as conn:
         made = await withdrawal.withdraw(

@@ -89,6 +89,23 @@ async def test_a_code_is_good_once(
     assert await sharing.accept(control, calls(town.ichiro), code) is None
 
 
+async def test_m5_a_code_taken_again_by_the_same_viewer_is_the_same_sharing(
+    control: Connection, hanako: Walk, daughter: ResidentCaller
+) -> None:
+    """The answer was lost and the code is sent again: no second act, and no wrong code."""
+    await hanako.join()
+    code = (await offer(hanako)).code
+    first, second = (
+        await sharing.accept(control, daughter, code),
+        await sharing.accept(control, daughter, code),
+    )
+    assert first is not None
+    assert second is not None
+    assert first.sharing_id == second.sharing_id
+    accepted = await history(control, hanako.caller.resident_key, kinds=[Kind.SHARING_ACCEPTED])
+    assert len(accepted) == 1
+
+
 async def test_a_code_runs_out_after_a_day(
     control: Connection, hanako: Walk, daughter: ResidentCaller
 ) -> None:

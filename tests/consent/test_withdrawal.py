@@ -93,6 +93,33 @@ async def test_sent_twice_it_is_one_act(control: Connection, hanako: Walk, stop:
     assert await control.fetchval("select count(*) from consent.act where kind = 'withdraw'") == 1
 
 
+@pytest.mark.parametrize(
+    "links", [("kenko-vitals",), ("kenko-steps", "kenko-vitals")], ids=["refused", "two acts"]
+)
+async def test_m5_what_is_not_given_has_no_act_and_no_receipt(
+    control: Connection, hanako: Walk, stop: Stopping, links: tuple[str, ...]
+) -> None:
+    """A receipt that says “given” or belongs to another act never comes as proof of a withdrawal."""
+    await hanako.join({"kenko-steps": "given", "kenko-vitals": "refused", "kenko-presence": "given"})
+    await stop("kenko-steps")
+    acts = await control.fetchval("select count(*) from consent.act")
+    with pytest.raises(Problem, match="nothing_to_stop"):
+        await stop(*links)
+    assert await control.fetchval("select count(*) from consent.act") == acts
+
+
+async def test_m5_repeated_it_answers_with_its_own_act_whatever_came_between(
+    hanako: Walk, stop: Stopping
+) -> None:
+    await hanako.join()
+    steps = await stop("kenko-steps")
+    await stop("kenko-vitals")
+    again = await stop("kenko-steps")
+    assert (again.act_id, again.links, again.repeated) == (steps.act_id, {"kenko-steps": "withdrawn"}, True)
+    with pytest.raises(Problem, match="nothing_to_stop"):
+        await stop("kenko-steps", "kenko-vitals")
+
+
 async def test_what_was_never_used_cannot_be_stopped(stop: Stopping) -> None:
     with pytest.raises(Problem, match="service_not_in_use"):
         await stop()

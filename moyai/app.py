@@ -17,12 +17,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from moyai.base.closed import refuse_while_closed
-from moyai.base.config import Home
+from moyai.base.config import Home, Limits
 from moyai.base.db import Pool, connect
 from moyai.base.errors import Problem
 from moyai.base.journal import Journal
 from moyai.base.keys import KeyRing
 from moyai.base.roles import SERVE, context_database
+from moyai.identity import passwords
 from moyai.identity.proof_queue import ProofQueue
 from moyai.identity.tokens import TokenVerifier
 from moyai.personal.names import Names
@@ -31,10 +32,10 @@ from moyai.web.access import AccessLog
 from moyai.web.dispatch import Dispatch
 from moyai.web.endpoint import endpoint, error_response
 from moyai.web.health import Probe
-from moyai.web.one_write import OneWriteProtocol
 from moyai.web.operation import Operation, Public
 from moyai.web.platform import Platform
 from moyai.web.routes import ROUTES
+from moyai.web.slow_connections import ConnectionLimits, limited
 
 
 @asynccontextmanager
@@ -49,6 +50,7 @@ async def open_platform(home: Home) -> AsyncGenerator[Platform]:
     names = Names(control)
     hot, lanes = exchange_road(home, control, stores, names)
     probe = Probe(home.dsn(SERVE))
+    passwords.turns.most_waiting = config.limits.hashing_queue
     try:
         yield Platform(
             home,
@@ -167,6 +169,12 @@ async def _refuse_if_closed(home: Home) -> None:
         await conn.close()
 
 
+def _connection_limits(limits: Limits) -> ConnectionLimits:
+    return ConnectionLimits(
+        limits.header_seconds, limits.body_seconds, limits.answer_seconds, limits.idle_seconds
+    )
+
+
 def serve(home: Home, fd: int | None, process: str) -> None:
     """Run one `serve` process until it is told to stop. `fd` is a listening socket that the supervisor bound."""
     asyncio.run(_refuse_if_closed(home))
@@ -177,7 +185,7 @@ def serve(home: Home, fd: int | None, process: str) -> None:
             host=config.server.host,
             port=config.server.port,
             loop="uvloop",
-            http=OneWriteProtocol,
+            http=limited(_connection_limits(config.limits), config.server.base_url),
             access_log=False,
             log_config=None,
             server_header=False,
@@ -186,7 +194,7 @@ def serve(home: Home, fd: int | None, process: str) -> None:
             timeout_graceful_shutdown=5,
             # longer than clients keep theirs (15 s in aiohttp, 60 s in nginx): otherwise a request that is sent the
             # moment an idle connection is closed is lost, and a POST is not sent again by itself
-            timeout_keep_alive=75,
+            timeout_keep_alive=round(config.limits.idle_seconds),
         )
     )
     sockets = None if fd is None else [socket.socket(fileno=fd)]

@@ -45,13 +45,12 @@ class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_body_bytes: Annotated[int, Meta(description="Largest request body; more is answered 413.")] = (
         1_048_576
     )
-    request_seconds: Annotated[
-        float, Meta(gt=0, description="A request is answered by then, if only with `deadline_exceeded`.")
-    ] = 15.0
-    source_seconds: Annotated[
-        float,
-        Meta(gt=0, description="One source of an exchange answers by then, or is `source_unavailable`."),
-    ] = 5.0
+    trusted_proxies: Annotated[
+        list[str],
+        Meta(
+            description="Addresses or networks of proxies whose `X-Forwarded-For` says where a request comes from."
+        ),
+    ] = []
 
 
 class DatabaseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -121,6 +120,49 @@ class BackupSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = ""
 
 
+class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How long things may take, and how much one caller may ask of one `serve` process."""
+
+    request_seconds: Annotated[
+        float, Meta(gt=0, description="A request is answered by then, if only with `deadline_exceeded`.")
+    ] = 15.0
+    source_seconds: Annotated[
+        float,
+        Meta(gt=0, description="One source of an exchange answers by then, or is `source_unavailable`."),
+    ] = 5.0
+    header_seconds: Annotated[
+        float,
+        Meta(gt=0, description="A new connection, or a head that began, is complete by then, or closed."),
+    ] = 15.0
+    body_seconds: Annotated[
+        float, Meta(gt=0, description="The whole body has arrived this long after the head, or 408.")
+    ] = 12.0
+    answer_seconds: Annotated[
+        float, Meta(gt=0, description="The answer was fetched this long after the request, or it is cut.")
+    ] = 60.0
+    idle_seconds: Annotated[
+        float,
+        Meta(gt=0, description="A connection is kept this long without a request: longer than clients do."),
+    ] = 75.0
+    requests_at_once: Annotated[
+        int, Meta(ge=1, description="Requests under way in a process; more are answered 503 at once.")
+    ] = 1000
+    client_per_second: Annotated[
+        float, Meta(gt=0, description="Requests of one client to a process, over ten seconds.")
+    ] = 1000.0
+    address_per_second: Annotated[
+        float,
+        Meta(gt=0, description="Requests without a token from one address to a process, over ten seconds."),
+    ] = 100.0
+    sign_in_per_minute: Annotated[
+        float,
+        Meta(gt=0, description="Requests to `/oauth2` and `/login` from one address to a process."),
+    ] = 300.0
+    hashing_queue: Annotated[
+        int, Meta(ge=1, description="Passwords that wait to be checked in a process; more are answered 503.")
+    ] = 32
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`moyai.toml`, checked. Unknown settings are refused by name."""
 
@@ -133,6 +175,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     logs: Logs = Logs()
     storage: StorageSettings = StorageSettings()
     backup: BackupSettings = BackupSettings()
+    limits: Limits = Limits()
 
 
 class Held(msgspec.Struct, frozen=True):

@@ -5,6 +5,10 @@ from __future__ import annotations
 import asyncio
 import secrets
 import unicodedata
+from collections import Counter
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from typing import Final
 
 from argon2 import PasswordHasher, Type
@@ -17,7 +21,41 @@ MAX_LENGTH: Final = 200
 
 # OWASP's second recommendation for argon2id: 19 MiB, two passes, one lane.
 _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1, type=Type.ID)
-_turns = asyncio.Semaphore(2)
+
+_AT_ONCE: Final = 2
+
+
+asking: ContextVar[str] = ContextVar("asking", default="")
+"""The address that a password came from, where somebody logs in: one address cannot fill the queue."""
+
+
+class Turns:
+    """A few hash at once, some wait, more are told to come again: a queue without end would lock out everybody."""
+
+    def __init__(self, at_once: int = _AT_ONCE, most_waiting: int = 32) -> None:
+        self.most_waiting = most_waiting
+        self._at_once = at_once
+        self._free = asyncio.Semaphore(at_once)
+        self._inside: Counter[str] = Counter()
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncGenerator[None]:
+        """Raises Problem("unavailable") at once when too many wait, or too many from one address."""
+        address = asking.get()
+        full = self._inside.total() >= self._at_once + self.most_waiting
+        if full or (address and self._inside[address] >= max(1, self.most_waiting // 4)):
+            raise Problem("unavailable", "too many passwords are being checked", retry_after=3)
+        self._inside[address] += 1
+        try:
+            async with self._free:
+                yield
+        finally:
+            self._inside[address] -= 1
+            self._inside += Counter()  # drops those at zero
+
+
+turns = Turns()
+"""Of this process; `serve` sets `most_waiting` from its settings."""
 
 # No l, 1, o, 0: a generated password is read from paper.
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
@@ -48,13 +86,17 @@ def _normal(password: str) -> str:
 
 
 async def make_hash(password: str) -> str:
-    async with _turns:
+    """Raises Problem("unavailable") when too many wait."""
+    async with turns.turn():
         return await asyncio.to_thread(_hasher.hash, _normal(password))
 
 
 async def verify(password_hash: str | None, password: str) -> bool:
-    """Whether the password fits. Without a hash (unknown login) it takes as long and says no."""
-    async with _turns:
+    """Whether the password fits. Without a hash (unknown login) it takes as long and says no.
+
+    Raises Problem("unavailable") when too many wait.
+    """
+    async with turns.turn():
         return await asyncio.to_thread(_verify, password_hash, _normal(password)[:MAX_LENGTH])
 
 

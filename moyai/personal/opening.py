@@ -48,7 +48,7 @@ def stores_of(control: Database, box: SecretBox, config: Config, *, seconds: flo
         Projection(control),
         most=config.database.store_pools,
         pool_size=config.database.store_pool_size,
-        seconds=seconds or config.server.source_seconds,
+        seconds=seconds or config.limits.source_seconds,
     )
 
 

@@ -21,11 +21,14 @@ from moyai.identity.model import Caller
 from moyai.web import metrics, ngsi, oauth_errors, pages, problems
 from moyai.web.auth import authenticate
 from moyai.web.operation import Operation, PortalSession, StaffSession
+from moyai.web.platform import Platform
+from moyai.web.rate_limits import Taken, TooMany, tell
 
 log = structlog.get_logger("moyai.web")
 
 _PROCESS = secrets.token_hex(8)
 _numbers = itertools.count()
+_PROBES = ("/health", "/metrics")
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _CORRELATION = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
@@ -47,14 +50,20 @@ def endpoint(operation: Operation) -> Callable[[Request], Awaitable[Response]]:
         begun = time.perf_counter()
         code: str | None = None
         caller: Caller | None = None
-        limit = within(request.app.state.platform.config.server.request_seconds)
+        taken: Taken | None = None
+        platform: Platform = request.app.state.platform
+        platform.under_way += 1
+        limit = within(platform.config.limits.request_seconds)
         try:
             async with limit:
-                _refuse_without_room(request, operation)
+                _refuse_at_once(platform, operation)
+                taken = platform.limits.before(request, operation)
                 caller = await authenticate(request, operation.auth)
+                taken = taken or platform.limits.after(caller)
                 response = await operation.handler(request, caller)
         except Problem as problem:
             code = problem.code
+            taken = problem.taken if isinstance(problem, TooMany) else taken
             response = error_response(request, operation, problem, caller)
         except Exception as error:
             problem = Problem("deadline_exceeded") if limit.expired() else _as_problem(error)
@@ -63,6 +72,8 @@ def endpoint(operation: Operation) -> Callable[[Request], Awaitable[Response]]:
                 # the kind of error and the place, never its text: it may quote the data it stumbled over
                 log.error("failed", operation=operation.path, error=type(error).__name__, where=_where(error))
             response = error_response(request, operation, problem, caller)
+        finally:
+            platform.under_way -= 1
         seconds = time.perf_counter() - begun
         correlation = correlation_id(request)
         metrics.observe(operation, response.status_code, seconds)
@@ -76,15 +87,20 @@ def endpoint(operation: Operation) -> Callable[[Request], Awaitable[Response]]:
             correlation,
         )
         response.raw_headers.append((b"x-correlation-id", correlation.encode()))
+        if taken is not None:
+            tell(response, taken)
         return response
 
     return respond
 
 
-def _refuse_without_room(request: Request, operation: Operation) -> None:
-    """On a full disk, what writes is refused at once. What only reads is tried: it may still be answered."""
-    if operation.method not in _READS and request.app.state.platform.space.state() == "full":
+def _refuse_at_once(platform: Platform, operation: Operation) -> None:
+    """On a full disk, what writes is refused at once. What only reads is tried: it may still be answered. Where too much
+    is under way, more would only make all of it late; probes are answered all the same."""
+    if operation.method not in _READS and platform.space.state() == "full":
         raise Problem("storage_full")
+    if platform.under_way > platform.config.limits.requests_at_once and operation.path not in _PROBES:
+        raise Problem("unavailable", "too many requests at once", retry_after=1)
 
 
 def _as_problem(error: Exception) -> Problem:

@@ -16,6 +16,7 @@ from moyai.personal.exchange import Exchange
 from moyai.personal.names import Names
 from moyai.personal.stores import Stores
 from moyai.web.health import Probe
+from moyai.web.rate_limits import RateLimits
 
 
 @dataclass
@@ -36,9 +37,12 @@ class Platform:
     health: Probe
     extras: dict[str, Any] = field(default_factory=dict[str, Any])
     space: Space = field(init=False)
+    limits: RateLimits = field(init=False)
+    under_way: int = 0
 
     def __post_init__(self) -> None:
         self.space = Space(self.home)
+        self.limits = RateLimits(self.config.limits)
 
     @property
     def base_url(self) -> str:

@@ -18,7 +18,7 @@ def allow(app: Any, seconds: float) -> None:
     """Requests to the application may take this long."""
     platform = app.state.platform
     config = platform.config
-    platform.config = replace(config, server=replace(config.server, request_seconds=seconds))
+    platform.config = replace(config, limits=replace(config.limits, request_seconds=seconds))
 
 
 @asynccontextmanager

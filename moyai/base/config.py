@@ -5,6 +5,7 @@ Passwords are not in it: they are sealed in `secrets.sealed`, under the key-encr
 
 from __future__ import annotations
 
+import ssl
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
@@ -18,6 +19,10 @@ from moyai.base.secrets import KeyNotHeld, SecretBox, SecretFile
 
 StorageMode = Literal["none", "external", "internal_shared", "internal_segregated"]
 """データ管理方式 of a broker (guidebook 1.2.3)."""
+
+
+TlsMode = Literal["verify-full", "verify-ca", "require", "disable"]
+"""libpq's `sslmode`, without those that give in to a server, or whoever stands for it, that speaks no TLS."""
 
 
 class ConfigError(Exception):
@@ -60,6 +65,15 @@ class DatabaseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     port: Annotated[int, Meta(description="Port, also in the name of the Unix socket.")] = 5432
     name: Annotated[str, Meta(description="The control database.")] = "moyai_control"
     embedded: Annotated[bool, Meta(description="Whether Moyai starts and stops its own PostgreSQL.")] = True
+    tls: Annotated[
+        TlsMode,
+        Meta(
+            description="Over a network: whether the server's certificate and name are checked. Not used on a socket."
+        ),
+    ] = "verify-full"
+    tls_roots: Annotated[
+        str, Meta(description="File with the certificates that sign the server's; empty: the system's.")
+    ] = ""
     max_connections: Annotated[
         int, Meta(description="What the server allows; `moyai check` holds against it.")
     ] = 200
@@ -258,7 +272,7 @@ class Home:
     def dsn(self, role: str, database: str | None = None) -> str:
         """A libpq URI for one of the platform's process roles, e.g. `moyai_serve`."""
         settings, password = self.config().database, self._password(role)
-        return make_dsn(settings.host, settings.port, role, password, database or settings.name)
+        return make_dsn(settings.host, settings.port, role, password, database or settings.name, settings)
 
     def _password(self, role: str) -> str:
         """Raises KeyNotHeld where the role is another process's."""
@@ -273,8 +287,25 @@ class Home:
         return Held(self.box().keys_of(areas), {role: self._password(role) for role in roles})
 
 
-def make_dsn(host: str, port: int, user: str, password: str, database: str) -> str:
+def make_dsn(
+    host: str,
+    port: int,
+    user: str,
+    password: str,
+    database: str,
+    settings: DatabaseSettings | None = None,
+) -> str:
+    """A libpq URI. Without settings, a server over a network must prove who it is."""
     return (
         f"postgresql://{quote(user)}:{quote(password, safe='')}@/{quote(database)}"
-        f"?host={quote(host, safe='')}&port={port}"
+        f"?host={quote(host, safe='')}&port={port}{_tls(host, settings)}"
     )
+
+
+def _tls(host: str, settings: DatabaseSettings | None) -> str:
+    if host.startswith("/"):
+        return ""
+    mode: TlsMode = settings.tls if settings else "verify-full"
+    roots = (settings.tls_roots if settings else "") or ssl.get_default_verify_paths().cafile
+    checked = f"&sslrootcert={quote(roots, safe='')}" if roots and mode.startswith("verify") else ""
+    return f"&sslmode={mode}{checked}"

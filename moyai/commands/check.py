@@ -169,7 +169,13 @@ def _others(home: Home, config: Config, stores: list[registry.Store]) -> list[tu
         found.append((home.dsn(SERVE, context), "context", context))
     for one in stores:
         password = box.open(f"store:{one.database}", one.sealed_password).decode()
-        found.append((make_dsn(one.host, one.port, one.role, password, one.database), "store", one.database))
+        found.append(
+            (
+                make_dsn(one.host, one.port, one.role, password, one.database, config.database),
+                "store",
+                one.database,
+            )
+        )
     return found
 
 

@@ -40,7 +40,7 @@ def stores_of(control: Database, box: SecretBox, config: Config, *, seconds: flo
         if found is None:
             return None
         password = box.open(f"store:{found.database}", found.sealed_password).decode()
-        dsn = make_dsn(found.host, found.port, found.role, password, found.database)
+        dsn = make_dsn(found.host, found.port, found.role, password, found.database, config.database)
         return Address(found.store_key, dsn, found.database)
 
     return Stores(

@@ -19,6 +19,7 @@ from moyai.base.errors import Problem
 from moyai.consent import history_desk, sentences, store_sharing
 from moyai.consent.catalogue import Names, names
 from moyai.consent.model import Party, Sharing
+from moyai.identity import residents
 from moyai.ledger import Event, Kind, history
 
 Category = Literal["exchange", "refusal", "view", "act"]
@@ -102,11 +103,20 @@ class Page(msgspec.Struct, frozen=True):
 
 async def page(conn: Connection, resident_key: int, *, before: str | None = None, limit: int = 50) -> Page:
     """One page of a resident's history. Raises Problem invalid_request for a `before` that we did not give."""
-    events = await history(conn, resident_key, before=_cursor(before), limit=limit + 1)
+    found = await history(conn, resident_key, before=_cursor(before), limit=limit + 1)
+    events = [await shown(conn, event) for event in found]
     known, viewers = await names(conn), await _viewers(conn, resident_key, events)
     rows = [_row(event, known, viewers) for event in events[:limit]]
     last = events[limit - 1] if len(events) > limit else None
     return Page(rows, f"{last.at.isoformat()}~{last.entry_id}" if last else None)
+
+
+async def shown(conn: Connection, event: Event) -> Event:
+    """The entry as the resident may be shown it: where a protected one lives is in nobody's history."""
+    if not history_desk.is_desks(event):
+        return event
+    resident = await residents.find(conn, event.resident_key)
+    return history_desk.without_place(event) if resident is not None and resident.protected else event
 
 
 async def row(conn: Connection, resident_key: int, event: Event) -> Row:

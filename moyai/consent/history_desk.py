@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from moyai.identity.desk import REASONS
 from moyai.ledger import Event, Kind
 
@@ -104,6 +106,20 @@ _FOR_RESIDENT: dict[Kind, tuple[str, str]] = {
 def is_desks(event: Event) -> bool:
     """Whether a desk did this, itself or for the resident."""
     return event.kind in DESK_KINDS or (event.kind in _FOR_RESIDENT and "form" in event.detail)
+
+
+def without_place(event: Event) -> Event:
+    """A desk's act as a protected resident's history shows it: no office, and no text that names one.
+
+    What is committed to stays; named staff can open it. Only the page and the API leave the text out.
+    """
+    if not is_desks(event):
+        return event
+    kept = {name: value for name, value in event.detail.items() if name not in _PLACES}
+    return msgspec.structs.replace(event, detail=kept, body="", salt=b"")
+
+
+_PLACES = frozenset({"organization_id", "from", "to"})
 
 
 def sentence(

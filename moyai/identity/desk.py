@@ -19,7 +19,7 @@ from moyai.base.db import Connection, Database
 from moyai.base.errors import Problem
 from moyai.identity import names, store_residents
 from moyai.identity.model import Desk, Enrolled, Person, Proofing, Resident
-from moyai.identity.residents import may_open, resident_of
+from moyai.identity.residents import reaches, resident_of
 from moyai.ledger import Act, Kind, contents
 from moyai.registry import store_parties
 
@@ -118,7 +118,7 @@ async def _reached(conn: Connection, desk: Desk, resident_id: str, states: tuple
     resident = await _by_id(conn, resident_id)
     if resident is None or resident.state not in states:
         raise Problem("does_not_exist", _NOBODY)
-    if not desk.looks_after(resident) or not await may_open(conn, desk, resident):
+    if not await reaches(conn, desk, resident):
         raise NotHere(desk, resident)
     return resident
 

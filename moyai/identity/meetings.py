@@ -25,7 +25,8 @@ _MINUTES: Final = 60
 class MeetsSomebody(Problem):
     """An entry that was refused because of residents who are enrolled already.
 
-    `here` are those whom the asking desk looks after; of `elsewhere` it must learn nothing more.
+    `here` are those whom the asking desk looks after; of `elsewhere` it must learn nothing more, of
+    `hidden` (protected residents) nothing at all.
     """
 
     def __init__(
@@ -34,11 +35,13 @@ class MeetsSomebody(Problem):
         detail: str | None,
         here: Sequence[Resident],
         elsewhere: Sequence[Resident],
+        hidden: Sequence[Resident] = (),
         **extra: Any,
     ) -> None:
         super().__init__(code, detail, **extra)
         self.here = tuple(here)
         self.elsewhere = tuple(elsewhere)
+        self.hidden = tuple(hidden)
 
 
 @asynccontextmanager
@@ -62,7 +65,7 @@ async def counted(database: Database, desk: Desk, wanted: str) -> AsyncGenerator
 
 
 async def _settle(conn: Connection, desk: Desk, wanted: str, met: MeetsSomebody | None) -> None:
-    elsewhere = () if met is None else met.elsewhere
+    elsewhere = () if met is None else (*met.elsewhere, *met.hidden)
     for resident in elsewhere:
         await record(conn, desk, resident.resident_key, wanted, "refused")
     if not elsewhere:

@@ -56,13 +56,13 @@ async def enrol(
     check_evidence(evidence)
     desk_key = await _desk_for(conn, desk, person.municipality_code)
     await store_residents.lock_birth_date(conn, person.birth_date)
-    known = await same_people(conn, desk, person)
-    here = [one for one in known if desk.looks_after(one)]
-    elsewhere = [one for one in known if not desk.looks_after(one)]
+    known, hidden = await same_people(conn, desk, person)
+    here = [one for one in known if await reaches(conn, desk, one)]
+    elsewhere = [one for one in known if one not in here]
     if known and not distinct_reason.strip():
         extra = {"resident_id": here[0].resident_id} if here else {}
-        raise MeetsSomebody("resident_already_enrolled", None, here, elsewhere, **extra)
-    for one in elsewhere:
+        raise MeetsSomebody("resident_already_enrolled", None, here, elsewhere, hidden, **extra)
+    for one in [*elsewhere, *hidden]:
         await meetings.record(conn, desk, one.resident_key, "enrolment", "distinct")
     resident = await _insert(conn, person, evidence.level, desk_key, distinct_reason.strip())
     await _keep_proofing(conn, f"{desk.organization_id}/{desk.actor}", resident.resident_key, evidence)
@@ -77,8 +77,8 @@ async def enrol(
     return resident
 
 
-async def same_people(conn: Connection, desk: Desk, person: Person) -> list[Resident]:
-    """Active residents who may be this person, wherever they live; a protected one only for named staff."""
+async def same_people(conn: Connection, desk: Desk, person: Person) -> tuple[list[Resident], list[Resident]]:
+    """Active residents who may be this person, wherever they live; and those who do not exist for this desk."""
     rows = await store_residents.same_person(
         conn,
         person.birth_date,
@@ -86,13 +86,15 @@ async def same_people(conn: Connection, desk: Desk, person: Person) -> list[Resi
         names.fold_kanji(person.family_name + person.given_name),
     )
     found = [resident_of(row) for row in rows]
-    return [one for one in found if await may_open(conn, desk, one)]
+    open_ = [not one.protected or await reaches(conn, desk, one) for one in found]
+    known = [one for one, shown in zip(found, open_, strict=True) if shown]
+    return known, [one for one, shown in zip(found, open_, strict=True) if not shown]
 
 
-async def may_open(conn: Connection, desk: Desk, resident: Resident) -> bool:
-    """Whether this resident exists for whoever acts: a protected one does for named staff alone (DV等支援措置)."""
+async def reaches(conn: Connection, desk: Desk, resident: Resident) -> bool:
+    """Whether whoever acts may open this resident: of their desk, or, if protected, for named staff alone."""
     if not resident.protected:
-        return True
+        return desk.looks_after(resident)
     return desk.staff_key is not None and await store_desk.may_open(
         conn, resident.resident_key, desk.staff_key
     )

@@ -123,3 +123,44 @@ async def may_open(conn: Connection, resident_key: int, staff_key: int) -> bool:
         staff_key,
     )
     return named is True
+
+
+async def staff_of(conn: Connection, organization_key: int) -> list[Record]:
+    return await conn.fetch(
+        """
+        select staff_key, staff_id, name from identity.staff
+         where organization_key = $1 and 'desk' = any(roles) order by name, staff_key
+        """,
+        organization_key,
+    )
+
+
+async def staff_keys(conn: Connection, staff_ids: list[str]) -> list[int]:
+    rows = await conn.fetch(
+        "select staff_key from identity.staff where staff_id = any($1::text[]) order by staff_key", staff_ids
+    )
+    return [row["staff_key"] for row in rows]
+
+
+async def set_protected(conn: Connection, resident_key: int, *, protected: bool) -> None:
+    await conn.execute(
+        """
+        update identity.resident
+           set protected_at = case when $2 then coalesce(protected_at, clock_timestamp()) end
+         where resident_key = $1
+        """,
+        resident_key,
+        protected,
+    )
+
+
+async def clear_access(conn: Connection, resident_key: int) -> None:
+    await conn.execute("delete from identity.protected_access where resident_key = $1", resident_key)
+
+
+async def name_access(conn: Connection, resident_key: int, staff_key: int) -> None:
+    await conn.execute(
+        "insert into identity.protected_access (resident_key, staff_key) values ($1, $2)",
+        resident_key,
+        staff_key,
+    )

@@ -180,10 +180,10 @@ async def find_by_name(
          where (   ($1 <> '' and p.match_name >= $1 and p.match_name < $1 || chr(1114111))
                 or ($2 <> '' and p.match_kanji >= $2 and p.match_kanji < $2 || chr(1114111)))
            and r.state = 'active'
-           and (r.municipality_code = any($3::text[]) or r.desk_key = $4 or $3::text[] = '{*}')
-           and (r.protected_at is null or exists
-                (select from identity.protected_access a
-                  where a.resident_key = r.resident_key and a.staff_key = $5))
+           and case when r.protected_at is null
+                    then r.municipality_code = any($3::text[]) or r.desk_key = $4 or $3::text[] = '{*}'
+                    else exists (select from identity.protected_access a
+                                  where a.resident_key = r.resident_key and a.staff_key = $5) end
          order by p.match_name, p.birth_date, r.resident_key limit $6
         """,
         match_name,
@@ -208,10 +208,10 @@ async def find_by_birth_date(
           join identity.resident r using (resident_key)
           left join identity.credential c using (resident_key)
          where p.birth_date = $1 and r.state = 'active'
-           and (r.municipality_code = any($2::text[]) or r.desk_key = $3 or $2::text[] = '{*}')
-           and (r.protected_at is null or exists
-                (select from identity.protected_access a
-                  where a.resident_key = r.resident_key and a.staff_key = $4))
+           and case when r.protected_at is null
+                    then r.municipality_code = any($2::text[]) or r.desk_key = $3 or $2::text[] = '{*}'
+                    else exists (select from identity.protected_access a
+                                  where a.resident_key = r.resident_key and a.staff_key = $4) end
          order by p.match_name, r.resident_key limit $5
         """,
         birth_date,

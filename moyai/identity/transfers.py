@@ -83,9 +83,9 @@ async def _ask(
     conn: Connection, desk: Desk, person: Person, evidence: Evidence, certificate: str, resident_id: str
 ) -> Transfer:
     await store_residents.lock_birth_date(conn, person.birth_date)
-    known = await residents.same_people(conn, desk, person)
-    elsewhere = [one for one in known if not desk.looks_after(one)]
-    chosen = _chosen(elsewhere, resident_id.strip().upper())
+    known, hidden = await residents.same_people(conn, desk, person)
+    elsewhere = [one for one in known if not one.protected and not desk.looks_after(one)]
+    chosen = _chosen(elsewhere, hidden, resident_id.strip().upper())
     if chosen.ial > evidence.level:
         raise MeetsSomebody("evidence_below_level", None, (), [chosen])
     transfer_id = random_uuid()
@@ -119,9 +119,10 @@ async def _ask(
     return _transfer(row)
 
 
-def _chosen(elsewhere: list[Resident], resident_id: str) -> Resident:
+def _chosen(elsewhere: list[Resident], hidden: list[Resident], resident_id: str) -> Resident:
     if not elsewhere:
-        raise Problem("does_not_exist", "nobody of another desk has this name and birth date")
+        nobody = "nobody of another desk has this name and birth date"
+        raise MeetsSomebody("does_not_exist", nobody, (), (), hidden)
     fitting = [one for one in elsewhere if resident_id in ("", one.resident_id)]
     if len(fitting) != 1:
         raise MeetsSomebody("several_candidates", None, (), elsewhere)
@@ -153,7 +154,7 @@ async def _may_confirm(conn: Connection, desk: Desk, row: Any, resident: Residen
     own = resident.municipality_code in desk.municipality_codes or resident.desk_key == desk.organization_key
     if not own or row["organization_key"] == desk.organization_key:
         return False
-    return await residents.may_open(conn, desk, resident)
+    return await residents.reaches(conn, desk, resident)
 
 
 async def confirm_as_second_clerk(conn: Connection, desk: Desk, transfer_id: UUID, certificate: str) -> None:

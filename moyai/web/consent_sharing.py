@@ -14,8 +14,9 @@ from moyai.base.db import Connection
 from moyai.base.errors import Problem
 from moyai.base.journal import Journal
 from moyai.consent import sharing
-from moyai.consent.catalogue import all_facts
+from moyai.consent.catalogue import ServiceFacts, all_facts
 from moyai.consent.model import Sharing
+from moyai.identity import residents
 from moyai.identity.model import ForResident, ResidentCaller
 from moyai.personal.model import Result
 from moyai.registry.model import Id
@@ -96,6 +97,16 @@ def _platform(request: Request) -> Platform:
     return request.app.state.platform
 
 
+async def _service_shown(
+    conn: Connection, shared: Sharing, facts: ServiceFacts, *, mine: bool
+) -> tuple[str, str, str]:
+    """Id and names of the service. A viewer of a protected resident is not told: it may be a town's own."""
+    sharer = None if mine else await residents.find(conn, shared.resident_key)
+    if sharer is not None and sharer.protected:
+        return "", "共有されたデータ", "Shared data"
+    return facts.service.service_id, facts.service.name_ja, facts.service.name_en
+
+
 async def described(
     conn: Connection, caller: ResidentCaller | ForResident, sharings: list[Sharing]
 ) -> list[SharingAnswer]:
@@ -105,15 +116,16 @@ async def described(
     for shared in sharings:
         facts = services[shared.service_key]
         mine = shared.resident_key == caller.resident_key
+        service = await _service_shown(conn, shared, facts, mine=mine)
         links = [link for link in facts.links if link.link_key in shared.link_keys]
         made.append(
             SharingAnswer(
                 sharing_id=shared.sharing_id,
                 role="sharer" if mine else "viewer",
                 state=shared.state,
-                service_id=facts.service.service_id,
-                service_ja=facts.service.name_ja,
-                service_en=facts.service.name_en,
+                service_id=service[0],
+                service_ja=service[1],
+                service_en=service[2],
                 links=[
                     SharedLink(k.link_id, k.dataset_id, k.dataset_name_ja, k.dataset_name_en) for k in links
                 ],

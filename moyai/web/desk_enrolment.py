@@ -115,9 +115,9 @@ async def take_enrolment(request: Request, caller: StaffCaller) -> Response:
             )
             return go("/desk/transfers?done=asked")
         resident = await residents.enrol_at(control, at, person, evidence, values["distinct_reason"])
-    except MeetsSomebody as met:
-        return await _meets(request, caller, values, met, at)
     except Problem as problem:
+        if isinstance(problem, MeetsSomebody) and (problem.here or problem.elsewhere):
+            return await _meets(request, caller, values, problem, at)
         if problem.status in (401, 429, 500, 503):
             raise
         return await _enrolment(request, caller, values, problem)

@@ -37,8 +37,9 @@ async def proof(request: Request, caller: ResidentCaller) -> Response:
         event = await opening(conn, entry_id)
         if not isinstance(event, Event) or event.resident_key != caller.resident_key:
             raise Problem("does_not_exist", f"entry {entry_id}")
+        event = await history.shown(conn, event)
         row = await history.row(conn, caller.resident_key, event)
-        inclusion = await _inclusion(conn, entry_id)
+        inclusion = await _inclusion(conn, entry_id) if event.body else None
         signed = await _signatures(conn, inclusion) if inclusion else None
     steps = _steps(event, inclusion, signed) if inclusion and signed else None
     return render(

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from moyai.base.db import Connection
 from moyai.base.errors import Refused
 from moyai.consent import gate, sharing, store_sharing
@@ -15,6 +17,7 @@ from moyai.consent.catalogue import links_by_key
 from moyai.consent.gate import Refusal
 from moyai.consent.model import Sharing
 from moyai.consent.permit import Permit
+from moyai.identity import residents
 from moyai.identity.model import ResidentCaller
 from moyai.ledger import Act, Kind, record
 from moyai.personal.model import Result, Source
@@ -43,7 +46,11 @@ async def view(platform: Platform, caller: ResidentCaller, sharing_id: UUID) -> 
     results = await read_all(platform.stores, permits, MOST_ITEMS)
     results += [_closed(refusal, links.values()) for refusal in refusals]
     await _record(platform, Kind.SHARED_VIEW, caller, shared.resident_key, sharing_id, results)
-    return results
+    async with platform.control.connection() as conn:
+        sharer = await residents.find(conn, shared.resident_key)
+    hidden = sharer is None or sharer.protected
+    # whose data it is may be whose town it is
+    return [replace(result, source=None) for result in results] if hidden else results
 
 
 async def _ask_gate(conn: Connection, shared: Sharing | None) -> tuple[list[Permit], list[Refusal]]:

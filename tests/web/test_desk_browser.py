@@ -114,6 +114,9 @@ async def _look_after(visit: Visit) -> None:
     await visit.good("desk-move-confirm")
     await visit.page.goto(f"{record}/erase")
     await visit.good("desk-erase")
+    for name in ("consents", "protection"):
+        await visit.page.goto(f"{record}/{name}")
+        await visit.good(f"desk-{name}")
     await visit.page.goto(record)
     await visit.good("desk-reason")
     await visit.page.goto(f"{visit.base}/desk/transfers")

@@ -32,7 +32,7 @@ grant insert, delete on identity.proofing, identity.seen_token to moyai_serve;
 -- The desk: who waits for whom, who asked as the first of two, who may open what.
 grant insert, update, delete on identity.transfer, identity.desk_request to moyai_serve;
 grant insert, update on identity.desk_attempt to moyai_serve;
-grant delete on identity.protected_access to moyai_serve;
+grant insert, delete on identity.protected_access to moyai_serve;
 
 -- Consents. What was served and what was decided never changes; erasure deletes it.
 grant insert, delete on consent.presentation, consent.act, consent.history, consent.code_attempt to moyai_serve;

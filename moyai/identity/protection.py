@@ -1,0 +1,96 @@
+"""支援措置 (DV 等): a resident who exists for named staff alone.
+
+Beginning it, naming other staff and ending it take evidence and two clerks. To anybody else at any desk such a resident
+is not found, by ID, name, birth date, enrolment or transfer; the history names no office, so no municipality either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, Literal
+
+import msgspec
+
+from moyai import ledger
+from moyai.base.db import Connection
+from moyai.base.errors import Problem
+from moyai.identity import second_person, store_desk, store_transfers
+from moyai.identity.model import Desk, Resident
+from moyai.ledger import Act, Kind, contents
+
+FEWEST: Final = 2
+"""So many staff are named at least: ending it takes two who may open the record."""
+
+_ACT: Final = "protect"
+
+Wanted = Literal["begin", "end"]
+
+
+class Colleague(msgspec.Struct, frozen=True):
+    """A member of staff who may be named."""
+
+    staff_key: int
+    staff_id: str
+    name: str
+
+
+async def colleagues(conn: Connection, desk: Desk) -> list[Colleague]:
+    """Staff of this desk, to choose from."""
+    rows = await store_desk.staff_of(conn, desk.organization_key)
+    return [msgspec.convert(dict(row), Colleague) for row in rows]
+
+
+async def ask(
+    conn: Connection, desk: Desk, resident: Resident, wanted: Wanted, evidence: str, staff_ids: Sequence[str]
+) -> None:
+    """The first clerk asks, on the number of the decision (支援決定通知). Named staff may be of other desks, too.
+
+    Raises Problem: second_person_required (a program), invalid_request (evidence, staff), does_not_exist.
+    """
+    if not evidence.strip() or len(evidence) > 60:
+        raise Problem("invalid_request", "evidence")
+    named = await _keys(conn, staff_ids) if wanted == "begin" else []
+    if wanted == "begin" and len(named) < FEWEST:
+        raise Problem("invalid_request", "staff")
+    if wanted == "end" and not resident.protected:
+        raise Problem("does_not_exist", "this resident is not protected")
+    content: dict[str, Any] = {"wanted": wanted, "evidence": evidence.strip(), "staff": named}
+    await second_person.ask(conn, desk, _ACT, resident, content)
+
+
+async def _keys(conn: Connection, staff_ids: Sequence[str]) -> list[int]:
+    wanted = sorted({one.strip() for one in staff_ids if one.strip()})
+    keys = await store_desk.staff_keys(conn, wanted)
+    if len(keys) != len(wanted):
+        raise Problem("invalid_request", "staff")
+    return keys
+
+
+async def confirm(conn: Connection, desk: Desk, resident: Resident) -> None:
+    """The second clerk confirms what the first one asked for. Raises Problem second_person_required."""
+    asked = await second_person.join(conn, desk, _ACT, resident)
+    if asked is None:
+        raise Problem("second_person_required")
+    key, begun = resident.resident_key, asked["wanted"] == "begin"
+    await store_desk.set_protected(conn, key, protected=begun)
+    await _drop_transfer(conn, key)
+    await store_desk.clear_access(conn, key)
+    for staff_key in asked["staff"]:
+        await store_desk.name_access(conn, key, staff_key)
+    change = ("changed" if resident.protected else "begun") if begun else "ended"
+    content = contents.Protection(
+        organization_id=desk.organization_id, change=change, evidence=asked["evidence"]
+    )
+    await ledger.record(conn, Act(Kind.PROTECTION_CHANGED, desk.actor, key, content))
+
+
+async def _drop_transfer(conn: Connection, resident_key: int) -> None:
+    """A transfer that waits would show the name to another desk."""
+    pending = await store_transfers.pending_of(conn, resident_key)
+    if pending is not None:
+        await store_transfers.end(conn, pending["transfer_id"], "declined", None)
+
+
+async def withdraw(conn: Connection, desk: Desk, resident: Resident) -> None:
+    """Nobody confirms what was asked for."""
+    await second_person.withdraw(conn, desk, _ACT, resident)

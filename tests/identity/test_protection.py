@@ -1,0 +1,99 @@
+"""支援措置: to anybody but named staff a protected resident does not exist, and two clerks begin and end it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from moyai.base.db import Connection, Database
+from moyai.base.errors import Problem
+from moyai.consent import history
+from moyai.identity import desk, protection, residents, transfers
+from moyai.identity.model import Desk, Resident
+from tests.factories import C2
+from tests.identity.conftest import EVIDENCE, Scene, clerk, person
+
+WHY = desk.Looking("procedure")
+
+
+async def code_of(attempt: object) -> str:
+    with pytest.raises(Problem) as caught:
+        await attempt  # type: ignore[misc]
+    return caught.value.code
+
+
+@dataclass
+class Office:
+    """Three clerks of Takamatsu; two are named for taro, who is protected."""
+
+    first: Desk
+    second: Desk
+    third: Desk
+
+    def named(self) -> list[str]:
+        return [one.actor.removeprefix("staff:") for one in (self.first, self.second)]
+
+
+@pytest.fixture
+async def office(control: Connection, scene: Scene) -> Office:
+    return Office(*[await clerk(control, scene.town.c1, f"takamatsu-{number}") for number in (1, 2, 3)])
+
+
+@pytest.fixture
+async def protected(control: Connection, office: Office, taro: Resident) -> Resident:
+    await protection.ask(control, office.first, taro, "begin", "支-12", office.named())
+    await protection.confirm(control, office.second, taro)
+    return await desk.at_desk(control, office.first, taro.resident_id)
+
+
+async def test_one_clerk_alone_protects_nobody(control: Connection, office: Office, taro: Resident) -> None:
+    await protection.ask(control, office.first, taro, "begin", "支-12", office.named())
+    again = protection.confirm(control, office.first, taro)
+    assert await code_of(again) == "second_person_required"
+    assert not (await desk.at_desk(control, office.third, taro.resident_id)).protected
+
+
+@pytest.mark.parametrize(("evidence", "count"), [("", 2), ("支-12", 1), ("支-12", 0)])
+async def test_it_takes_evidence_and_two_named_staff(
+    control: Connection, office: Office, taro: Resident, evidence: str, count: int
+) -> None:
+    ask = protection.ask(control, office.first, taro, "begin", evidence, office.named()[:count])
+    assert await code_of(ask) == "invalid_request"
+
+
+async def test_a_protected_resident_exists_for_named_staff_alone(
+    control: Connection, scene: Scene, office: Office, protected: Resident
+) -> None:
+    everywhere = await clerk(control, scene.town.unei, "unei-1")
+    for other in (office.third, scene.c1, scene.c2, everywhere):
+        assert await code_of(desk.at_desk(control, other, protected.resident_id)) == "does_not_exist"
+        assert await code_of(desk.for_erasure(control, other, protected.resident_id)) == "does_not_exist"
+        for text in ("まるがめ", "丸亀", "1950-05-05", protected.resident_id):
+            assert await desk.search(control, other, text, WHY) == []
+    assert [one.resident for one in await desk.search(control, office.second, "まるがめ", WHY)] == [protected]
+
+
+async def test_named_staff_reach_them_after_a_move(
+    control: Connection, office: Office, protected: Resident
+) -> None:
+    await residents.move(control, office.first, protected, C2, "", "香川県木田郡三木町氷上310")
+    assert (await desk.at_desk(control, office.second, protected.resident_id)).municipality_code == C2
+
+
+async def test_enrolment_and_transfer_do_not_tell_that_they_exist(
+    control: Connection, control_db: Database, scene: Scene, office: Office, protected: Resident
+) -> None:
+    ask = transfers.ask(control_db, scene.c2, person(municipality_code=C2), EVIDENCE)
+    assert await code_of(ask) == "does_not_exist"
+    await residents.enrol_at(control_db, office.third, person(), EVIDENCE)
+    kinds = [one.kind for one in (await history.page(control, protected.resident_key)).rows]
+    assert kinds[:2] == ["enrolment_met", "enrolment_met"]
+
+
+async def test_ending_it_takes_two_named_clerks(
+    control: Connection, office: Office, protected: Resident
+) -> None:
+    await protection.ask(control, office.second, protected, "end", "支-13", [])
+    await protection.confirm(control, office.first, protected)
+    assert not (await desk.at_desk(control, office.third, protected.resident_id)).protected

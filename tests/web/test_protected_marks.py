@@ -1,0 +1,174 @@
+"""Where a protected resident lives, marked, and searched for on every road that leaves the platform."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from moyai.base.db import Connection
+from moyai.base.secrets import SecretBox
+from moyai.consent import history
+from moyai.identity import credentials, residents
+from moyai.identity import desk as desks
+from moyai.identity.model import Evidence, Resident
+from tests import factories
+from tests.factories import Town
+from tests.identity.conftest import clerk as desk_clerk
+from tests.identity.conftest import person
+from tests.web import in_process
+from tests.web.peers import Person, form_of
+from tests.web.test_desk import ENTRY, clerk_of
+from tests.web.test_identity_api import _desk
+
+TOWN, TOWN_ID, CODE, STREET = "しるし隠れ町", "shirushi-town", "131016", "隠れ谷四丁目7-7"
+MARKS = (TOWN, TOWN_ID, CODE, STREET, "Organization shirushi")
+
+
+def assert_unmarked(text: str, where: str) -> None:
+    found = [mark for mark in MARKS if mark in text]
+    assert not found, f"{where}: {found}"
+
+
+class Hidden:
+    """The protected resident, with a login, a service of her own town, and a sharing to her daughter."""
+
+    def __init__(self, town: Town, office: factories.Made, resident: Resident, login: Person) -> None:
+        self.town, self.office, self.resident, self.login = town, office, resident, login
+
+
+@pytest.fixture
+async def browser(app: object) -> AsyncIterator[httpx.AsyncClient]:
+    async with in_process.client_of(app) as client:
+        yield client
+
+
+@pytest.fixture
+async def hidden(
+    control: Connection, box: SecretBox, web: httpx.AsyncClient, browser: httpx.AsyncClient
+) -> Hidden:
+    town = await factories.make_town(control)
+    office = await factories.make_organization(control, TOWN_ID, name=TOWN, municipality_codes=(CODE,))
+    first = await desk_clerk(control, office, "first-clerk")
+    who = person(municipality_code=CODE, address=STREET)
+    made = await residents.enrol(control, first, who, Evidence(2, "desk_document", "drivers_license"))
+    issued = await credentials.issue(control, box, first, made, "test")
+    async with in_process.client_of(web._transport.app) as other:  # type: ignore[attr-defined]
+        await clerk_of(control, box, web, TOWN_ID, login="clerk-a")
+        await clerk_of(control, box, other, TOWN_ID, login="clerk-b")
+        ids = await control.fetch("select staff_id from identity.staff where login in ('clerk-a', 'clerk-b')")
+        at = f"/desk/residents/{made.resident_id}/protection"
+        page = await web.get(at)
+        named = {"evidence": "支-77", "others": " ".join(row["staff_id"] for row in ids), "act": "begin"}
+        assert (await web.post(at, data={**form_of(page, at), **named})).status_code == 303
+        asked = await other.get(at)
+        assert (await other.post(at, data={**form_of(asked, at), "act": "confirm"})).status_code == 303
+    login = Person(browser, issued.login, issued.password, issued.totp_secret)
+    return Hidden(town, office, made, login)
+
+
+async def _acts(hidden: Hidden, web: httpx.AsyncClient) -> None:
+    """What named staff do leaves traces: look, proof again, move within the town, stop on request."""
+    record = f"/desk/residents/{hidden.resident.resident_id}"
+    opened = await web.get(f"{record}?reason=identity_check")
+    assert STREET in opened.text
+    proof = {"level": "2", "method": "desk_document", "document_class": "passport"}
+    action = f"{record}/proofing"
+    assert (await web.post(action, data={**form_of(opened, action), **proof})).status_code == 303
+    move = f"{record}/move"
+    page = await web.get(move)
+    wanted = {"municipality_code": CODE, "address": STREET, "confirmed": "yes"}
+    assert (await web.post(move, data={**form_of(page, move), **wanted})).status_code == 303
+
+
+async def test_history_api_portal_and_proofs_name_no_town(
+    control: Connection, hidden: Hidden, web: httpx.AsyncClient, browser: httpx.AsyncClient
+) -> None:
+    await _acts(hidden, web)
+    await hidden.login.log_in()
+    page = await history.page(control, hidden.resident.resident_key, limit=100)
+    assert len(page.rows) >= 6
+    assert_unmarked(f"{page}", "history")
+    paths = [f"/portal/history/{row.entry_id}" for row in page.rows]
+    for path in (
+        "/portal",
+        "/portal/history",
+        "/portal/consents",
+        "/portal/data",
+        "/portal/services",
+        *paths,
+    ):
+        answer = await browser.get(path)
+        assert answer.status_code == 200, path
+        assert_unmarked(answer.text, path)
+
+
+async def test_no_other_desk_console_or_program_finds_the_town(
+    control: Connection, box: SecretBox, app: object, hidden: Hidden, web: httpx.AsyncClient
+) -> None:
+    await _acts(hidden, web)
+    record = f"/desk/residents/{hidden.resident.resident_id}"
+    for organization, login in ((TOWN_ID, "unnamed"), ("c1", "desk-c1"), ("unei", "desk-unei")):
+        async with in_process.client_of(app) as http:
+            await clerk_of(control, box, http, organization, login=login)
+            for path in (f"{record}?reason=procedure", *(f"{record}/{one}" for one in ("move", "consents"))):
+                assert (await http.get(path)).status_code == 404, (organization, path)
+            home = await http.get("/desk")
+            for text in ("まるがめ", "1950-05-05", hidden.resident.resident_id):
+                fields = {**form_of(home, "/desk/search"), "text": text, "reason": "procedure"}
+                found = (await http.post("/desk/search", data=fields)).text
+                assert STREET not in found
+                assert hidden.resident.resident_id not in found.replace(f'value="{text}"', "")
+            assert STREET not in (await http.get("/desk/transfers")).text
+    async with in_process.client_of(app) as http:
+        await clerk_of(control, box, http, "c1", login="other-c1")
+        page = await http.get("/desk/enrol")
+        met = await http.post("/desk/enrol", data={**form_of(page, "/desk/enrol"), **ENTRY})
+        assert met.status_code == 303
+    async with in_process.client_of(app) as http:
+        await clerk_of(control, box, http, "unei", role="operator")
+        assert STREET not in (await http.get("/console/record")).text
+    program = await _desk(control, web, hidden.office)
+    assert (await program.search("まるがめ")).json() == {"residents": []}
+    answer = await program.call("POST", f"/residents/{hidden.resident.resident_id}/authenticator", {})
+    assert answer.status_code == 404
+
+
+async def test_a_viewer_of_her_sharing_learns_no_town(
+    control: Connection, app: object, box: SecretBox, hidden: Hidden
+) -> None:
+    at = await desks.desk_of(control, hidden.town.c1.key, "staff:x")
+    daughter = await residents.enrol(
+        control, at, person(given_name="恵", given_kana="メグミ"), Evidence(2, "desk_document", "passport")
+    )
+    issued = await credentials.issue(control, box, at, daughter, "test")
+    component = await factories.make_component(control, hidden.office, name=f"{TOWN}の部品")
+    service = await factories.make_service(
+        control, hidden.office, name=f"{TOWN}の見守り", municipality_codes=(CODE,)
+    )
+    link = await factories.make_link(
+        control,
+        service,
+        component,
+        component,
+        hidden.town.datasets["steps"],
+        hidden.town.purposes["watch-over"],
+    )
+    resident = factories.Made(hidden.resident.resident_key, hidden.resident.resident_id)
+    await factories.make_consent(control, resident, link)
+    sharing_id = await control.fetchval(
+        "insert into consent.sharing (sharing_id, resident_key, service_key, link_keys, relation, viewer_name,"
+        " shown_as, viewer_key, accepted_at, expires_at) values (gen_random_uuid(), $1, $2, $3, '娘', '恵', '母', $4,"
+        " clock_timestamp(), clock_timestamp() + interval '9 days') returning sharing_id",
+        hidden.resident.resident_key,
+        service.key,
+        [link.key],
+        daughter.resident_key,
+    )
+    async with in_process.client_of(app) as http:
+        await Person(http, issued.login, issued.password, issued.totp_secret).log_in()
+        for path in ("/portal", "/portal/sharing", f"/portal/sharing/{sharing_id}"):
+            answer = await http.get(path)
+            assert answer.status_code == 200, path
+            assert_unmarked(answer.text, path)

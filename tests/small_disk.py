@@ -10,6 +10,19 @@ from pathlib import Path
 
 import pytest
 
+SETTINGS = """
+[platform]
+id = "test"
+name_ja = "試験"
+name_en = "Test"
+[server]
+base_url = "http://localhost:8400"
+[database]
+host = "db.example.jp"
+embedded = false
+"""
+"""Settings of a platform without an engine of its own."""
+
 
 @contextmanager
 def small_disk(place: Path, megabytes: int) -> Generator[Path]:

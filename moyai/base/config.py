@@ -177,6 +177,15 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = 32
 
 
+class Users(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Accounts of the processes where root starts the platform. Another starter runs everything as itself."""
+
+    serve: Annotated[
+        str, Meta(description="Account of `serve`; empty: a number of its own from 61184 to 65519.")
+    ] = ""
+    worker: Annotated[str, Meta(description="Account of `worker`; likewise, and another one.")] = ""
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`moyai.toml`, checked. Unknown settings are refused by name."""
 
@@ -190,6 +199,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     storage: StorageSettings = StorageSettings()
     backup: BackupSettings = BackupSettings()
     limits: Limits = Limits()
+    users: Users = Users()
 
 
 class Held(msgspec.Struct, frozen=True):

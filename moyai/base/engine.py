@@ -15,9 +15,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from moyai.base import engine_place, files
+from moyai.base import accounts, engine_place, files
 from moyai.base.config import Home
-from moyai.base.engine_place import EngineError
+from moyai.base.engine_place import AccountOptions, EngineError
 from moyai.base.processes import die_with_parent, is_alive, processes_working_in, working_directory
 
 ADMIN = "moyai_admin"
@@ -96,6 +96,7 @@ class Engine:
         self.socket = Path(self._database.host)
         self.log_file = home.logs / "postgres.log"
         self._account = engine_place.account(self.data)
+        self._group = accounts.group_of(home)
         self._binaries = engine_place.binaries(self._account)
         self._server: subprocess.Popen[bytes] | None = None
 
@@ -120,6 +121,9 @@ class Engine:
         if self.socket.exists() and self.socket.stat().st_uid not in (self._account.uid, os.geteuid()):
             raise EngineError(f"{self.socket} belongs to somebody else; remove it or change database.host")
         self._account.own(self.socket)
+        if self._group is not None:
+            os.chown(self.socket, self._account.uid, self._group)
+            self.socket.chmod(0o710)
 
     def _initialise(self) -> None:
         # An interrupted first start leaves a directory that initdb would refuse; nothing of ours is in it yet.
@@ -192,6 +196,8 @@ class Engine:
             "max_connections": str(self._database.max_connections),
             "shared_buffers": f"{min(_MOST_BUFFERS_MB, _memory_bytes() // 4 // 1_048_576)}MB",
         }
+        if self._group is not None:
+            settings |= {"unix_socket_permissions": "0770", "unix_socket_group": str(self._group)}
         if not self._durable:
             settings |= _FOR_TESTS
         arguments = [argument for name, value in settings.items() for argument in ("-c", f"{name}={value}")]
@@ -210,9 +216,16 @@ class Engine:
                 env=_ENVIRONMENT,
                 process_group=0,
                 preexec_fn=die_with_parent(signal.SIGINT),
-                **self._account.options(),
+                **self._options(),
             )
         return self._server
+
+    def _options(self) -> AccountOptions:
+        """The engine's account, in the group that it gives its socket to."""
+        options = self._account.options()
+        if self._group is not None:
+            options["extra_groups"] = [self._group]
+        return options
 
     def is_ready(self) -> bool:
         """Whether the server that we started takes connections (it says so in its lock file, as for pg_ctl)."""

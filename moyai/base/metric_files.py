@@ -60,6 +60,7 @@ def _with_room(filename: str) -> str:
     """The file with all its pages, or one in memory if there is no room for them."""
     handle = os.open(filename, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
+        os.fchmod(handle, 0o644)  # whatever the umask: the other processes read it
         os.posix_fallocate(handle, 0, _SIZE)
     except OSError:
         with contextlib.suppress(OSError):
@@ -77,7 +78,8 @@ def _forget_dead(directory: Path) -> None:
     dead = [one for one in directory.glob("*_*.db") if not _lives(one.stem.rpartition("_")[2])]
     dead.sort(key=lambda one: one.stat().st_mtime)
     for one in dead[:-_KEPT_OF_DEAD]:
-        one.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            one.unlink()
 
 
 def _lives(process: str) -> bool:

@@ -10,7 +10,7 @@ import msgspec
 from cryptography.exceptions import InvalidTag
 
 from moyai import registry
-from moyai.base import store_server
+from moyai.base import accounts, store_server
 from moyai.base.clock import utc_now
 from moyai.base.config import Config, ConfigError, Home, make_dsn
 from moyai.base.db import LOST, Connection, PostgresError, connect
@@ -61,6 +61,7 @@ def check(home: Home) -> list[Finding]:
         Finding("config", "ok", "設定は読めます。", "The configuration is valid."),
         _key(home),
         _disk(home),
+        *_accounts(home),
         _journal(home),
         *_apart(home),
     ]
@@ -138,6 +139,23 @@ def _disk(home: Home) -> Finding:
         f"空き容量は {gib:.1f} GiB です。{refused_ja}増やしてください。",
         f"{gib:.1f} GiB are free{refused_en}: make room.",
     )
+
+
+def _accounts(home: Home) -> list[Finding]:
+    """Where root asks: whether processes can run under accounts of their own."""
+    try:
+        found = accounts.of(home)
+        reason = None if found is None else accounts.hindrance(home, found)
+    except ConfigError as error:
+        return [Finding("users", "error", f"アカウントの設定が誤っています：{error}", str(error))]
+    if found is None:
+        return []
+    if reason is not None:
+        ja = f"serve と worker は root のまま動きます。鍵は分かれません（{reason}）。"
+        en = f"serve and worker stay root, and can read every key: {reason}. Install and keep them elsewhere."
+        return [Finding("users", "warning", ja, en)]
+    ja = "serve と worker は、それぞれ権限のないアカウントで動きます。"
+    return [Finding("users", "ok", ja, "serve and worker each run under an account without rights.")]
 
 
 async def _ask_databases(home: Home, config: Config) -> list[Finding]:

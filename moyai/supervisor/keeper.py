@@ -14,7 +14,7 @@ import aiohttp
 import msgspec
 import structlog
 
-from moyai.base import files, log_file
+from moyai.base import accounts, files, log_file
 from moyai.base.config import Held, Home
 from moyai.base.engine import Engine
 from moyai.base.engine_place import Account
@@ -99,6 +99,9 @@ class Supervisor:
             raise ValueError(f"there is a process {name} already")
         if listening is not None:
             self._sockets.append(listening)
+        if account is not None:
+            files.make_directory(self._home.logs, 0o755)
+            accounts.prepare_logs(self._home, name, account)
         handed = None if held is None else msgspec.json.encode(held) + b"\n"
         log_of = self._home.logs / f"{name}.log"
         program = Program(argv, env or {}, log_of, ready, listening, standby, handed, account)

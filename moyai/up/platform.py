@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import structlog
 
 from moyai.applying import Surroundings, apply_file
 from moyai.applying.client_keys import key_file, public_keys
-from moyai.base import engine_place, files
+from moyai.base import accounts, engine_place, files
+from moyai.base.accounts import Accounts
 from moyai.base.closed import refuse_while_restoring
 from moyai.base.config import Brokers, ConfigError, Home, Server
 from moyai.base.config import Platform as PlatformSettings
@@ -30,6 +32,8 @@ from moyai.ledger.verifiers import log_keys
 from moyai.supervisor import Supervisor, bind, refuse_if_running
 from moyai.up.scenario import Example, Scenario, program
 from moyai.worker.platform_jobs import log_origin
+
+log = structlog.get_logger("moyai.up")
 
 DEFAULT_PORT = 8400
 
@@ -146,6 +150,7 @@ class Town:
         self.scenario = scenario
         self.supervisor = Supervisor(home)
         self._live = live
+        self.accounts: Accounts | None = None
         ports = Ports(home)
         self.ports = {example.client: ports.of(example.client) for example in scenario.examples}
         self.witness_ports = {one.witness: ports.of(f"witness-{one.witness}") for one in scenario.witnesses}
@@ -180,6 +185,7 @@ class Town:
     async def start_serve(self) -> None:
         """The platform's own HTTP processes. They need the databases, not yet the registry."""
         shutil.rmtree(self.home.metrics, ignore_errors=True)
+        self.accounts = await asyncio.to_thread(_usable_accounts, self.home)
         server = self.home.config().server
         for number, listening in enumerate(listen(server.host, server.port, server.processes)):
             name = f"serve-{number + 1}"
@@ -192,6 +198,7 @@ class Town:
                 listening=listening,
                 standby="--standby",
                 held=held_by(self.home, "serve"),
+                account=self.accounts and self.accounts.serve,
             )
         await self.supervisor.start()
 
@@ -201,7 +208,8 @@ class Town:
         for name, url in self._witness_urls().items():
             self.supervisor.add(f"witness-{name}", self._witness_command(name, log_key), ready=f"{url}/key")
         command, held = [*_moyai("worker", self.home), "--held"], held_by(self.home, "worker")
-        self.supervisor.add("worker", command, standby="--standby", held=held)
+        account = self.accounts and self.accounts.worker
+        self.supervisor.add("worker", command, standby="--standby", held=held, account=account)
         if target := self.home.config().backup.continuous:
             self.supervisor.add("backup", [*_moyai("backup", self.home), target, "--continuous"])
         for example in self.scenario.examples:
@@ -254,6 +262,19 @@ class Town:
     def facts(self) -> dict[str, Any]:
         """What a stranger's program needs to know of the services, for `run.json`."""
         return {"base_url": self.home.config().server.base_url}
+
+
+def _usable_accounts(home: Home) -> Accounts | None:
+    """The processes' own accounts, made ready; None, and a line in the log, where they stay with ours."""
+    found = accounts.of(home)
+    if found is None:
+        return None
+    reason = accounts.hindrance(home, found)
+    if reason is not None:
+        log.warning("processes run as root", reason=reason)
+        return None
+    accounts.prepare(home, found)
+    return found
 
 
 def _moyai(command: str, home: Home) -> list[str]:

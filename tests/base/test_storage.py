@@ -6,18 +6,9 @@ from pathlib import Path
 
 from moyai.base.config import Home
 from moyai.base.storage import Space, is_full
-from tests.small_disk import fill, small_disk
+from tests.small_disk import SETTINGS, fill, small_disk
 
-SETTINGS = """
-[platform]
-id = "test"
-name_ja = "試験"
-name_en = "Test"
-[server]
-base_url = "http://localhost:8400"
-[database]
-host = "db.example.jp"
-embedded = false
+LIMITS = """
 [journal]
 path = "{journal}"
 [storage]
@@ -29,7 +20,7 @@ warn_below_megabytes = 4
 def test_space_goes_from_enough_over_low_to_full_and_back(tmp_path: Path) -> None:
     (tmp_path / "logs").mkdir()
     with small_disk(tmp_path / "disk", 8) as disk:
-        (tmp_path / "moyai.toml").write_text(SETTINGS.format(journal=disk / "journal"))
+        (tmp_path / "moyai.toml").write_text((SETTINGS + LIMITS).format(journal=disk / "journal"))
         space = Space(Home(tmp_path))
         assert space.look() == "enough"
         ballast = fill(disk, leave=3 << 20)
@@ -43,7 +34,7 @@ def test_space_goes_from_enough_over_low_to_full_and_back(tmp_path: Path) -> Non
 
 def test_a_full_place_of_logs_refuses_nobody(tmp_path: Path) -> None:
     with small_disk(tmp_path / "logs", 8) as disk:
-        (tmp_path / "moyai.toml").write_text(SETTINGS.format(journal="journal"))
+        (tmp_path / "moyai.toml").write_text((SETTINGS + LIMITS).format(journal="journal"))
         fill(disk)
         assert Space(Home(tmp_path)).look() == "low"
 

@@ -13,10 +13,13 @@ import time
 from pathlib import Path
 
 import aiohttp
+import msgspec
 import pytest
 
 from moyai.base import tasks
+from moyai.base.config import Held
 from moyai.base.db import connect
+from moyai.base.engine_place import Account
 from moyai.base.processes import AlreadyRunning, is_alive
 from moyai.base.roles import SERVE
 from moyai.supervisor import StartError, Supervisor, bind, engine_running, keeper
@@ -253,6 +256,32 @@ async def test_f1_the_watch_survives_whatever_goes_wrong_in_it(supervisor, own_h
         await until(lambda: len(failed) > 4)
     await until(lambda: "sleeper" in supervisor.pids)
     await until(lambda: json.loads(own_home.run_file.read_text())["processes"] == supervisor.pids)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root starts processes under other accounts")
+async def test_m7_a_process_has_its_own_account_and_what_it_may_open_in_neither_argument_nor_environment(
+    supervisor, own_home
+):
+    open_to_all = own_home.directory / "notes"
+    open_to_all.mkdir()
+    open_to_all.chmod(0o777)
+    note, held = open_to_all / "note", Held({"store": b"key of stores"}, {"moyai_serve": "marked-password"})
+    shell = 'read held; echo "$(id -u) $(id -g) $held" > "$0.new"; mv "$0.new" "$0"; sleep 600'
+    account = Account(61_999, 62_000, switch=True)
+    supervisor.add("serve-1", ["/bin/sh", "-c", shell, str(note)], held=held, account=account)
+    await supervisor.start()
+    await until(lambda: note.exists())
+    uid, gid, said = note.read_text().split(maxsplit=2)
+    assert (uid, gid) == ("61999", "62000")
+    assert msgspec.json.decode(said, type=Held) == held
+    for file in ("cmdline", "environ"):
+        assert b"marked-password" not in Path(f"/proc/{supervisor.pids['serve-1']}/{file}").read_bytes()
+    for name in ("serve-1.jsonl", "serve-1-access.jsonl"):
+        there = (own_home.logs / name).stat()
+        assert (there.st_uid, there.st_mode & 0o777) == (61_999, 0o640)
+    os.kill(supervisor.pids["serve-1"], signal.SIGKILL)
+    note.unlink()
+    await until(lambda: note.exists())  # and again after it died
 
 
 async def test_a_log_beyond_its_bound_is_begun_anew(supervisor, own_home):

@@ -258,6 +258,10 @@ async def test_f1_the_watch_survives_whatever_goes_wrong_in_it(supervisor, own_h
     await until(lambda: json.loads(own_home.run_file.read_text())["processes"] == supervisor.pids)
 
 
+def arguments_and_environment(pid: int) -> bytes:
+    return b"".join(Path(f"/proc/{pid}/{file}").read_bytes() for file in ("cmdline", "environ"))
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root starts processes under other accounts")
 async def test_m7_a_process_has_its_own_account_and_what_it_may_open_in_neither_argument_nor_environment(
     supervisor, own_home
@@ -274,8 +278,7 @@ async def test_m7_a_process_has_its_own_account_and_what_it_may_open_in_neither_
     uid, gid, said = note.read_text().split(maxsplit=2)
     assert (uid, gid) == ("61999", "62000")
     assert msgspec.json.decode(said, type=Held) == held
-    for file in ("cmdline", "environ"):
-        assert b"marked-password" not in Path(f"/proc/{supervisor.pids['serve-1']}/{file}").read_bytes()
+    assert b"marked-password" not in arguments_and_environment(supervisor.pids["serve-1"])
     for name in ("serve-1.jsonl", "serve-1-access.jsonl"):
         there = (own_home.logs / name).stat()
         assert (there.st_uid, there.st_mode & 0o777) == (61_999, 0o640)

@@ -193,6 +193,18 @@ class PlatformRestored(Content, frozen=True, kw_only=True):
     continues_size: int = 0
 
 
+# --- witnesses of the log -------------------------------------------------------------------------------------
+
+
+class WitnessEnded(Content, frozen=True, kw_only=True):
+    """WITNESS_ENDED. The key is the public one."""
+
+    witness_id: str
+    organization_id: str
+    verifier_key: str
+    reason: str
+
+
 CONTENTS: dict[Kind, type[Content]] = {
     Kind.RESIDENT_ENROLLED: Enrolled,
     Kind.IDENTITY_PROOFED: Proofed,
@@ -222,6 +234,7 @@ CONTENTS: dict[Kind, type[Content]] = {
     Kind.ORGANIZATION_SUSPENDED: StopBegun,
     Kind.SERVICE_SUSPENDED: StopBegun,
     Kind.CLIENT_DISABLED: StopBegun,
+    Kind.WITNESS_ENDED: WitnessEnded,
     Kind.LINK_ENDED: StopBegun,
     Kind.ORGANIZATION_REINSTATED: StopEnded,
     Kind.SERVICE_REINSTATED: StopEnded,

@@ -88,6 +88,7 @@ class Kind(IntEnum):
     SERVICE_REINSTATED = 78, "サービスの停止解除", "Service reinstated"
     REGISTRY_CHANGED = 79, "登録内容の変更", "Registration changed"
     KEY_ROTATED = 80, "署名鍵の更新", "Signing key rotated"
+    WITNESS_ENDED = 88, "証人の終了", "Witness ended"
     CLIENT_ENABLED = 96, "クライアントの停止解除", "Client enabled"
 
     PLATFORM_RESTORED = 100, "控えからの復元", "Restored from a backup"

@@ -98,9 +98,10 @@ from moyai.registry.store_services import component_by_key, service_by_key, serv
 from moyai.registry.store_services import components as all_components
 from moyai.registry.store_services import services as all_services
 from moyai.registry.store_terms import terms_by_key
-from moyai.registry.surroundings import register_authentication_service, register_store, register_witness
+from moyai.registry.surroundings import register_authentication_service, register_store
 from moyai.registry.terms import publish_platform_terms, publish_service_terms, terms_in_force, terms_version
 from moyai.registry.terms_text import scope_names
+from moyai.registry.witnesses import end_witness, register_witness
 
 __all__ = [
     "AuthenticationServiceDeclaration",
@@ -154,6 +155,7 @@ __all__ = [
     "disable_client",
     "enable_client",
     "end_link",
+    "end_witness",
     "find_operating_organization",
     "hold_unchanged",
     "in_scope",

@@ -234,6 +234,7 @@ class Witness(msgspec.Struct, frozen=True):
     organization_name_ja: str
     verifier_key: str
     url: str
+    ended: bool = False
 
 
 class Store(msgspec.Struct, frozen=True):

@@ -139,16 +139,33 @@ async def put_authentication_service(conn: Connection, declared: AuthenticationS
     )
 
 
-async def witnesses(conn: Connection) -> list[Witness]:
+async def every_witness(conn: Connection) -> list[Witness]:
+    """Also those that were ended."""
     rows = await conn.fetch(
         """
         select w.witness_id, w.organization_key, o.organization_id, o.name_ja as organization_name_ja,
-               w.verifier_key, w.url
+               w.verifier_key, w.url, w.ended_at is not null as ended
           from registry.witness w join registry.organization o using (organization_key)
          order by w.witness_id
         """
     )
     return many(rows, Witness)
+
+
+async def witnesses(conn: Connection) -> list[Witness]:
+    """Those that co-sign now."""
+    return [one for one in await every_witness(conn) if not one.ended]
+
+
+async def end_witness(conn: Connection, witness_id: str, reason: str) -> None:
+    await conn.execute(
+        """
+        update registry.witness set ended_at = clock_timestamp(), ended_reason = $2
+         where witness_id = $1 and ended_at is null
+        """,
+        witness_id,
+        reason,
+    )
 
 
 async def put_witness(conn: Connection, declared: WitnessDeclaration, organization_key: int) -> None:

@@ -1,4 +1,4 @@
-"""What stands around the registry's core: authentication services, witnesses of the log, stores."""
+"""What stands around the registry's core: authentication services, stores."""
 
 from __future__ import annotations
 
@@ -7,10 +7,7 @@ from moyai.ledger import Act, Kind, record
 from moyai.ledger.contents import RegistryEntry
 from moyai.registry import lookups
 from moyai.registry import store_organizations as store
-from moyai.registry.declarations import (
-    AuthenticationServiceDeclaration,
-    WitnessDeclaration,
-)
+from moyai.registry.declarations import AuthenticationServiceDeclaration
 from moyai.registry.model import (
     Change,
     Store,
@@ -37,25 +34,6 @@ async def register_authentication_service(
         wanted,
         builtins(stored) if stored else None,
         lambda: store.put_authentication_service(conn, declared),
-    )
-
-
-async def register_witness(conn: Connection, declared: WitnessDeclaration, actor: str) -> Change:
-    """Who co-signs checkpoints. Raises Problem("does_not_exist") for an unknown organisation."""
-    require_clean(declared)
-    await lock_for_writing(conn)
-    organization = await lookups.organization(conn, declared.organization)
-    known = {one.witness_id: one for one in await store.witnesses(conn)}
-    stored = known.get(declared.witness_id)
-    return await settle(
-        conn,
-        "witness",
-        declared.witness_id,
-        Kind.WITNESS_REGISTERED,
-        actor,
-        builtins(declared),
-        builtins(stored) | {"organization": stored.organization_id} if stored else None,
-        lambda: store.put_witness(conn, declared, organization.organization_key),
     )
 
 

@@ -47,7 +47,6 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     platform_id: str = "sanuki"
     platform_terms: dict[str, Any] | None = None
     authentication_service: dict[str, Any] | None = None
-    witness: dict[str, Any] | None = None
     entity: str = "urn:ngsi-ld:Bench:372013-1"
     entity_type: str = "Bench"
     attribute: str = "name"
@@ -64,7 +63,7 @@ async def facts(platform: Platform) -> Facts:
             "platform_id": platform.config.platform.id,
             **_flow(known, clients),
             **_authorities(known, clients),
-            **_surroundings(known, await registry.all_witnesses(conn)),
+            **_surroundings(known),
             **await _log(conn),
         }
     offices, ends = found.pop("offices"), found.pop("ends", {})
@@ -121,7 +120,7 @@ def _authorities(known: Registered, clients: list[RegisteredClient]) -> dict[str
     return {"offices": offices, **({"municipality": home} if home else {})}
 
 
-def _surroundings(known: Registered, witnesses: list[registry.Witness]) -> dict[str, Any]:
+def _surroundings(known: Registered) -> dict[str, Any]:
     """What is declared once: to send it again as it is changes nothing."""
     made: dict[str, Any] = {}
     if known.criteria:
@@ -131,13 +130,6 @@ def _surroundings(known: Registered, witnesses: list[registry.Witness]) -> dict[
             made["platform_terms"] = msgspec.to_builtins(declared_platform_terms(terms.content))
     for service in known.authentication_services[:1]:
         made["authentication_service"] = msgspec.to_builtins(service)
-    for one in witnesses[:1]:
-        made["witness"] = {
-            "witness_id": one.witness_id,
-            "organization": one.organization_id,
-            "verifier_key": one.verifier_key,
-            "url": one.url,
-        }
     return made
 
 

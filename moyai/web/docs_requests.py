@@ -306,7 +306,7 @@ _MAKERS: dict[str, Make] = {
     f"POST {_REGISTRY}/services/{{id}}/suspension": _after(f"POST {_REGISTRY}/services/{{id}}/certification"),
     f"DELETE {_REGISTRY}/links/{{id}}": _after(_put("links")),
     _put("clients"): _after(_put("components")),
-    _put("witnesses"): _again("witness", "witness_id"),
+    f"DELETE {_REGISTRY}/witnesses/{{id}}": _after(_put("witnesses")),
     f"GET {_REGISTRY}/terms/{{owner}}": lambda facts: {"path": {"owner": facts.service}},
     f"POST {_SERVICE}/enrolment": _newcomer(),
     f"GET {_SERVICE}/enrolment": _newcomer(_step("enrolment")),

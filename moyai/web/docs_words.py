@@ -63,6 +63,7 @@ JAPANESE: Final[dict[str, str]] = {
     f"DELETE {_REGISTRY}/clients/{{id}}/suspension": "停止の前の状態に戻します。登録し直しても、停止は終わりません。",
     f"DELETE {_REGISTRY}/links/{{id}}": "連携を終わらせます。終えた連携は再開できません。新しいIDで登録し、住民にあらためて同意を求めます。",
     f"PUT {_REGISTRY}/clients/{{id}}": f"公開鍵だけを送ります。秘密鍵が入っていれば断ります。{_SAME}",
+    f"DELETE {_REGISTRY}/witnesses/{{id}}": "理由を付けて終えます。この証人には尋ねず、数えません。同じ ID では戻りません。署名したものは残ります。",
     f"PUT {_REGISTRY}/witnesses/{{id}}": f"チェックポイントに連署する証人の鍵と場所です。{_SAME}",
     "GET /consent/v1/services": "選べるサービスと、その連携です。この住民が使えないときは、`reason` に理由のコードがあります。",
     f"POST {_STEPS}/enrolment": "手順1。決めるまでは、この手順のほかに何も残しません。",
@@ -162,6 +163,7 @@ ENGLISH: Final[dict[str, str]] = {
     f"DELETE {_REGISTRY}/clients/{{id}}/suspension": "As it was before. Registering it again does not end this.",
     f"DELETE {_REGISTRY}/links/{{id}}": "Ends the link for good. Register another under a new id, and ask residents anew.",
     f"PUT {_REGISTRY}/clients/{{id}}": f"Public keys alone; a private one is refused. {_SAME_EN}",
+    f"DELETE {_REGISTRY}/witnesses/{{id}}": "Ended with a reason: asked and counted no more, never back under this id. What it signed stays.",
     f"PUT {_REGISTRY}/witnesses/{{id}}": f"Key and place of who co-signs checkpoints. {_SAME_EN}",
     "GET /openapi.json": "OpenAPI 3.1, from the same table as this page.",
 }

@@ -138,7 +138,7 @@ CLIENT: Final = _put(
 WITNESS: Final = _put(
     "marugame",
     organization="c1",
-    verifier_key="marugame+c7b1d9a4+AQ==",
+    verifier_key="marugame.example+efbe64c0+BMztZXYk3Lo2QCpzlZfVnsXIvogNjSP2g7I0Urks0+ln",
     url="https://witness.example.jp",
 )
 

@@ -196,7 +196,11 @@ put_client = putting(
     examples.CLIENT,
 )
 put_witness = putting(
-    WitnessDeclaration, "witness_id", registry.register_witness, ("does_not_exist",), examples.WITNESS
+    WitnessDeclaration,
+    "witness_id",
+    registry.register_witness,
+    ("does_not_exist", "witness_key_invalid", "witness_ended"),
+    examples.WITNESS,
 )
 
 

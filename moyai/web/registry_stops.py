@@ -90,3 +90,6 @@ async def end_link(request: Request, caller: ClientCaller) -> Response:
             request, caller, lambda conn: registry.end_link(conn, one, reason, actor(caller), journal)
         )
     )
+
+
+end_witness = _ending(registry.end_witness, examples.reason("marugame", "証人の鍵を失った"))

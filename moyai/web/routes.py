@@ -129,6 +129,7 @@ ROUTES: tuple[Operation, ...] = (
     Operation("POST", "/registry/v1/clients/{id}/suspension", registry_stops.disable_client, Client("registry:suspend"), ja="クライアントの利用停止", en="Disable a client"),
     Operation("DELETE", "/registry/v1/clients/{id}/suspension", registry_stops.enable_client, Client("registry:suspend"), ja="クライアントの利用停止を解く", en="Enable a client again"),
     Operation("PUT", "/registry/v1/witnesses/{id}", registry.put_witness, _REGISTRAR, ja="記録の証人の登録", en="Register a witness"),
+    Operation("DELETE", "/registry/v1/witnesses/{id}", registry_stops.end_witness, _REGISTRAR, ja="記録の証人の終了", en="End a witness"),
     Operation("GET", "/organizations", public_registry.organizations, Public(), ja="認定された組織", en="Certified organisations", errors="page"),
     Operation("GET", "/terms/{owner}", public_registry.terms, Public(), ja="規約", en="Terms", errors="page"),
     Operation("GET", "/console", console.overview, StaffSession("operator", "auditor", "desk", "provider_admin"), ja="概況", en="Overview", errors="page"),

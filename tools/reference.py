@@ -129,11 +129,21 @@ def routes_page() -> str:
     )
 
 
+def desk_acts_page() -> str:
+    acts: Any = importlib.import_module("moyai.web.desk_acts").DESK_ACTS
+    rows = [(one.act, one.evidence, one.second, one.notice) for one in acts]
+    return (
+        "# Acts at the desk\n\nWhat each act takes, and who can read that it was done. Each line is held by a test "
+        "(`moyai/web/desk_acts.py`).\n\n" + table(("act", "evidence", "second person", "notice"), rows)
+    )
+
+
 PAGES: dict[str, tuple[str, Callable[[], str]]] = {
     "settings.md": ("moyai.base.config", settings_page),
     "commands.md": ("moyai.cli", commands_page),
     "codes.md": ("moyai.base.errors", codes_page),
     "acts.md": ("moyai.ledger.model", acts_page),
+    "desk-acts.md": ("moyai.web.desk_acts", desk_acts_page),
     "routes.md": ("moyai.web.routes", routes_page),
 }
 

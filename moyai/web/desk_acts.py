@@ -1,0 +1,117 @@
+"""Every act at the desk, with the evidence, the second person and the notice that it takes: read by people and by a test.
+
+The rules themselves stand where the acts are done; a route of the desk that is in no line of this table fails
+`tests/house/test_desk_acts.py`, and so does a test named here that does not exist.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+
+class DeskAct(msgspec.Struct, frozen=True):
+    """One act; `routes` end so. `test` holds it (file::name under tests/)."""
+
+    act: str
+    routes: tuple[str, ...]
+    evidence: str
+    second: str
+    notice: str
+    test: str
+
+
+_HISTORY: Final = "history of the resident, with the office"
+_ALONE: Final = "none"
+
+DESK_ACTS: Final = (
+    DeskAct(
+        "search",
+        ("/desk/search", "/residents/search"),
+        "a reason",
+        _ALONE,
+        "history of everybody found, with reason",
+        "web/test_desk_lookups.py::test_a_search_stands_in_the_history_of_whom_it_showed",
+    ),
+    DeskAct(
+        "open a record",
+        ("/desk/residents/{resident}",),
+        "a reason",
+        _ALONE,
+        "history, with reason; refused looks, too",
+        "web/test_desk_lookups.py::test_low_a_record_opens_for_a_reason_which_the_resident_reads",
+    ),
+    DeskAct(
+        "enrol",
+        ("/desk/enrol", "/identity/v1/residents"),
+        "method and document of the level; distinct_reason for a namesake",
+        _ALONE,
+        "history of the resident, and of whom it met elsewhere",
+        "identity/test_meetings.py::test_m9_another_desk_learns_neither_id_nor_place_and_the_resident_sees_it",
+    ),
+    DeskAct(
+        "ask for a transfer, confirm or decline it",
+        ("/desk/transfers/{transfer}", "/transfers", "/transfers/{transfer}/confirmation", "/decline"),
+        "a document, at least of the level held",
+        "the losing desk, the resident with two factors, or a second clerk who types the certificate's number",
+        "portal notice and history; lists of both desks",
+        "identity/test_transfers.py::test_h1_self_asserted_evidence_takes_over_nobody",
+    ),
+    DeskAct(
+        "issue a login",
+        ("/credentials",),
+        "no pending transfer",
+        _ALONE,
+        _HISTORY,
+        "identity/test_transfers.py::test_h1_no_login_is_issued_or_recovered_while_a_transfer_is_pending",
+    ),
+    DeskAct(
+        "recover a login",
+        ("/recover", "/authenticator"),
+        "no pending transfer",
+        "a second clerk for 14 days after a move that the resident did not confirm",
+        _HISTORY,
+        "identity/test_transfers.py::test_h1_after_a_transfer_without_the_resident_a_recovery_takes_two_clerks",
+    ),
+    DeskAct(
+        "proof again",
+        ("/proofing",),
+        "method and document of the level",
+        _ALONE,
+        _HISTORY,
+        "identity/test_residents.py::test_evidence_must_carry_its_level",
+    ),
+    DeskAct(
+        "move",
+        ("/move", "/residence"),
+        "the address",
+        "none; another desk's recovery takes two clerks for 14 days",
+        _HISTORY,
+        "identity/test_transfers.py::test_a_move_to_another_desk_also_holds_recovery",
+    ),
+    DeskAct(
+        "show and stop consents",
+        ("/desk/residents/{resident}/consents", "/consents/stop"),
+        "number of the signed request, kind of document shown",
+        _ALONE,
+        "history, and a receipt to hand over",
+        "web/test_desk_consents.py::test_stopping_needs_the_proof_of_the_request",
+    ),
+    DeskAct(
+        "protect a record, change its staff, end it",
+        ("/protection",),
+        "number of the decision; two named staff",
+        "a second clerk, within 24 hours",
+        "history, without the office",
+        "identity/test_protection.py::test_one_clerk_alone_protects_nobody",
+    ),
+    DeskAct(
+        "erase",
+        ("/erase", "/erasure"),
+        "a ground; the resident ID typed again (page)",
+        _ALONE,
+        "the ledger, of nobody",
+        "web/test_desk.py::test_an_erasure_asks_for_the_id_and_leaves_nobody",
+    ),
+)

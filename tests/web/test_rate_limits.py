@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from moyai.base.config import Limits
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
+from moyai.identity.model import ClientCaller, ResidentCaller
 from moyai.web import rate_limits
 from moyai.web.client_address import neighbourhood
 from moyai.web.rate_limits import Limit, RateLimits, TooMany
@@ -86,6 +87,16 @@ async def test_m8_authorization_requests_of_one_address_are_limited(
     assert answers[-1].headers["ratelimit"].startswith('"sign-in";r=0;t=')
     assert 1 <= int(answers[-1].headers["retry-after"]) <= 60
     assert (await web.get("/organizations")).status_code == 200
+
+
+def test_clients_and_people_are_counted_apart() -> None:
+    limits = RateLimits(replace(Limits(), client_per_second=0.1))
+    client = ClientCaller("undo-app", 1, "undo-app", 1, "c1", 1, frozenset())
+    people = [ResidentCaller(n, str(n), "s", "portal-app", 2, 2, frozenset()) for n in (1, 2)]
+    for caller in (client, *people):
+        assert limits.after(caller) is not None
+        with pytest.raises(TooMany):
+            limits.after(caller)
 
 
 async def test_limit_in_the_form_of_an_api(app: Any, web: httpx.AsyncClient) -> None:

@@ -21,6 +21,8 @@ async def test_answer_has_one_shape_and_names_its_sources(road: Road) -> None:
     (item,) = steps["items"]
     assert item == {"item_id": "item-1", "version": 1, "observed_at": None, "content": STEPS}
     assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["ratelimit-policy"] == '"client";q=10000;w=10'
+    assert answer.headers["ratelimit"].startswith('"client";r=')
 
 
 @pytest.mark.requirement("R-003")

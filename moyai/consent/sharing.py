@@ -79,6 +79,7 @@ async def share(
     viewer_name: str,
     shown_as: str = "",
     days: int,
+    sharing_id: UUID | None = None,
 ) -> Offer:
     """Offer chosen links of one service to somebody. The code is in the answer and nowhere else.
 
@@ -98,7 +99,7 @@ async def share(
     code = new_code()
     sharing = await store_sharing.insert_sharing(
         conn,
-        random_uuid(),
+        sharing_id or random_uuid(),
         caller.resident_key,
         facts.service.service_key,
         [link.link_key for link in links],
@@ -113,6 +114,18 @@ async def share(
     await _keep_act(conn, caller, sharing, "grant", shared)
     await _record(conn, Kind.SHARING_GIVEN, caller, sharing, facts, days=days, links=list(shared))
     return Offer(sharing, code)
+
+
+async def offered_before(conn: Connection, caller: ResidentCaller, sharing_id: UUID) -> bool:
+    """Whether this resident made the sharing with this id already: the same form, sent again.
+
+    Raises Problem form_not_ours for the id of somebody else's.
+    """
+    await store.lock_resident(conn, caller.resident_key)
+    known = await store_sharing.sharing(conn, sharing_id)
+    if known is not None and known.resident_key != caller.resident_key:
+        raise Problem("form_not_ours", "sharing")
+    return known is not None
 
 
 async def accept(conn: Connection, caller: ResidentCaller, code: str) -> Sharing | None:

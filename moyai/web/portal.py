@@ -20,7 +20,7 @@ from moyai.web import portal_build as build
 from moyai.web.consent_sharing import described
 from moyai.web.pages import Language, language_of, render
 from moyai.web.platform import Platform
-from moyai.web.portal_views import ServiceView, SharingView, pictures, say
+from moyai.web.portal_views import ServiceView, pictures, say
 
 LATELY = 5
 ROWS = 20
@@ -77,7 +77,7 @@ async def home(request: Request, caller: ResidentCaller) -> Response:
         services = await decided_services(conn, caller, language)
         where = await locations_of(conn, caller.resident_key)
         lately = await history.page(conn, caller.resident_key, limit=LATELY)
-        shared = await received_sharings(conn, caller, language)
+        sharings = await described(conn, caller, await sharing.sharings(conn, caller))
         transfer = await transfers.of_resident(conn, caller.resident_key)
         losses = await store_restores.with_losses(conn)
     return render(
@@ -86,10 +86,15 @@ async def home(request: Request, caller: ResidentCaller) -> Response:
         caller,
         services=[each for each in services if each.in_use],
         users=build.users(services),
+        viewers=build.viewers(sharings, build.open_links(services), language),
         holdings=[build.holding(place, language) for place in where],
         pictures=pictures(build.consent_edges(services, language), platform_name(request, language)),
         movements=[build.movement(row, language) for row in lately.rows],
-        shared_with_me=shared,
+        shared_with_me=[
+            build.sharing(each, language)
+            for each in sharings
+            if each.role == "viewer" and each.state == "in_force"
+        ],
         transfer=transfer,
         losses=losses,
     )
@@ -98,16 +103,6 @@ async def home(request: Request, caller: ResidentCaller) -> Response:
 async def decided_services(conn: Connection, caller: ResidentCaller, language: Language) -> list[ServiceView]:
     """Services that the resident uses or was asked about, without links that were never decided."""
     return [build.service(each, language) for each in await overview.consents(conn, caller)]
-
-
-async def received_sharings(
-    conn: Connection, caller: ResidentCaller, language: Language
-) -> list[SharingView]:
-    """What others let this resident view at this moment."""
-    known = await described(conn, caller, await sharing.sharings(conn, caller))
-    return [
-        build.sharing(each, language) for each in known if each.role == "viewer" and each.state == "in_force"
-    ]
 
 
 async def data(request: Request, caller: ResidentCaller) -> Response:
@@ -121,11 +116,14 @@ async def data(request: Request, caller: ResidentCaller) -> Response:
 
 
 async def consents(request: Request, caller: ResidentCaller) -> Response:
-    """Every decision that is in force, with the way to change or stop it."""
+    """Every decision that is in force, with the way to change or stop it; and everybody who may look."""
+    language = language_of(request)
     async with platform_of(request).control.connection() as conn:
-        services = await decided_services(conn, caller, language_of(request))
+        services = await decided_services(conn, caller, language)
+        sharings = await described(conn, caller, await sharing.sharings(conn, caller))
+    viewers = build.viewers(sharings, build.open_links(services), language)
     done = request.query_params.get("done")
-    return render(request, "portal/consents.html", caller, services=services, done=done)
+    return render(request, "portal/consents.html", caller, services=services, viewers=viewers, done=done)
 
 
 async def receipt(request: Request, caller: ResidentCaller) -> Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 
 import msgspec
@@ -22,6 +22,7 @@ from moyai.web.portal_views import (
     ServiceView,
     SharingView,
     UserView,
+    ViewerView,
     say,
     words,
 )
@@ -98,6 +99,24 @@ def users(services: Iterable[ServiceView]) -> list[UserView]:
             if known.flows:
                 found.setdefault((known.uses, known.uses_organization), []).append(known.dataset)
     return [UserView(name, org, tuple(dict.fromkeys(datasets))) for (name, org), datasets in found.items()]
+
+
+def open_links(services: Iterable[ServiceView]) -> frozenset[str]:
+    """The links of the resident through which data can flow now."""
+    return frozenset(known.link_id for each in services for known in each.links if known.flows)
+
+
+def viewers(
+    sharings: Iterable[SharingAnswer], open_now: Collection[str], language: Language
+) -> list[ViewerView]:
+    """Who may look now: the sharings of the resident that are in force and have something open to show."""
+    found: list[ViewerView] = []
+    for each in sharings:
+        if each.role == "sharer" and each.state == "in_force":
+            shown = tuple(words(one, "dataset", language) for one in each.links if one.link_id in open_now)
+            if shown:
+                found.append(ViewerView(str(each.sharing_id), each.name, each.relation, shown))
+    return found
 
 
 def consent_edges(services: Iterable[ServiceView], language: Language) -> list[Edge]:
@@ -208,13 +227,16 @@ def _counted(passed: int, refused: int, language: Language) -> str:
     return say(language, f"断り{refused}回", f"refused {refused}×")
 
 
-def sharing(known: SharingAnswer, language: Language) -> SharingView:
+def sharing(known: SharingAnswer, language: Language, open_now: Collection[str] | None = None) -> SharingView:
+    """`open_now`: the sharer's open links. One who views is not told which of them are closed."""
+    shown = [link for link in known.links if open_now is None or link.link_id in open_now]
     return SharingView(
         sharing_id=str(known.sharing_id),
         name=known.name,
         relation=known.relation,
         service=words(known, "service", language),
-        datasets=tuple(words(each, "dataset", language) for each in known.links),
+        datasets=tuple(words(each, "dataset", language) for each in shown),
+        closed=tuple(words(each, "dataset", language) for each in known.links if each not in shown),
         state=known.state,
         expires_at=msgspec.convert(known.expires_at, datetime) - _A_MOMENT,
     )

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import msgspec
 from starlette.requests import Request
@@ -13,6 +14,7 @@ from starlette.responses import RedirectResponse, Response
 
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
+from moyai.base.ids import random_uuid
 from moyai.base.journal import Journal
 from moyai.consent import sharing
 from moyai.consent.catalogue import names
@@ -54,7 +56,12 @@ async def _page(request: Request, caller: ResidentCaller, *, status: int = 200, 
         "portal/sharing.html",
         caller,
         status=status,
-        given=[build.sharing(each, language) for each in known if each.role == "sharer"],
+        once=random_uuid(),
+        given=[
+            build.sharing(each, language, build.open_links(services))
+            for each in known
+            if each.role == "sharer"
+        ],
         received=[build.sharing(each, language) for each in known if each.role == "viewer"],
         choices=choices,
         chosen=chosen,
@@ -75,7 +82,10 @@ async def share(request: Request, caller: ResidentCaller) -> Response:
         return await _page(
             request, caller, status=422, error=error, typed=dict(form), wanted=form.get("service")
         )
+    once = _once(form)
     async with platform_of(request).control.transaction() as conn:
+        if await sharing.offered_before(conn, caller, once):
+            return RedirectResponse("/portal/sharing", 303, headers={"Cache-Control": "no-store"})
         offer = await sharing.share(
             conn,
             caller,
@@ -85,8 +95,17 @@ async def share(request: Request, caller: ResidentCaller) -> Response:
             viewer_name=wanted.viewer_name,
             shown_as=wanted.shown_as,
             days=wanted.days,
+            sharing_id=once,
         )
     return await _page(request, caller, code=offer.code, code_expires_at=offer.sharing.code_expires_at)
+
+
+def _once(form: Form) -> UUID:
+    """The id that the form was given for its sharing: sent again (reload, double click), it makes no second one."""
+    try:
+        return UUID(form.get("once", ""))
+    except ValueError:
+        return random_uuid()
 
 
 def _wanted(form: Form) -> NewSharing | None:
@@ -118,6 +137,18 @@ async def accept(request: Request, caller: ResidentCaller) -> Response:
         )
         return await _page(request, caller, status=422, code_error=error)
     return RedirectResponse(f"/portal/sharing/{taken.sharing_id}", 303, headers={"Cache-Control": "no-store"})
+
+
+async def ask_end(request: Request, caller: ResidentCaller) -> Response:
+    """The question before a sharing ends: with whom, and what they will no longer see."""
+    sharing_id = uuid_in_path(request, "sharing")
+    async with platform_of(request).control.connection() as conn:
+        known = await described(conn, caller, await sharing.sharings(conn, caller))
+    for each in known:
+        if each.sharing_id == sharing_id and each.role == "sharer":
+            shown = build.sharing(each, language_of(request))
+            return render(request, "portal/sharing_end.html", caller, sharing=shown)
+    raise Problem("does_not_exist", f"sharing {sharing_id}")
 
 
 async def end(request: Request, caller: ResidentCaller) -> Response:

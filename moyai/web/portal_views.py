@@ -77,6 +77,15 @@ class UserView(msgspec.Struct, frozen=True):
     datasets: tuple[str, ...]
 
 
+class ViewerView(msgspec.Struct, frozen=True):
+    """A person who may look at data of the resident at this moment, as the resident named them."""
+
+    sharing_id: str
+    name: str
+    relation: str
+    datasets: tuple[str, ...]
+
+
 class HoldingView(msgspec.Struct, frozen=True, kw_only=True):
     """Where data of one dataset lies: whose, in which component, how many items."""
 
@@ -134,7 +143,10 @@ class ProofStep(msgspec.Struct, frozen=True):
 
 
 class SharingView(msgspec.Struct, frozen=True, kw_only=True):
-    """A sharing, seen by the one who shares or by the one who views. `relation` is empty for the one who views."""
+    """A sharing, seen by the one who shares or by the one who views. `relation` is empty for the one who views.
+
+    `closed` are the datasets of it that the one who shares has stopped since, or that cannot flow at the moment.
+    """
 
     sharing_id: str
     name: str
@@ -143,6 +155,7 @@ class SharingView(msgspec.Struct, frozen=True, kw_only=True):
     datasets: tuple[str, ...]
     state: Literal["offered", "lapsed", "in_force", "expired", "ended"]
     expires_at: datetime
+    closed: tuple[str, ...] = ()
 
 
 class SharedGroup(msgspec.Struct, frozen=True):

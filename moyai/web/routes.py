@@ -182,6 +182,7 @@ ROUTES: tuple[Operation, ...] = (
     Operation("POST", "/portal/sharing", portal_sharing.share, PortalSession(), ja="合言葉をつくる", en="Offer to share", errors="page"),
     Operation("POST", "/portal/sharing/accept", portal_sharing.accept, PortalSession(), ja="合言葉を使う", en="Take a code", errors="page"),
     Operation("GET", "/portal/sharing/{sharing}", portal_sharing.look, PortalSession(), ja="共有されたデータ", en="Shared data", errors="page"),
+    Operation("GET", "/portal/sharing/{sharing}/end", portal_sharing.ask_end, PortalSession(), ja="共有をやめる前の確認", en="Before ending a sharing", errors="page"),
     Operation("POST", "/portal/sharing/{sharing}/end", portal_sharing.end, PortalSession(), ja="共有を終わりにする", en="End a sharing", errors="page"),
     # --- personal data --------------------------------------------------------------------------------
     Operation("POST", "/personal/v1/exchange", personal.exchange, Client("personal:exchange", "ledger"), "データ連携", "Exchange"),

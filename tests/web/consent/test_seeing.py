@@ -46,6 +46,7 @@ PORTAL_IN_THE_API = {
     "POST /portal/sharing": [f"POST {_API}/sharings"],
     "POST /portal/sharing/accept": [f"POST {_API}/sharings/accept"],
     "GET /portal/sharing/{sharing}": [f"GET {_API}/sharings/{{sharing}}/items"],
+    "GET /portal/sharing/{sharing}/end": [f"GET {_API}/sharings"],
     "POST /portal/sharing/{sharing}/end": [f"DELETE {_API}/sharings/{{sharing}}"],
     "GET /portal/transfers": ["GET /identity/v1/me/transfers"],
     "POST /portal/transfers/{transfer}": [

@@ -7,7 +7,10 @@ import re
 import httpx
 
 from moyai.base.db import Connection
+from moyai.base.secrets import SecretBox
+from moyai.consent import sharing
 from tests.admin import as_admin
+from tests.consent.conftest import calls
 from tests.factories import Town
 from tests.web.portal.happenings import exchanged, locate, source
 
@@ -95,3 +98,66 @@ async def test_what_a_restore_lost_is_said_on_the_first_page_and_in_the_history(
             in words
         )
         assert "この間にやめたこと、消したことは、そのまま止まっています。" in words
+
+
+async def shared_with_megumi(conn: Connection, box: SecretBox, town: Town, *links: str) -> str:
+    """Hanako shares with her daughter Megumi, who took the code. Gives the sharing's id."""
+    offer = await sharing.share(
+        conn, calls(town.hanako), town.kenko.id, links, relation="娘", viewer_name="恵", days=30
+    )
+    assert await sharing.accept(conn, calls(town.midori), offer.code) is not None
+    return str(offer.sharing.sharing_id)
+
+
+async def test_p0_3_everybody_who_may_look_is_named_with_the_way_to_end_it(
+    control: Connection, box: SecretBox, town: Town, joined: str, visitor: httpx.AsyncClient
+) -> None:
+    shared = await shared_with_megumi(control, box, town, "kenko-steps", "kenko-presence")
+    for path in ("/portal", "/portal/consents"):
+        text = (await visitor.get(path)).text
+        assert "恵（娘）" in text
+        assert f'href="/portal/sharing/{shared}/end"' in text
+    asked = await visitor.get(f"/portal/sharing/{shared}/end")
+    assert "恵さん（娘）との共有をやめますか" in asked.text
+    assert "恵（娘）" in section((await visitor.get("/portal")).text, "q-who"), (
+        "the question alone ends nothing"
+    )
+
+
+async def test_p0_3_what_was_stopped_is_shown_as_closed_and_nobody_may_look(
+    control: Connection, box: SecretBox, town: Town, joined: str, visitor: httpx.AsyncClient
+) -> None:
+    await shared_with_megumi(control, box, town, "kenko-steps", "kenko-presence")
+    service = "/portal/services/kenko-mimamori/withdrawal"
+    token = re.search(r'name="csrf" value="([0-9a-f]+)"', (await visitor.get(service)).text)
+    assert token
+    await visitor.post(service, data={"csrf": token.group(1), "link": "kenko-steps"})
+    text = (await visitor.get("/portal/sharing")).text
+    assert "<s>歩数</s>（いまは見られません）" in text
+    who = section((await visitor.get("/portal")).text, "q-who")
+    assert "在宅のようす" in who
+    assert "歩数" not in who
+    await visitor.post(service, data={"csrf": token.group(1), "link": "kenko-presence"})
+    assert "恵" not in section((await visitor.get("/portal")).text, "q-who")
+
+
+async def test_places_are_organisations_and_kinds_are_kinds(
+    control: Connection, town: Town, joined: str, visitor: httpx.AsyncClient
+) -> None:
+    for dataset in ("steps", "vitals", "presence"):
+        await locate(control, town, dataset, 3)
+    where = section((await visitor.get("/portal")).text, "q-where")
+    assert "3種類のデータが、2つの組織にあります" in where
+
+
+async def test_the_same_sharing_form_sent_twice_makes_one_sharing(
+    control: Connection, town: Town, joined: str, visitor: httpx.AsyncClient
+) -> None:
+    """A reload of the page with the code, or a double click."""
+    page = (await visitor.get("/portal/sharing")).text
+    hidden = dict(re.findall(r'name="(csrf|once|service)" value="([^"]+)"', page))
+    form = hidden | {"links": "kenko-steps", "viewer_name": "恵", "relation": "娘", "days": "30"}
+    first, second = [await visitor.post("/portal/sharing", data=form) for _ in range(2)]
+    assert "share-code" in first.text
+    assert (second.status_code, second.headers["location"]) == (303, "/portal/sharing")
+    assert await control.fetchval("select count(*) from consent.sharing") == 1

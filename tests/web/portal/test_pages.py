@@ -6,10 +6,12 @@ import pytest
 from playwright.async_api import Page
 
 from moyai.base.db import Connection
+from moyai.base.secrets import SecretBox
 from tests.factories import Town
 from tests.pages import assert_accessible, assert_good_page, assert_no_sideways_scroll
 from tests.web.portal.conftest import Visit
 from tests.web.portal.happenings import exchanged, locate, source
+from tests.web.portal.test_home import shared_with_megumi
 
 pytestmark = pytest.mark.browser
 
@@ -28,8 +30,9 @@ PAGES = (
 
 
 @pytest.fixture
-async def busy(control: Connection, town: Town, joined: str) -> str:
-    """Hanako's data lies in three places, has moved, and was refused once."""
+async def busy(control: Connection, box: SecretBox, town: Town, joined: str) -> str:
+    """Hanako's data lies in three places, has moved, was refused once, and her daughter may look at some."""
+    await shared_with_megumi(control, box, town, "kenko-steps", "kenko-presence")
     for dataset, items in (("steps", 128), ("vitals", 31), ("presence", 64)):
         await locate(control, town, dataset, items)
     await exchanged(control, town, source("steps", items=7), source("presence", items=3))

@@ -93,7 +93,8 @@ async def test_a_relative_sees_the_chosen_items_while_the_sharing_lives(
     assert "51.5" not in text
     assert "在宅のようす" not in text
     await mother.get_by_role("link", name="家族と共有").click()
-    await mother.get_by_role("button", name="共有を終わりにする").click()
+    await mother.get_by_role("link", name="花代さんとの共有をやめる").click()
+    await mother.get_by_role("button", name="はい、やめます").click()
     answer = await daughter.reload()
     assert answer is not None
     assert answer.status == 403
@@ -101,10 +102,10 @@ async def test_a_relative_sees_the_chosen_items_while_the_sharing_lives(
     await mother.get_by_role("link", name="動きの記録").click()
     history = await mother.locator(".moves").inner_text()
     for happened in (
-        "共有できるようにしました",
-        "番号を受け取りました",
-        "歩数を見ました",
-        "共有を終わりました",
+        "花代さん（娘）に「歩数」を見せるための合言葉をつくりました",
+        "花代さん（娘）が合言葉を入力し、「歩数」を見られるようになりました",
+        "花代さん（娘）が、「歩数」を見ました",
+        "花代さん（娘）との共有をやめました",
     ):
         assert happened in history
 
@@ -119,7 +120,7 @@ async def test_a_withdrawn_consent_closes_the_shared_items_too(
     await take(daughter, code)
     assert "6,210" in await daughter.locator("main").inner_text()
     await mother.get_by_role("link", name="同意", exact=True).click()
-    await mother.get_by_role("link", name="このデータを止める").first.click()
+    await mother.get_by_role("link", name="「歩数」を止める").first.click()
     await mother.get_by_role("button", name="はい、止めます").click()
     await daughter.reload()
     text = await daughter.locator("main").inner_text()

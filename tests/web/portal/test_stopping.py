@@ -38,10 +38,10 @@ async def test_one_link_is_stopped_and_the_rest_goes_on(
 ) -> None:
     page = await visit(town.hanako, "/portal/consents", javascript=False)
     card = page.locator(".consent", has_text="在宅のようす")
-    await card.get_by_role("link", name="このデータを止める").click()
+    await card.get_by_role("link", name="「在宅のようす」を止める").click()
     await expect(page.get_by_role("heading", name="「在宅のようす」を止めますか")).to_be_visible()
     await page.get_by_role("button", name="はい、止めます").click()
-    await expect(page.get_by_text("止めました。次の利用から使えません。")).to_be_visible()
+    await expect(page.get_by_text("止めました。新しいデータは、もう渡りません。")).to_be_visible()
     assert await states(control, town) == {"kenko-steps": 1, "kenko-vitals": 2, "kenko-presence": 3}
 
 

@@ -18,6 +18,7 @@ from moyai.consent import store_gate
 from moyai.consent.permit import ErasurePermit, Permit, Tie, gate_seal
 from moyai.identity import pairwise
 from moyai.identity.residents import find
+from moyai.ledger.release import NEVER_MS, Judged
 from moyai.registry import lookups
 
 GIVEN, REFUSED, WITHDRAWN = 1, 2, 3
@@ -42,13 +43,22 @@ class Question(msgspec.Struct, frozen=True):
 class Verdict(msgspec.Struct, frozen=True):
     """The gate's answer to one question: permits and refusals, one per registered link.
 
-    `resident_key` is 0 when the subject is unknown. A question to which no link answers has one refusal.
+    `resident_key` is 0 when the subject is unknown. A question to which no link answers has one refusal. `judged` is
+    what the release is compared with.
     """
 
     resident_key: int
-    at: datetime
+    judged: Judged
     permits: list[Permit]
     refusals: list[Refusal]
+
+
+class OwnVerdict(msgspec.Struct, frozen=True):
+    """Whether a component may work on its own items: a permit, or the code of the refusal."""
+
+    permit: Permit | None
+    code: str | None
+    judged: Judged
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -95,7 +105,22 @@ async def _verdict(conn: Connection, question: Question, rows: list[Record]) -> 
             ended = row["link_key"] is not None
             code = "consumer_not_linked" if ended else await _why_no_link(conn, question)
         refusals.append(_refusal(code, row, question.dataset_key))
-    return Verdict(rows[0]["resident_key"] or 0, rows[0]["at"], permits, refusals)
+    return Verdict(rows[0]["resident_key"] or 0, _judged(rows, permits), permits, refusals)
+
+
+def _judged(rows: Sequence[Record], permits: Sequence[Permit]) -> Judged:
+    first = rows[0]
+    ends = [permit.ends_ms for permit in permits]
+    return Judged(
+        first["resident_key"] or 0,
+        first["registry_epoch"],
+        first["resident_epoch"],
+        min(ends, default=NEVER_MS),
+    )
+
+
+def _milliseconds(at: datetime | None) -> int:
+    return NEVER_MS if at is None else int(at.timestamp() * 1000)
 
 
 def judge(row: Record) -> str | None:
@@ -183,6 +208,7 @@ def _permit(row: Record) -> Permit:
         items=tuple(row["consent_items"]),
         version=row["consent_version"],
         version_key=row["version_key"],
+        ends_ms=_milliseconds(row["consent_ends"]),
     )
 
 
@@ -196,16 +222,19 @@ async def permit_own(
     subject: str,
     dataset_key: int,
     dataset_id: str,
-) -> Permit:
+) -> OwnVerdict:
     """May this component keep (store, read, delete) its own items of this dataset for this person?
 
-    Raises Refused: forbidden, organization_*, subject_unknown, resident_inactive, or provider_not_registered.
+    A refusal has one of: forbidden, organization_*, subject_unknown, resident_inactive, provider_not_registered.
+    Raises Refused("forbidden") where there is no such client of the component.
     """
     row = await store_gate.standing_of_provider(conn, client_key, component_key, subject, dataset_key)
     code = _judge_own(row)
-    if code is not None or row is None:
-        raise Refused(code or "forbidden")
-    return Permit(
+    if row is None:
+        raise Refused("forbidden")
+    if code is not None:
+        return OwnVerdict(None, code, _judged([row], []))
+    permit = Permit(
         gate_seal(),
         at=row["at"],
         resident_key=row["resident_key"],
@@ -218,6 +247,7 @@ async def permit_own(
         provider_subject=subject,
         link_id=None,
     )
+    return OwnVerdict(permit, None, _judged([row], [permit]))
 
 
 def _judge_own(row: Record | None) -> str | None:

@@ -7,6 +7,8 @@ from typing import Final, final
 
 import msgspec
 
+from moyai.ledger.release import NEVER_MS
+
 _GATE_ONLY: Final = object()
 
 
@@ -26,6 +28,7 @@ class Permit:
         "component_key",
         "dataset_id",
         "dataset_key",
+        "ends_ms",
         "items",
         "link_id",
         "organization_id",
@@ -53,6 +56,7 @@ class Permit:
         items: tuple[str, ...] | None = None,
         version: int | None = None,
         version_key: int | None = None,
+        ends_ms: int = NEVER_MS,
     ) -> None:
         if seal is not _GATE_ONLY:
             raise TypeError("a Permit is made by moyai.consent.gate, and nowhere else")
@@ -69,6 +73,7 @@ class Permit:
         self.items = items
         self.version = version
         self.version_key = version_key
+        self.ends_ms = ends_ms
 
 
 class Tie(msgspec.Struct, frozen=True):

@@ -27,6 +27,7 @@ async def standing_of_links(
     return await conn.fetch(
         """
         select q.n::int, clock_timestamp() as at,
+               g.value as registry_epoch, coalesce(e.value, 0) as resident_epoch,
                c.client_state, c.organization_state,
                s.resident_key, s.resident_state, s.ial,
                s.ends_at <= clock_timestamp() as tie_ended,
@@ -37,15 +38,17 @@ async def standing_of_links(
                l.provider_component_key, l.provider_component_id,
                l.provider_organization_key, l.provider_organization_id, l.version_key,
                k.state as consent_state, k.aal as consent_aal,
-               k.expires_at <= clock_timestamp() as consent_expired,
+               k.expires_at <= clock_timestamp() as consent_expired, k.expires_at as consent_ends,
                v.version as consent_version, v.items as consent_items,
                p.subject::text as provider_subject
           from unnest($1::text::int[], $2::text::int[], $3::text::uuid[], $4::text::int[], $5::text::int[])
                with ordinality as q(client_key, component_key, subject, dataset_key, purpose_key, n)
+         cross join ledger.registry_epoch_now g
           left join registry.client_standing c on c.client_key = q.client_key
           left join lateral (
                select * from identity.subject_standing i
                 where i.component_key = q.component_key and i.subject = q.subject offset 0) s on true
+          left join ledger.resident_epoch_now e on e.resident_key = s.resident_key
           left join registry.link_standing l
             on l.consumer_component_key = q.component_key
            and l.dataset_key = q.dataset_key and l.purpose_key = q.purpose_key
@@ -85,12 +88,15 @@ async def standing_of_provider(
     return await conn.fetchrow(
         """
         select clock_timestamp() as at, c.client_state, c.organization_state, c.organization_key,
+               g.value as registry_epoch, coalesce(e.value, 0) as resident_epoch,
                s.resident_key, s.resident_state, s.ial, s.ends_at <= clock_timestamp() as tie_ended,
                exists (select from registry.link_standing l
                         where l.provider_component_key = $2 and l.dataset_key = $4
                           and l.link_state = 'registered') as provides
           from registry.client_standing c
+         cross join ledger.registry_epoch_now g
           left join identity.subject_standing s on s.component_key = $2 and s.subject = $3::text::uuid
+          left join ledger.resident_epoch_now e on e.resident_key = s.resident_key
          where c.client_key = $1 and c.component_key = $2
         """,
         client_key,
@@ -115,7 +121,7 @@ async def standing_of_resident_links(
                l.provider_component_key, l.provider_component_id,
                l.provider_organization_key, l.provider_organization_id, l.version_key,
                k.state as consent_state, k.aal as consent_aal,
-               k.expires_at <= clock_timestamp() as consent_expired,
+               k.expires_at <= clock_timestamp() as consent_expired, k.expires_at as consent_ends,
                v.version as consent_version, v.items as consent_items,
                r.subject::text as provider_subject
           from registry.link_standing l

@@ -84,13 +84,12 @@ async def remember_key(
     component_key: int,
     key_hash: bytes,
     request_hash: bytes,
-    made: Entry,
+    entry_id: UUID,
+    resident_key: int,
     answer_digest: bytes,
 ) -> None:
     """Tie an `Idempotency-Key` to its entry. Raises UniqueViolation if another request was first."""
-    await store.remember(
-        conn, component_key, key_hash, request_hash, made.entry_id, made.resident_key, answer_digest
-    )
+    await store.remember(conn, component_key, key_hash, request_hash, entry_id, resident_key, answer_digest)
 
 
 async def forget_keys(conn: Connection) -> None:

@@ -205,7 +205,31 @@ class WitnessEnded(Content, frozen=True, kw_only=True):
     reason: str
 
 
+# --- personal data ------------------------------------------------------------------------------------------------
+
+
+class LocationsRead(Content, frozen=True, kw_only=True):
+    """LOCATIONS_READ: a consumer was told where data of one kind lies. Holders, no content."""
+
+    component_id: str
+    organization_id: str
+    dataset: str
+    purpose: str
+    holders: list[str]
+
+
+class ItemsRead(Content, frozen=True, kw_only=True):
+    """ITEMS_READ: a provider read what it had stored itself."""
+
+    component_id: str
+    organization_id: str
+    dataset: str
+    items: int
+
+
 CONTENTS: dict[Kind, type[Content]] = {
+    Kind.LOCATIONS_READ: LocationsRead,
+    Kind.ITEMS_READ: ItemsRead,
     Kind.RESIDENT_ENROLLED: Enrolled,
     Kind.IDENTITY_PROOFED: Proofed,
     Kind.RESIDENT_MOVED: Moved,

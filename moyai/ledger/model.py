@@ -35,6 +35,8 @@ class Kind(IntEnum):
     SHARED_VIEW = 5, "共有相手による閲覧", "Shared view"
     IMPORTED = 6, "オープンデータの取込み", "Import of city data"
     EXCHANGE_REPEATED = 7, "データ連携の再送", "Exchange answered again"
+    LOCATIONS_READ = 8, "データの所在の確認", "Locations looked up"
+    ITEMS_READ = 9, "提供元によるデータの確認", "Own items read"
 
     CONSENT_GIVEN = 10, "同意", "Consent given"
     CONSENT_REFUSED = 11, "不同意", "Consent refused"

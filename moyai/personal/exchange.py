@@ -1,14 +1,13 @@
-"""The main job: a consumer component asks for a resident's items (design, section 4).
+"""The main job: a consumer component asks for a resident's items (ARCHITECTURE, "One exchange").
 
 Gate, read, record, answer: nothing else, and in that order. The ledger has the exchange (or the refusal) durably
-before the answer leaves. Requests that wait at the same moment share statements (`moyai.base.lanes`).
+before the answer leaves, in a statement that judges again whether it may. Requests that wait at the same moment share statements (`moyai.base.lanes`).
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from datetime import datetime
 
 import msgspec
 
@@ -17,11 +16,13 @@ from moyai.base.errors import Problem
 from moyai.base.lanes import Lane
 from moyai.consent.gate import Question, Refusal, Verdict
 from moyai.identity.model import ClientCaller
-from moyai.ledger import Entry, Kind, Recorded, entry
+from moyai.ledger import Kind, Recorded
+from moyai.ledger.release import Judged, Release, prepare
+from moyai.personal.door import Door, until_released
 from moyai.personal.model import ExchangeAnswer, ExchangeRequest, Result, Source
 from moyai.personal.names import Names
 from moyai.personal.reading import read_all, summary
-from moyai.personal.retries import Retries, Retry, digest_of
+from moyai.personal.retries import Recording, Retries, Retry, digest_of
 from moyai.personal.stores import Stores
 
 _encode = msgspec.json.Encoder().encode
@@ -38,8 +39,7 @@ class ProofOfSender(msgspec.Struct, frozen=True):
 class Outcome(msgspec.Struct, frozen=True):
     """What the gate and the stores said to one request."""
 
-    resident_key: int
-    at: datetime
+    judged: Judged
     results: list[Result]
     refusals: list[Refusal]
     released: bool
@@ -51,13 +51,13 @@ class Exchange:
     def __init__(
         self,
         gate: Lane[tuple[Question, ...], list[Verdict]],
-        ledger: Lane[Entry, bool],
+        door: Door,
         stores: Stores,
         names: Names,
         retries: Retries,
     ) -> None:
         self._gate = gate
-        self._ledger = ledger
+        self.door = door
         self._stores = stores
         self._names = names
         self._retries = retries
@@ -69,7 +69,7 @@ class Exchange:
         proof: ProofOfSender,
         retry_key: str | None = None,
     ) -> ExchangeAnswer:
-        """Answer one request.
+        """Answer one request. What closed while a source was asked is judged anew before anything is released.
 
         Raises Refused with the gate's reason when nothing may flow (recorded before it is raised);
         Problem: dataset_unknown, proof_replayed, idempotency_key_reused, idempotency_item_changed, unavailable.
@@ -77,12 +77,13 @@ class Exchange:
         if caller.component_key is None:
             raise Problem("forbidden", "this client belongs to no component")
         questions = await self._questions(caller, request)
-        verdicts = await self._gate.ask(questions)
-        outcome = await self._read(request, verdicts)
-        digest = hashlib.sha256(_encode(outcome.results)).digest()
-        kind = Kind.EXCHANGE if outcome.released else Kind.REFUSAL
-        made = _entry(kind, caller, outcome, _detail(caller, request, outcome, digest), proof)
-        recorded = await self._record(made, caller, request, proof, retry_key, digest, outcome)
+
+        async def judged() -> tuple[Outcome, Recording] | None:
+            outcome = await self._read(request, await self._gate.ask(questions))
+            recorded = await self._record(caller, request, proof, retry_key, outcome)
+            return None if recorded is None else (outcome, recorded)
+
+        outcome, recorded = await until_released(judged)
         if not outcome.released:
             raise outcome.refusals[0].raised()
         return ExchangeAnswer(
@@ -110,7 +111,10 @@ class Exchange:
         refusals = [refusal for verdict in verdicts for refusal in verdict.refusals]
         results = await read_all(self._stores, permits, request.limit)
         results.extend([self._refused(refusal) for refusal in refusals])
-        return Outcome(verdicts[0].resident_key, verdicts[0].at, results, refusals, bool(permits))
+        first = verdicts[0].judged
+        ends = min(verdict.judged.ends_ms for verdict in verdicts)
+        judged = msgspec.structs.replace(first, ends_ms=ends) if ends != first.ends_ms else first
+        return Outcome(judged, results, refusals, bool(permits))
 
     def _refused(self, refusal: Refusal) -> Result:
         source = None
@@ -122,51 +126,49 @@ class Exchange:
 
     async def _record(
         self,
-        made: Entry,
         caller: ClientCaller,
         request: ExchangeRequest,
         proof: ProofOfSender,
         retry_key: str | None,
-        digest: bytes,
         outcome: Outcome,
-    ) -> Entry | Recorded:
+    ) -> Recording | None:
+        """The entry that records this; None if it must be judged anew."""
+        detail = _detail(caller, request, outcome)
+        kind = Kind.EXCHANGE if outcome.released else Kind.REFUSAL
+        made = _prepare(kind, caller, outcome, detail, proof)
         if retry_key is None or not outcome.released:
-            if not await self._ledger.ask(made):
-                raise Problem("proof_replayed")
-            return made
+            released = await self.door.release(made)
+            return None if released is None else Recording(made.entry_id, released.at)
         assert caller.component_key is not None
 
-        def repeated(earlier: Recorded) -> Entry:
-            detail = {**_detail(caller, request, outcome, digest), "exchange": str(earlier.entry_id)}
-            return _entry(Kind.EXCHANGE_REPEATED, caller, outcome, detail, proof)
+        def repeated(earlier: Recorded) -> Release:
+            again = {**detail, "exchange": str(earlier.entry_id)}
+            return _prepare(Kind.EXCHANGE_REPEATED, caller, outcome, again, proof)
 
         request_hash = hashlib.sha256(_encode(request)).digest()
         retry = Retry(caller.component_key, retry_key, request_hash, digest_of(outcome.results), repeated)
         return await self._retries.record(made, retry)
 
 
-def _entry(
+def _prepare(
     kind: Kind, caller: ClientCaller, outcome: Outcome, detail: dict[str, object], proof: ProofOfSender
-) -> Entry:
-    return entry(
-        kind=kind,
-        at=outcome.at,
-        actor=f"component:{caller.component_id}",
-        resident_key=outcome.resident_key,
-        detail=detail,
+) -> Release:
+    return prepare(
+        kind,
+        f"component:{caller.component_id}",
+        detail,
+        outcome.judged,
         at_ms=proof.at_ms,
         fingerprint=proof.fingerprint,
     )
 
 
-def _detail(
-    caller: ClientCaller, request: ExchangeRequest, outcome: Outcome, digest: bytes
-) -> dict[str, object]:
+def _detail(caller: ClientCaller, request: ExchangeRequest, outcome: Outcome) -> dict[str, object]:
     """What the ledger's commitment opens to: parties, purpose, counts and a digest. Never the items."""
     return {
         "consumer": caller.component_id,
         "consumer_organization": caller.organization_id,
-        "digest": digest.hex(),
+        "digest": hashlib.sha256(_encode(outcome.results)).hexdigest(),
         "purpose": request.purpose,
         "sources": [summary(result) for result in outcome.results],
     }

@@ -12,7 +12,8 @@ from moyai.base.roles import SERVE
 from moyai.base.secrets import SecretBox
 from moyai.consent import gate
 from moyai.consent.gate import Question, Verdict
-from moyai.ledger import Entry, record_many
+from moyai.ledger.release import Release, Released, release_many
+from moyai.personal.door import Door
 from moyai.personal.exchange import Exchange
 from moyai.personal.names import Names
 from moyai.personal.projection import Projection
@@ -58,5 +59,6 @@ def exchange_road(
     """The road of the main job with its dedicated sessions: one for the gate, one for the ledger."""
     dsn = home.dsn(SERVE)
     gate_lane: Lane[tuple[Question, ...], list[Verdict]] = Lane(dsn, _ask_gate, settings=_GATE_SETTINGS)
-    ledger_lane: Lane[Entry, bool] = Lane(dsn, record_many)
-    return Exchange(gate_lane, ledger_lane, stores, names, Retries(control)), [gate_lane, ledger_lane]
+    ledger_lane: Lane[Release, Released] = Lane(dsn, release_many)
+    road = Exchange(gate_lane, Door(ledger_lane), stores, names, Retries(control))
+    return road, [gate_lane, ledger_lane]

@@ -7,17 +7,22 @@ retry is what an `Idempotency-Key` is for.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
+from datetime import datetime
+from uuid import UUID
 
 import msgspec
 
 from moyai.base.db import Connection, Database, UniqueViolation
 from moyai.base.errors import Problem
-from moyai.ledger import Entry, Recorded, insert_entry, recorded_under, remember_key
+from moyai.ledger import Recorded, recorded_under, remember_key
+from moyai.ledger.release import Outcome, Release, release_many
 from moyai.personal.model import Result
 
 _encode = msgspec.json.Encoder().encode
+BUSY_SECONDS = 0.01
 _NAME_BYTES, _DIGEST_BYTES = 8, 24
 _PART_BYTES = _NAME_BYTES + _DIGEST_BYTES
 
@@ -57,41 +62,70 @@ class Retry(msgspec.Struct, frozen=True):
     key: str
     request_hash: bytes
     answer_digest: bytes
-    repeated: Callable[[Recorded], Entry]
+    repeated: Callable[[Recorded], Release]
 
     @property
     def key_hash(self) -> bytes:
         return hashlib.sha256(self.key.encode()).digest()
 
 
+class Recording(msgspec.Struct, frozen=True):
+    """The entry that an answer names, and when it was recorded."""
+
+    entry_id: UUID
+    at: datetime
+
+
 class Retries:
     def __init__(self, control: Database) -> None:
         self._control = control
 
-    async def record(self, made: Entry, retry: Retry) -> Entry | Recorded:
-        """The entry of this exchange: a new one, or the one that an earlier request under the key made.
+    async def record(self, made: Release, retry: Retry) -> Recording | None:
+        """The entry of this exchange: a new one, or the one that an earlier request under the key made. None if it
+        must be judged anew.
 
         Raises Problem: idempotency_key_reused, idempotency_item_changed, proof_replayed.
         """
-        try:
-            async with self._control.transaction() as conn:
-                return await self._record(conn, made, retry)
-        except UniqueViolation:
-            # two requests under one key at the same moment: the other one was first
-            async with self._control.transaction() as conn:
-                return await self._record(conn, made, retry)
+        tries = 0
+        while True:
+            try:
+                async with self._control.transaction() as conn:
+                    return await self._record(conn, made, retry)
+            except UniqueViolation:
+                # two requests under one key at the same moment: the other one was first
+                tries += 1
+                if tries > 1:
+                    raise
+            except _Busy:
+                await asyncio.sleep(BUSY_SECONDS)
 
-    async def _record(self, conn: Connection, made: Entry, retry: Retry) -> Entry | Recorded:
+    async def _record(self, conn: Connection, made: Release, retry: Retry) -> Recording | None:
         earlier = await recorded_under(conn, retry.component_key, retry.key_hash)
-        if not await insert_entry(conn, made if earlier is None else retry.repeated(earlier)):
+        entry = made if earlier is None else retry.repeated(earlier)
+        released = (await release_many(conn, [entry]))[0]
+        if released.outcome is Outcome.BUSY:
+            raise _Busy
+        if released.outcome is Outcome.KNOWN:
             raise Problem("proof_replayed")
+        if released.outcome is Outcome.CLOSED:
+            return None
         if earlier is None:
             await remember_key(
-                conn, retry.component_key, retry.key_hash, retry.request_hash, made, retry.answer_digest
+                conn,
+                retry.component_key,
+                retry.key_hash,
+                retry.request_hash,
+                made.entry_id,
+                made.judged.resident_key,
+                retry.answer_digest,
             )
-            return made
+            return Recording(made.entry_id, released.at)
         if earlier.request_hash != retry.request_hash:
             raise Problem("idempotency_key_reused")
         if not agree(earlier.answer_digest, retry.answer_digest):
             raise Problem("idempotency_item_changed")
-        return earlier
+        return Recording(earlier.entry_id, earlier.at)
+
+
+class _Busy(Exception):
+    """Somebody is just closing something."""

@@ -9,11 +9,16 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from moyai.base.errors import Problem
+from moyai.base.errors import Problem, Refused
 from moyai.consent import gate
+from moyai.consent.gate import OwnVerdict, Verdict
 from moyai.consent.permit import Permit
 from moyai.identity.model import ClientCaller
+from moyai.ledger import Kind
+from moyai.ledger.contents import ItemsRead, LocationsRead
+from moyai.ledger.release import Release, prepare
 from moyai.personal import actions
+from moyai.personal.door import until_released
 from moyai.personal.exchange import ProofOfSender
 from moyai.personal.locations import locations_of
 from moyai.personal.model import (
@@ -84,8 +89,8 @@ def _platform(request: Request) -> Platform:
     return request.app.state.platform
 
 
-async def _own_permit(request: Request, caller: ClientCaller) -> Permit:
-    """Leave to work on the caller's own items of the dataset and subject that the path names."""
+async def _own(request: Request, caller: ClientCaller) -> OwnVerdict:
+    """The verdict on the caller's own items of the dataset and subject that the path names."""
     if caller.component_key is None or caller.component_id is None:
         raise Problem("forbidden", "this client belongs to no component")
     platform = _platform(request)
@@ -102,6 +107,35 @@ async def _own_permit(request: Request, caller: ClientCaller) -> Permit:
             dataset_key=dataset_key,
             dataset_id=dataset_id,
         )
+
+
+async def _own_permit(request: Request, caller: ClientCaller) -> Permit:
+    """Leave to write the caller's own items. Raises Refused, recorded before it is raised."""
+
+    async def judged() -> OwnVerdict | None:
+        verdict = await _own(request, caller)
+        return verdict if verdict.permit else await _refuse_own(request, caller, verdict)
+
+    verdict = await until_released(judged)
+    if verdict.permit is None:
+        raise Refused(verdict.code or "forbidden")
+    return verdict.permit
+
+
+async def _refuse_own(request: Request, caller: ClientCaller, verdict: OwnVerdict) -> OwnVerdict | None:
+    """Record a refusal of the caller's own items; None if it must be judged anew."""
+    dataset_id = request.path_params["dataset"]
+    source = {
+        "dataset": dataset_id,
+        "status": "refused",
+        "provider": caller.component_id,
+        "code": verdict.code,
+    }
+    detail = {"consumer": caller.component_id, "code": verdict.code, "sources": [source]}
+    released = await _platform(request).hot.door.release(
+        prepare(Kind.REFUSAL, _actor(caller), detail, verdict.judged)
+    )
+    return None if released is None else verdict
 
 
 def _subject(request: Request) -> str:
@@ -183,11 +217,34 @@ def _actor(caller: ClientCaller) -> str:
 async def own_items(request: Request, caller: ClientCaller) -> Response:
     """The caller's own items of one person and dataset, newest first."""
     limit = read_query(request, Limit).limit
-    permit = await _own_permit(request, caller)
+
+    async def judged() -> tuple[OwnVerdict, list[Item]] | None:
+        verdict = await _own(request, caller)
+        if verdict.permit is None:
+            refused = await _refuse_own(request, caller, verdict)
+            return None if refused is None else (verdict, [])
+        items = await _read_own(request, verdict.permit, limit)
+        content = ItemsRead(
+            component_id=verdict.permit.component_id,
+            organization_id=verdict.permit.organization_id,
+            dataset=verdict.permit.dataset_id,
+            items=len(items),
+        )
+        made = prepare(Kind.ITEMS_READ, _actor(caller), content, verdict.judged)
+        released = await _platform(request).hot.door.release(made)
+        return None if released is None else (verdict, items)
+
+    verdict, items = await until_released(judged)
+    if verdict.permit is None:
+        raise Refused(verdict.code or "forbidden")
+    return answer(OwnItems(verdict.permit.provider_subject, verdict.permit.dataset_id, items))
+
+
+async def _read_own(request: Request, permit: Permit, limit: int) -> list[Item]:
     result = await read(_platform(request).stores, permit, limit)
     if result.code is not None:
         raise Problem(result.code)
-    return answer(OwnItems(permit.provider_subject, permit.dataset_id, result.items or []))
+    return result.items or []
 
 
 @describes(
@@ -227,13 +284,46 @@ async def locations(request: Request, caller: ClientCaller) -> Response:
         await platform.names.dataset(query.dataset),
         await platform.names.purpose(query.purpose),
     )
-    async with platform.control.connection() as conn:
-        verdict = (await gate.ask(conn, [question]))[0]
-        if not verdict.permits:
-            raise verdict.refusals[0].raised()
-        found = await locations_of(conn, verdict.resident_key, {question.dataset_key})
-    open_at = {permit.component_id for permit in verdict.permits}
-    return answer(Locations(subject, [place for place in found if place.component_id in open_at]))
+
+    async def judged() -> tuple[Verdict, list[Location]] | None:
+        async with platform.control.connection() as conn:
+            verdict = (await gate.ask(conn, [question]))[0]
+            places = await locations_of(conn, verdict.resident_key, {question.dataset_key})
+        open_at = {permit.component_id for permit in verdict.permits}
+        found = [place for place in places if place.component_id in open_at]
+        released = await platform.hot.door.release(_looked_up(caller, query, verdict, found))
+        return None if released is None else (verdict, found)
+
+    verdict, found = await until_released(judged)
+    if not verdict.permits:
+        raise verdict.refusals[0].raised()
+    return answer(Locations(subject, found))
+
+
+def _looked_up(
+    caller: ClientCaller, query: LocationQuery, verdict: Verdict, found: list[Location]
+) -> Release:
+    """The entry of a look-up, or of its refusal: where data lies is personal, too."""
+    if not verdict.permits:
+        sources = [
+            {"dataset": query.dataset, "status": "refused", "provider": one.component_id, "code": one.code}
+            for one in verdict.refusals
+        ]
+        detail = {
+            "consumer": caller.component_id,
+            "consumer_organization": caller.organization_id,
+            "purpose": query.purpose,
+            "sources": sources,
+        }
+        return prepare(Kind.REFUSAL, _actor(caller), detail, verdict.judged)
+    content = LocationsRead(
+        component_id=caller.component_id or "",
+        organization_id=caller.organization_id,
+        dataset=query.dataset,
+        purpose=query.purpose,
+        holders=sorted(place.component_id for place in found),
+    )
+    return prepare(Kind.LOCATIONS_READ, _actor(caller), content, verdict.judged)
 
 
 @describes(

@@ -19,7 +19,9 @@ from moyai.consent.model import Sharing
 from moyai.consent.permit import Permit
 from moyai.identity import residents
 from moyai.identity.model import ResidentCaller
-from moyai.ledger import Act, Kind, record
+from moyai.ledger import Kind
+from moyai.ledger.release import Judged, Release, epochs, prepare
+from moyai.personal.door import until_released
 from moyai.personal.model import Result, Source
 from moyai.personal.reading import read_all, summary
 from moyai.registry.model import Link
@@ -31,26 +33,50 @@ MOST_ITEMS = 100
 async def view(platform: Platform, caller: ResidentCaller, sharing_id: UUID) -> list[Result]:
     """The chosen items, per source, newest first; a link that has closed since says why.
 
-    Raises Refused grant_not_in_force or assurance_insufficient (the viewer's own levels), recorded before it is
-    raised.
+    What closed while a source was asked is judged anew before anything is released. Raises Refused grant_not_in_force
+    or assurance_insufficient (the viewer's own levels), recorded before it is raised.
     """
+
+    async def judged() -> _View | None:
+        made = await _look(platform, caller, sharing_id)
+        released = await platform.hot.door.release(made.release)
+        return None if released is None else made
+
+    made = await until_released(judged)
+    if made.refused is not None:
+        raise made.refused
+    return made.results
+
+
+class _View:
+    """What one look came to, and the entry that records it."""
+
+    def __init__(self, release: Release, results: list[Result], refused: Refused | None = None) -> None:
+        self.release, self.results, self.refused = release, results, refused
+
+
+async def _look(platform: Platform, caller: ResidentCaller, sharing_id: UUID) -> _View:
     async with platform.control.connection() as conn:
-        shared = await sharing.sharing_in_force(conn, sharing_id, caller.resident_key)
-        links = await links_by_key(conn, shared.link_keys if shared else ())
+        known = await store_sharing.sharing(conn, sharing_id)
+        theirs = known if known is not None and known.viewer_key == caller.resident_key else None
+        # before everything that is judged: what closes from here on is noticed when it is recorded
+        epochs_read = await epochs(conn, theirs.resident_key if theirs else 0)
+        shared = await sharing.sharing_in_force(conn, sharing_id, caller.resident_key) if theirs else None
+        links = list((await links_by_key(conn, shared.link_keys if shared else ())).values())
         permits, refusals = await _ask_gate(conn, shared)
-    refused = _viewer_refused(caller, shared, list(links.values()))
+        sharer = await residents.find(conn, shared.resident_key) if shared else None
+    hidden = sharer is None or sharer.protected
+    refused = _viewer_refused(caller, shared, links)
     if shared is None or refused is not None:
         refused = refused or Refused("grant_not_in_force", f"sharing {sharing_id}")
-        await _record_refusal(platform, caller, sharing_id, refused.code)
-        raise refused
+        return _View(_entry(Kind.REFUSAL, caller, epochs_read, sharing_id, [], refused.code), [], refused)
     results = await read_all(platform.stores, permits, MOST_ITEMS)
-    results += [_closed(refusal, links.values()) for refusal in refusals]
-    await _record(platform, Kind.SHARED_VIEW, caller, shared.resident_key, sharing_id, results)
-    async with platform.control.connection() as conn:
-        sharer = await residents.find(conn, shared.resident_key)
-    hidden = sharer is None or sharer.protected
+    results += [_closed(refusal, links) for refusal in refusals]
+    ends = min([permit.ends_ms for permit in permits], default=epochs_read.ends_ms)
+    judged = replace(epochs_read, ends_ms=min(ends, int(shared.expires_at.timestamp() * 1000)))
+    entry = _entry(Kind.SHARED_VIEW, caller, judged, sharing_id, results)
     # whose data it is may be whose town it is
-    return [replace(result, source=None) for result in results] if hidden else results
+    return _View(entry, [replace(result, source=None) for result in results] if hidden else results)
 
 
 async def _ask_gate(conn: Connection, shared: Sharing | None) -> tuple[list[Permit], list[Refusal]]:
@@ -76,23 +102,15 @@ def _closed(refusal: Refusal, links: Iterable[Link]) -> Result:
     return Result(dataset_id, "refused", source, code=refusal.code)
 
 
-async def _record_refusal(platform: Platform, caller: ResidentCaller, sharing_id: UUID, code: str) -> None:
-    """On the record of the resident who shared, if it was this viewer that it was shared with."""
-    async with platform.control.connection() as conn:
-        known = await store_sharing.sharing(conn, sharing_id)
-    theirs = known.resident_key if known is not None and known.viewer_key == caller.resident_key else 0
-    await _record(platform, Kind.REFUSAL, caller, theirs, sharing_id, [], code)
-
-
-async def _record(
-    platform: Platform,
+def _entry(
     kind: Kind,
     caller: ResidentCaller,
-    resident_key: int,
+    judged: Judged,
     sharing_id: UUID,
     results: list[Result],
     code: str | None = None,
-) -> None:
+) -> Release:
+    """On the record of the resident who shared, if it was this viewer that it was shared with."""
     detail: dict[str, object] = {
         "sharing_id": str(sharing_id),
         "client": caller.client_id,
@@ -100,6 +118,4 @@ async def _record(
     }
     if code is not None:
         detail["code"] = code
-    act = Act(kind=kind, actor=sharing.VIEWER, resident_key=resident_key, detail=detail)
-    async with platform.control.transaction() as conn:
-        await record(conn, act)
+    return prepare(kind, f"resident:{caller.resident_id}", detail, judged)

@@ -6,7 +6,8 @@ from moyai.base.db import connect
 from moyai.bench import data
 from moyai.consent import gate
 from moyai.consent.gate import Question
-from moyai.ledger import Kind, entry, record_many
+from moyai.ledger import Kind
+from moyai.ledger.release import Outcome, prepare, release_many
 from moyai.personal import store_items
 
 
@@ -34,14 +35,9 @@ async def exchange_statements(conn, ground, sources, number):
     async with recorded(conn, control):
         verdicts = await gate.ask(conn, asked)
         permits = [permit for verdict in verdicts for permit in verdict.permits]
-        made = entry(
-            kind=Kind.EXCHANGE,
-            at=permits[0].at,
-            actor="bench",
-            resident_key=permits[0].resident_key,
-            detail={},
-        )
-        await record_many(conn, [made])
+        made = prepare(Kind.EXCHANGE, "bench", {}, verdicts[0].judged)
+        (released,) = await release_many(conn, [made])
+        assert released.outcome is Outcome.WRITTEN
     for permit, party in zip(permits, ground.parties, strict=False):
         store = await connect(party.dsn)
         async with recorded(store, stores):

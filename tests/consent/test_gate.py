@@ -247,7 +247,7 @@ async def test_questions_that_share_a_statement_are_judged_alone(door: Door) -> 
 
 
 async def own(door: Door, client: Made, component: Made, subject: uuid.UUID, dataset: str) -> Any:
-    return await gate.permit_own(
+    verdict = await gate.permit_own(
         door.conn,
         client_key=client.key,
         component_key=component.key,
@@ -257,6 +257,9 @@ async def own(door: Door, client: Made, component: Made, subject: uuid.UUID, dat
         dataset_key=door.town.datasets[dataset].key,
         dataset_id=dataset,
     )
+    if verdict.permit is None:
+        raise Refused(verdict.code or "")
+    return verdict.permit
 
 
 async def test_provider_keeps_its_own_items(door: Door) -> None:

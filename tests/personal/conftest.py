@@ -22,8 +22,9 @@ from moyai.base.lanes import Lane
 from moyai.base.provision import provision_store
 from moyai.consent import gate
 from moyai.identity.model import ClientCaller
-from moyai.ledger import Entry
+from moyai.ledger.release import Release, Released
 from moyai.personal import actions
+from moyai.personal.door import Door
 from moyai.personal.exchange import Exchange, ProofOfSender
 from moyai.personal.model import ExchangeAnswer, ExchangeRequest, NewItem
 from moyai.personal.names import Names
@@ -104,7 +105,7 @@ class Person:
     async def permit(self, dataset: str) -> gate.Permit:
         component, organization = self._provider(dataset)
         async with self.world.control.connection() as conn:
-            return await gate.permit_own(
+            verdict = await gate.permit_own(
                 conn,
                 client_key=self.world.clients[component.id].key,
                 component_key=component.key,
@@ -114,6 +115,8 @@ class Person:
                 dataset_key=self.world.town.datasets[dataset].key,
                 dataset_id=dataset,
             )
+        assert verdict.permit is not None
+        return verdict.permit
 
     async def put(self, dataset: str, item_id: str, content: dict[str, Any]) -> None:
         item = NewItem(item_id, msgspec.Raw(msgspec.json.encode(content)))
@@ -174,8 +177,8 @@ def open_process(
     stores, names = stores_of(control, home.box(), home.config()), Names(control)
     exchange, lanes = exchange_road(home, control, stores, names)
     if record is not None:
-        ledger: Lane[Entry, bool] = Lane(platform.dsn(), record)
-        exchange = Exchange(lanes[0], ledger, stores, names, Retries(control))
+        ledger: Lane[Release, Released] = Lane(platform.dsn(), record)
+        exchange = Exchange(lanes[0], Door(ledger), stores, names, Retries(control))
         lanes.append(ledger)
     return Process(stores, exchange, lanes)
 

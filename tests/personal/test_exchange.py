@@ -12,7 +12,7 @@ import pytest
 
 from moyai.base.db import Connection
 from moyai.base.errors import Problem, Refused
-from moyai.ledger import Entry, record_many
+from moyai.ledger.release import Release, Released, release_many
 from moyai.personal.model import ExchangeAnswer
 from tests.factories import Made
 from tests.personal.conftest import Process, World, close_process, open_process, proof
@@ -93,9 +93,9 @@ async def test_no_answer_leaves_before_the_ledger_has_it(world: World) -> None:
     person = await world.resident("steps", items={"steps": STEPS})
     opened = asyncio.Event()
 
-    async def record_when_told(conn: Connection, entries: Sequence[Entry]) -> list[bool]:
+    async def record_when_told(conn: Connection, entries: Sequence[Release]) -> list[Released]:
         await opened.wait()
-        return await record_many(conn, entries)
+        return await release_many(conn, entries)
 
     process = open_process(world.platform, world.control, record=record_when_told)
     asking = asyncio.create_task(person.ask("steps", at=process.exchange))
@@ -111,7 +111,7 @@ async def test_no_answer_leaves_before_the_ledger_has_it(world: World) -> None:
 async def test_without_the_ledger_nothing_is_answered(world: World) -> None:
     person = await world.resident("steps", items={"steps": STEPS})
 
-    async def broken(conn: Connection, entries: Sequence[Entry]) -> list[bool]:
+    async def broken(conn: Connection, entries: Sequence[Release]) -> list[Released]:
         raise OSError
 
     process = open_process(world.platform, world.control, record=broken)

@@ -1,0 +1,51 @@
+"""The one door through which personal data, or facts about it, leave: recorded first, and judged again with it.
+
+Whoever lets something out goes through `release` with what its verdict rested on. If something closed since, the
+answer is None: judge anew, and let out what is allowed then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from moyai.base.errors import Problem
+from moyai.base.lanes import Lane
+from moyai.ledger.release import Outcome, Release, Released
+
+T = TypeVar("T")
+
+TRIES = 4
+"""Verdicts on one request. Who changes what is judged four times while it is asked is asked again by the caller."""
+
+_PAUSES = (0.002, 0.005, 0.01, 0.02, 0.05)
+"""Seconds between two looks at whether somebody who is just closing something is done; the last one repeats."""
+
+
+class Door:
+    def __init__(self, lane: Lane[Release, Released]) -> None:
+        self._lane = lane
+
+    async def release(self, made: Release) -> Released | None:
+        """Record it, or None if it must be judged anew. Waits, by the caller's deadline, for whoever is just closing
+        something. Raises Problem: proof_replayed, unavailable, deadline_exceeded."""
+        tries = 0
+        while True:
+            released = await self._lane.ask(made)
+            if released.outcome is Outcome.BUSY:
+                await asyncio.sleep(_PAUSES[min(tries, len(_PAUSES) - 1)])
+                tries += 1
+                continue
+            if released.outcome is Outcome.KNOWN:
+                raise Problem("proof_replayed")
+            return released if released.outcome is Outcome.WRITTEN else None
+
+
+async def until_released(judge_and_record: Callable[[], Awaitable[T | None]]) -> T:
+    """Judge, read and record until what was judged still stands. Raises Problem("unavailable") after `TRIES`."""
+    for _ in range(TRIES):
+        done = await judge_and_record()
+        if done is not None:
+            return done
+    raise Problem("unavailable", "what was asked for is being changed; ask again")

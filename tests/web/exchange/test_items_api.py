@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from moyai.ledger import Kind
 from tests.web.exchange.conftest import STEPS, VITALS, Asked, Road, contents, problem
 
 
@@ -91,7 +92,8 @@ async def test_component_keeps_only_its_own_datasets_of_its_own_people(road: Roa
     assert problem(theirs) == (403, "provider_not_registered")
     stranger = await road.call("undo-app", method, person.items("steps", "mimamori") + tail, **arguments)
     assert problem(stranger) == (403, "subject_unknown")
-    assert await road.count() == before
+    # M2: a refusal changes nothing but that it is on record
+    assert await road.count() == (before[0] + 2, before[1] + 2, *before[2:])
 
 
 async def test_nothing_is_kept_for_a_person_without_a_tie(road: Road) -> None:
@@ -100,7 +102,21 @@ async def test_nothing_is_kept_for_a_person_without_a_tie(road: Road) -> None:
         await conn.execute("delete from identity.pairwise where subject = $1", person.subjects["undo-app"])
     before = await road.count()
     assert problem(await person.put("steps", "item-1", STEPS)) == (403, "subject_unknown")
-    assert await road.count() == before
+    assert await road.count() == (before[0] + 1, before[1] + 1, *before[2:])
+
+
+async def test_m2_looking_up_where_data_lies_and_reading_it_back_are_on_record(road: Road) -> None:
+    person = await road.resident("steps", items={"steps": STEPS})
+    assert places(await person.locate("steps")) == [("steps", "c1", "undo-app", 1)]
+    assert (await road.call("undo-app", "GET", person.items("steps"))).status_code == 200
+    assert problem(await person.locate("vitals")) == (403, "consent_missing")
+    async with road.control.connection() as conn:
+        rows = await conn.fetch(
+            "select kind from ledger.content c join identity.pairwise p using (resident_key)"
+            " where p.subject = $1 order by at desc limit 3",
+            person.subjects["mimamori"],
+        )
+    assert [row["kind"] for row in rows] == [Kind.REFUSAL, Kind.ITEMS_READ, Kind.LOCATIONS_READ]
 
 
 async def test_scope_of_the_token_decides_what_it_is_for(road: Road) -> None:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from moyai.base.errors import Problem
-from moyai.base.lanes import Lane
 from moyai.ledger.release import Outcome, Release, Released
 
 T = TypeVar("T")
@@ -23,8 +22,14 @@ _PAUSES = (0.002, 0.005, 0.01, 0.02, 0.05)
 """Seconds between two looks at whether somebody who is just closing something is done; the last one repeats."""
 
 
+class Records(Protocol):
+    """Where entries are recorded: the ledger's lane, which joins those that wait at the same moment."""
+
+    async def ask(self, question: Release) -> Released: ...
+
+
 class Door:
-    def __init__(self, lane: Lane[Release, Released]) -> None:
+    def __init__(self, lane: Records) -> None:
         self._lane = lane
 
     async def release(self, made: Release) -> Released | None:

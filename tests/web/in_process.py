@@ -16,6 +16,8 @@ from moyai.base.roles import SERVE
 from moyai.base.secrets import SecretBox
 from moyai.identity.proof_queue import ProofQueue
 from moyai.identity.tokens import TokenVerifier
+from moyai.ledger.release import Release, Released, release_many
+from moyai.personal.door import Door
 from moyai.personal.names import Names
 from moyai.personal.opening import exchange_road, stores_of
 from moyai.web.access import AccessLog
@@ -31,6 +33,17 @@ def client_of(app: object) -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=transport, base_url=BASE)
 
 
+class OnSession:
+    """Records on the test's own session: another one would wait for what the test has not committed."""
+
+    def __init__(self, control: Database) -> None:
+        self._control = control
+
+    async def ask(self, question: Release) -> Released:
+        async with self._control.transaction() as conn:
+            return (await release_many(conn, [question]))[0]
+
+
 @asynccontextmanager
 async def running(
     home: Home, control: Database, box: SecretBox, base_url: str = BASE
@@ -41,6 +54,7 @@ async def running(
     stores = stores_of(control, box, config)
     names = Names(control)
     hot, lanes = exchange_road(home, control, stores, names)
+    hot.door = Door(OnSession(control))
     app = application(None)
     app.state.access = AccessLog(None)
     app.state.platform = Platform(

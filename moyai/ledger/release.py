@@ -1,4 +1,4 @@
-"""Releasing: the statement that records is the one that judges again (0016_release.sql).
+"""Releasing: the statement that records is the one that judges again (0012_release.sql).
 
 What somebody was let see is recorded first, and only if nothing closed since it was judged. `Judged` are the epochs
 that were read together with the facts; a stop counts them up, and holds a lock until it is committed.

@@ -1,7 +1,7 @@
 """Stops: a fact of its own, made with a reason and ended by its own act with a reason, by nothing else.
 
 Suspended organisations and services, disabled clients, ended links. The database makes the state follow the stop
-and lets nothing take it out of one (0015_stops.sql). Ended links never open again. Every stop is in the journal
+and lets nothing take it out of one (0011_stops.sql). Ended links never open again. Every stop is in the journal
 before it is committed.
 """
 

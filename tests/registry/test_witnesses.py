@@ -38,6 +38,8 @@ async def control(control):
         f" {vkey()}",
         "c1.example/witness++",
     ],
+    # keys are made anew at each run, and the test's name must not be
+    ids=["nonsense", "no key", "of a log", "another hash", "space behind", "space before", "empty"],
 )
 async def test_m12_a_key_that_no_witness_can_have_is_refused(control, key):
     with pytest.raises(Problem) as refused:

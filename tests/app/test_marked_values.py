@@ -249,7 +249,7 @@ class Story:
             sent = self.headers(undo_app, token, "PUT", path, **{"Content-Type": "application/json"})
             return (await self.http.put(path, headers=sent, **body)).status_code
 
-        assert await put("a", json={"content": {"steps": 1, "note": CONTENT}}) == 201
+        assert await put("a", json={"content": {"steps": CONTENT}}) == 201
         assert await put("b", json={"content": REJECTED}) == 422
         assert await put("c", content=f'{{"content": {{"steps": "{BROKEN}'.encode()) == 400
         asking = {"subject": consumer, "purpose": "health-support", "datasets": ["steps"]}

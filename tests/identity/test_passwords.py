@@ -12,7 +12,7 @@ from moyai.identity.passwords import Turns, asking
 
 async def _hold(turns: Turns, until: asyncio.Event, address: str = "") -> None:
     asking.set(address)
-    async with turns.turn():
+    async with asyncio.timeout(5), turns.turn():
         await until.wait()
 
 

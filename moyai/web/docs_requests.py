@@ -304,8 +304,11 @@ _MAKERS: dict[str, Make] = {
         f"POST {_REGISTRY}/organizations/{{id}}/certification", f"PUT {_REGISTRY}/terms/{{id}}"
     ),
     f"POST {_REGISTRY}/services/{{id}}/suspension": _after(f"POST {_REGISTRY}/services/{{id}}/certification"),
+    f"DELETE {_REGISTRY}/services/{{id}}/suspension": _after(f"POST {_REGISTRY}/services/{{id}}/suspension"),
     f"DELETE {_REGISTRY}/links/{{id}}": _after(_put("links")),
     _put("clients"): _after(_put("components")),
+    f"POST {_REGISTRY}/clients/{{id}}/suspension": _after(_put("clients")),
+    f"DELETE {_REGISTRY}/clients/{{id}}/suspension": _after(f"POST {_REGISTRY}/clients/{{id}}/suspension"),
     f"DELETE {_REGISTRY}/witnesses/{{id}}": _after(_put("witnesses")),
     f"GET {_REGISTRY}/terms/{{owner}}": lambda facts: {"path": {"owner": facts.service}},
     f"POST {_SERVICE}/enrolment": _newcomer(),

@@ -77,7 +77,7 @@ SERVICE: Final = _put(
     components=["mimamori", "nemuri-app"],
 )
 SERVICE_SUSPENSION: Final = _put("nemuri", reason="点検")
-CLIENT_SUSPENSION: Final = _put("nemuri-app", reason="鍵の紛失")
+CLIENT_SUSPENSION: Final = _put("nemuri", reason="鍵の紛失")
 LINK: Final = _put(
     "nemuri-sleep",
     service="nemuri",

@@ -73,7 +73,7 @@ suspend_service = _beginning(
 )
 reinstate_service = _ending(registry.reinstate_service, examples.reason("nemuri", "点検の終了"))
 disable_client = _beginning(registry.disable_client, (), examples.CLIENT_SUSPENSION)
-enable_client = _ending(registry.enable_client, examples.reason("nemuri-app", "鍵の更新を確認"))
+enable_client = _ending(registry.enable_client, examples.reason("nemuri", "鍵の更新を確認"))
 
 
 @describes(

@@ -147,7 +147,8 @@ class Presentation(msgspec.Struct, frozen=True):
 
 
 class LinkState(msgspec.Struct, frozen=True):
-    """What is in force for one link. `in_force` is consent given and not expired; the gate asks for more."""
+    """What is in force for one link. `in_force` is consent given and not expired; the gate asks for more. `outdated`
+    says that the link's text is not the one any more that was agreed to, so that nothing flows."""
 
     link_key: int
     state: State
@@ -155,6 +156,7 @@ class LinkState(msgspec.Struct, frozen=True):
     since: datetime
     expires_at: datetime | None
     in_force: bool
+    outdated: bool = False
 
 
 class Membership(msgspec.Struct, frozen=True):

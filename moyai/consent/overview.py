@@ -149,7 +149,7 @@ def _link(link: Link, state: LinkState | None, facts: ServiceFacts) -> LinkStand
         since=state.since if state else None,
         until=state.expires_at if state else None,
         act_id=str(state.act_id) if state else None,
-        closed=_closed(link, facts),
+        closed=_closed(link, facts, state),
     )
 
 
@@ -161,7 +161,7 @@ def _standing(state: LinkState | None) -> Standing:
     return "refused" if state.state.word == "refused" else "withdrawn"
 
 
-def _closed(link: Link, facts: ServiceFacts) -> str | None:
+def _closed(link: Link, facts: ServiceFacts, state: LinkState | None) -> str | None:
     ends = {link.provider.organization_state, link.consumer.organization_state}
     if "suspended" in ends:
         return "organization_suspended"
@@ -169,4 +169,6 @@ def _closed(link: Link, facts: ServiceFacts) -> str | None:
         return "organization_not_certified"
     if link.state != "registered":
         return "consumer_not_linked"
-    return None if facts.service.state == "certified" else "service_not_certified"
+    if facts.service.state != "certified":
+        return "service_not_certified"
+    return "consent_outdated" if state is not None and state.outdated else None

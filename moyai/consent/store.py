@@ -83,6 +83,7 @@ def _link_state(row: Record) -> LinkState:
         since=row["since"],
         expires_at=row["expires_at"],
         in_force=row["in_force"],
+        outdated=row["outdated"],
     )
 
 
@@ -90,10 +91,12 @@ async def states_of(conn: Connection, resident_key: int) -> dict[int, LinkState]
     """All links that the resident was ever asked about, by link_key, as they stand now."""
     rows = await conn.fetch(
         """
-        select link_key, state, act_id, since, expires_at,
-               state = 1 and (expires_at is null or expires_at > clock_timestamp()) as in_force
-          from consent.state
-         where resident_key = $1
+        select k.link_key, k.state, k.act_id, k.since, k.expires_at,
+               k.state = 1 and (k.expires_at is null or k.expires_at > clock_timestamp()) as in_force,
+               k.state = 1 and v.items is null as outdated
+          from consent.state k
+          left join registry.version_standing v on v.version_key = k.version_key and v.link_key = k.link_key
+         where k.resident_key = $1
         """,
         resident_key,
     )
@@ -104,7 +107,7 @@ async def state_as_of(conn: Connection, resident_key: int, link_key: int, at: da
     row = await conn.fetchrow(
         """
         select link_key, state, act_id, since, expires_at,
-               state = 1 and (expires_at is null or expires_at > $3) as in_force
+               state = 1 and (expires_at is null or expires_at > $3) as in_force, false as outdated
           from consent.history
          where resident_key = $1 and link_key = $2 and since <= $3
          order by since desc

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from moyai.base.db import Connection
-from moyai.consent import gate
+from moyai.consent import gate, overview
 from moyai.consent.gate import Question, Verdict
+from tests.consent.conftest import calls
 from tests.factories import Made, Town, make_client, make_consent, make_organization, tie
 
 CHANGES = {
@@ -159,3 +160,15 @@ async def test_a_succession_carries_nothing_but_names_of_parties(consented: Cons
         await consented.change("select set_config('moyai.succession', 'x', true)")
         await consented.change("update registry.purpose set name_ja = '広告'")
     assert await consented.items() == "consent_outdated"
+
+
+async def test_c1_the_resident_reads_that_nothing_flows_under_an_outdated_text(consented: Consented) -> None:
+    hanako = calls(consented.town.hanako)
+
+    async def closed() -> str | None:
+        standing = await overview.consents_of_service(consented.conn, hanako, consented.town.kenko.id)
+        return next(link.closed for link in standing.links if link.dataset_id == "vitals")
+
+    assert await closed() is None
+    await consented.change(CHANGES["purpose text"], consented.link.key)
+    assert await closed() == "consent_outdated"

@@ -171,7 +171,7 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sign_in_per_minute: Annotated[
         float,
         Meta(gt=0, description="Requests to `/oauth2` and `/login` from one address to a process."),
-    ] = 300.0
+    ] = 3000.0
     hashing_queue: Annotated[
         int, Meta(ge=1, description="Passwords that wait to be checked in a process; more are answered 503.")
     ] = 32

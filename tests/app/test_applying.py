@@ -8,6 +8,7 @@ import stat
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from moyai import registry
 from moyai.applying import Report, Surroundings, apply, apply_file, login_password
@@ -16,13 +17,15 @@ from moyai.applying.registry_file import parse, read
 from moyai.base.config import Home
 from moyai.base.errors import Problem
 from moyai.base.journal import Journal
+from moyai.ledger.note import WITNESS_KEY, Signer
 from tests.conftest import Platform, RolledBack
 
 SCENARIO = Path(__file__).parents[2] / "scenarios" / "type-2.1.toml"
 
+WITNESS = Signer("c1", Ed25519PrivateKey.generate()).verifier(WITNESS_KEY).vkey()
 AROUND = Surroundings(
     urls={"mimamori": "http://localhost:4701"},
-    witnesses={"c1": ("c1+0a1b2c3d+AQ==", "http://localhost:4801")},
+    witnesses={"c1": (WITNESS, "http://localhost:4801")},
 )
 
 

@@ -122,7 +122,7 @@ async def test_an_idempotency_key_remembers_its_exchange(control: Connection) ->
     made = exchange()
     await ledger.insert_entry(control, made)
     assert await ledger.recorded_under(control, 1, b"key") is None
-    await ledger.remember_key(control, 1, b"key", b"request", made, b"answer")
+    await ledger.remember_key(control, 1, b"key", b"request", made.entry_id, made.resident_key, b"answer")
     recorded = await ledger.recorded_under(control, 1, b"key")
     assert recorded == ledger.Recorded(made.entry_id, AT.replace(microsecond=123_000), b"request", b"answer")
     assert await ledger.recorded_under(control, 2, b"key") is None
@@ -132,7 +132,7 @@ async def test_a_key_is_forgotten_at_erasure_or_after_a_week(control: Connection
     for resident_key, key in ((7, b"one"), (8, b"two"), (9, b"three")):
         made = exchange(resident_key, fingerprint=key)
         await ledger.insert_entry(control, made)
-        await ledger.remember_key(control, 1, key, b"request", made, b"answer")
+        await ledger.remember_key(control, 1, key, b"request", made.entry_id, made.resident_key, b"answer")
     await control.execute("delete from ledger.idempotency where key_hash = 'three'")
     await control.execute(
         """

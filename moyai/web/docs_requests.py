@@ -51,6 +51,8 @@ _ATTRIBUTE = f"{_ENTITY}/attrs/{{attribute}}"
 
 OF_TWO: Final = frozenset(
     {
+        # ends for good what the line for a witness makes: it could be sent once only
+        f"DELETE {_REGISTRY}/witnesses/{{id}}",
         "POST /identity/v1/transfers",
         *(
             f"POST /identity/v1/{whose}transfers/{{transfer}}/{act}"
@@ -309,7 +311,6 @@ _MAKERS: dict[str, Make] = {
     _put("clients"): _after(_put("components")),
     f"POST {_REGISTRY}/clients/{{id}}/suspension": _after(_put("clients")),
     f"DELETE {_REGISTRY}/clients/{{id}}/suspension": _after(f"POST {_REGISTRY}/clients/{{id}}/suspension"),
-    f"DELETE {_REGISTRY}/witnesses/{{id}}": _after(_put("witnesses")),
     f"GET {_REGISTRY}/terms/{{owner}}": lambda facts: {"path": {"owner": facts.service}},
     f"POST {_SERVICE}/enrolment": _newcomer(),
     f"GET {_SERVICE}/enrolment": _newcomer(_step("enrolment")),

@@ -16,7 +16,7 @@ from moyai.base.db import Connection, connect
 from moyai.base.engine import ADMIN, Engine
 from moyai.base.journal import Journal, Position
 from moyai.ledger import store_log
-from moyai.recovery import manifest
+from moyai.recovery import client_keys, manifest
 from moyai.recovery.cluster import BackupError, Progress, copy_server
 from moyai.recovery.manifest import CLUSTER, FILES, Database, Manifest
 from moyai.supervisor import engine_running
@@ -47,6 +47,7 @@ def back_up(home: Home, target: Path, progress: Progress, *, continuous: bool = 
     for name in FILES:
         if (home.directory / name).exists():
             shutil.copy2(home.directory / name, target / name)
+    client_keys.save(home, target)
     made = _manifest(home, target, begun, ended_at)
     manifest.check(target, made, progress)
     manifest.write(target, made)
@@ -101,7 +102,8 @@ async def _clock(home: Home) -> datetime:
 
 
 def _manifest(home: Home, target: Path, begun: _Begun, ended_at: datetime) -> Manifest:
-    own = [manifest.describe(target, name) for name in FILES if (target / name).exists()]
+    kept = (*FILES, client_keys.NAME)
+    own = [manifest.describe(target, name) for name in kept if (target / name).exists()]
     return Manifest(
         format=manifest.FORMAT,
         release=manifest.release(),

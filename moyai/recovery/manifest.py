@@ -17,8 +17,24 @@ FORMAT = 1
 NAME = "manifest.json"
 CLUSTER = "cluster"
 WAL = "wal"
-FILES = ("moyai.toml", "secrets.sealed", "ports.json")
+FILES = ("moyai.toml", "secrets.sealed", "people.sealed", "ports.json")
 """What of the platform's directory a restore needs beside the engine's data, the key and the journal."""
+LEFT_OUT = {
+    "accounts.json": "numbers that are free on this machine; others are chosen where they are missing",
+    "called.sealed": "authorisations of `moyai call`: a restore ends them all",
+    "clients": "in the backup as `clients.sealed`",
+    "journal.jsonl": "kept elsewhere: it goes on after the backup",
+    "keys": "kept elsewhere: it opens what is in the backup",
+    "lock": "of the process that runs",
+    "logs": "words of processes, not needed to run; a platform's operator collects them",
+    "metrics": "counters since the last start",
+    "postgres": "in the backup as `cluster`",
+    "restoring.json": "stands only while a restore is under way",
+    "run.json": "of the process that runs",
+    "services": "the example services' own data, theirs to keep: logins and subjects",
+    "witnesses": "a witness that takes back what it saw earlier would sign two logs; lost, it is another witness",
+}
+"""What else a running platform's directory holds, and why it is not in a backup as it is."""
 
 
 class Database(msgspec.Struct, frozen=True):

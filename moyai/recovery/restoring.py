@@ -25,7 +25,7 @@ from moyai.base.journal import Journal, JournalError
 from moyai.base.roles import OWNER
 from moyai.base.secrets import SecretBox, SecretFile
 from moyai.commands.migrating import migrate_all
-from moyai.recovery import manifest
+from moyai.recovery import client_keys, manifest
 from moyai.recovery.cluster import BackupError, Progress, place_copy
 from moyai.recovery.manifest import CLUSTER, WAL, Manifest
 from moyai.recovery.reopening import Reopened, reopen
@@ -181,6 +181,7 @@ def _place_files(home: Home, backup: Path, settings: Config) -> None:
     for name in manifest.FILES:
         if (backup / name).exists():
             shutil.copy2(backup / name, home.directory / name)
+    client_keys.put_back(home, backup, SecretBox.from_file(home.directory / settings.keys.path))
     text = (backup / "moyai.toml").read_text(encoding="utf-8")
     socket = engine_place.place(home)
     home.config_file.write_text(text.replace(settings.database.host, str(socket)), encoding="utf-8")

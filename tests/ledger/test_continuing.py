@@ -28,7 +28,8 @@ async def seen(log: Log, size: int) -> str:
 async def go_on(log: Log, *shown: str | None, complete: bool = True, saved: tuple[str, ...] = ()) -> Any:
     owner = await log.platform.connect(OWNER)
     async with owner.transaction():
-        return await continuing.go_on(owner, shown, saved, complete=complete)
+        named = {f"w{number}": text for number, text in enumerate(shown)}
+        return await continuing.go_on(owner, named, saved, complete=complete)
 
 
 async def newest(log: Log) -> str:
@@ -60,6 +61,21 @@ async def test_where_too_few_know_how_far_it_was_signed_it_gets_a_new_origin(
 ) -> None:
     await log.grow(5)
     assert await go_on(log, *shown, complete=complete) == Continued(NEW, ORIGIN, 5)
+
+
+async def test_h5_a_witness_that_was_lost_with_the_platform_says_nothing_of_how_far_it_was_signed(
+    log: Log, witness: Any
+) -> None:
+    await log.grow(5)
+    await witnesses.cosign(log.worker, log.witnesses)
+    [known] = log.witnesses
+    owner = await log.platform.connect(OWNER)
+    async with owner.transaction():
+        told = await continuing.go_on(owner, await continuing.seen_by([known]), (), complete=True)
+    assert told == Continued(ORIGIN, "", 5), "it remembers, and has seen no more"
+    async with owner.transaction():
+        told = await continuing.go_on(owner, {known.witness_id: ""}, (), complete=True)
+    assert told == Continued(NEW, ORIGIN, 5)
 
 
 async def test_verify_says_that_the_log_was_restored_and_what_was_lost(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import stat
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,9 +13,11 @@ from pathlib import Path
 from typing import LiteralString
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from moyai.app import open_platform
+from moyai.applying.client_keys import key_file, public_keys
 from moyai.base import store_restores
 from moyai.base.closed import refuse_while_closed
 from moyai.base.config import Home
@@ -239,6 +242,25 @@ async def test_a_restore_without_the_journal_is_refused_unless_it_is_said_to_be_
     with pytest.raises(BackupError, match="--journal-lost"):
         await asyncio.to_thread(restore, home, asked, quiet, quiet)
     assert not home.config_file.exists()
+
+
+async def test_what_lies_beside_the_databases_comes_back_and_no_private_key_lies_open_in_the_backup(
+    running: Running, scratch: Path
+) -> None:
+    held = running.home.directory
+    public_keys(running.home, "desk-c1")
+    private = key_file(running.home, "desk-c1").read_text(encoding="utf-8")
+    (held / "people.sealed").write_text("sealed already", encoding="utf-8")
+    await running.back_up()
+    d = msgspec.json.decode(private)["d"]
+    assert [
+        one for one in running.kept.backup.iterdir() if one.is_file() and d in one.read_text("latin-1")
+    ] == []
+    await running.lose()
+    async with restored(running.kept, scratch, journal_lost=True) as (home, _, _):
+        assert key_file(home, "desk-c1").read_text(encoding="utf-8") == private
+        assert stat.S_IMODE(key_file(home, "desk-c1").stat().st_mode) == 0o600
+        assert (home.directory / "people.sealed").read_text(encoding="utf-8") == "sealed already"
 
 
 async def test_h5_a_changed_backup_is_not_restored(running: Running, scratch: Path) -> None:

@@ -24,6 +24,7 @@ from moyai.base.config import Home
 from moyai.base.db import connect
 from moyai.base.processes import is_alive
 from moyai.base.roles import SERVE
+from moyai.recovery.manifest import FILES, LEFT_OUT
 from moyai.supervisor import engine_running
 from moyai.up.person import Login, Person
 from moyai.web.docs_requests import OF_TWO
@@ -202,6 +203,12 @@ async def test_a_second_start_is_fast_and_loses_nothing(second, before):
     assert seconds < SECOND_START_SECONDS
     assert after["residents"] == before["residents"] > 200
     assert {name: after[name] >= number for name, number in before.items()} == dict.fromkeys(before, True)
+
+
+def test_a_backup_keeps_all_that_a_running_platform_holds_or_says_why_not(stack):
+    held = {one.name for one in stack.directory.iterdir() if not one.name.startswith(".")}
+    assert held - set(FILES) - set(LEFT_OUT) == set()
+    assert set(FILES) <= held, "nothing is expected that is not there any more"
 
 
 def test_run_json_tells_a_strangers_program_all_it_needs_and_only_its_owner(stack):

@@ -10,7 +10,7 @@ from moyai.base.roles import PROVISION, SERVE, WORKER
 Process = Literal["serve", "worker"]
 
 AREAS: dict[Process, tuple[str, ...]] = {
-    "serve": ("signing-key:oidc", "signing-key:receipt", "signing-key:grant", "store", "totp"),
+    "serve": ("signing-key:oidc", "signing-key:receipt", "signing-key:grant", "store", "totp", "browser"),
     "worker": ("signing-key:log", "store"),
 }
 ROLES: dict[Process, tuple[str, ...]] = {"serve": (SERVE,), "worker": (WORKER, PROVISION)}

@@ -25,17 +25,17 @@ from moyai.consent import store, store_sharing
 from moyai.consent.catalogue import ServiceFacts, facts_of
 from moyai.consent.eligibility import require_eligible
 from moyai.consent.model import Act, Sharing
+from moyai.identity import guessing
+from moyai.identity.guessing import Counter
 from moyai.identity.model import ForResident, ResidentCaller
 from moyai.ledger import Act as LedgerAct
 from moyai.ledger import Kind, record
 
 CODE_LETTERS = 8
 CODE_MINUTES = 24 * 60
-"""Long enough to tell somebody over the telephone in the evening; 40 random bits, ten wrong guesses an hour."""
+"""Long enough to tell somebody over the telephone in the evening; 40 random bits, and few wrong guesses (`identity.guessing`)."""
 
 LONGEST_DAYS = 365
-WRONG_CODES = 10
-WRONG_CODE_MINUTES = 60
 
 # Crockford's alphabet: a code is read out, so letters that sound or look alike are not in it.
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -129,21 +129,23 @@ async def offered_before(conn: Connection, caller: ResidentCaller, sharing_id: U
 
 
 async def accept(conn: Connection, caller: ResidentCaller, code: str) -> Sharing | None:
-    """Take the code. None if no invitation has it (any more): the failed try is then on record, so commit it.
+    """Take the code. None if no invitation has it (any more): the failed try is then counted, so commit it.
 
+    Counted before it is judged, under a lock of this viewer's: codes sent side by side are judged one after the other.
     Taken again by the same viewer (whose answer was lost), it is the same sharing, and no second act.
 
-    Raises Problem: too_many_requests after ten wrong codes within the hour; sharing_with_oneself.
+    Raises Problem: too_many_requests after too many wrong codes; sharing_with_oneself.
     """
-    if await store_sharing.wrong_codes(conn, caller.resident_key, WRONG_CODE_MINUTES) >= WRONG_CODES:
-        raise Problem("too_many_requests", "too many wrong codes", retry_after=WRONG_CODE_MINUTES * 60)
+    counter = Counter(guessing.SHARING, str(caller.resident_key))
+    await guessing.take(conn, [counter])
     offered = await store_sharing.offered_under(conn, _code_hash(code))
     earlier = await store_sharing.taken_under(conn, _code_hash(code), caller.resident_key)
-    if offered is None and earlier is not None:
-        return await _find(conn, earlier)
-    if offered is None:
-        await store_sharing.note_wrong_code(conn, caller.resident_key)
+    if offered is None and earlier is None:
         return None
+    await guessing.give_back(conn, [counter])
+    if offered is None:
+        assert earlier is not None
+        return await _find(conn, earlier)
     if offered.resident_key == caller.resident_key:
         raise Problem("sharing_with_oneself")
     await store_sharing.accept(conn, offered.sharing_id, caller.resident_key, offered.now)

@@ -178,7 +178,4 @@ async def sweep(conn: Connection) -> int:
                             where a.resident_key = p.resident_key and a.presentation_id = p.presentation_id)
         """
     )
-    await conn.execute(
-        "delete from consent.code_attempt where attempted_at < clock_timestamp() - interval '1 day'"
-    )
     return int(walks.split()[-1]) + int(texts.split()[-1])

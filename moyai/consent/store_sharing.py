@@ -93,22 +93,6 @@ async def accept(conn: Connection, sharing_id: UUID, viewer_key: int, at: dateti
     )
 
 
-async def note_wrong_code(conn: Connection, viewer_key: int) -> None:
-    await conn.execute("insert into consent.code_attempt (viewer_key) values ($1)", viewer_key)
-
-
-async def wrong_codes(conn: Connection, viewer_key: int, minutes: int) -> int:
-    """How many codes this resident tried in vain lately."""
-    return await conn.fetchval(
-        """
-        select count(*) from consent.code_attempt
-         where viewer_key = $1 and attempted_at > clock_timestamp() - make_interval(mins => $2)
-        """,
-        viewer_key,
-        minutes,
-    )
-
-
 async def sharings_of(conn: Connection, resident_key: int) -> list[Sharing]:
     """All sharings in which the resident is one of the two sides, newest first."""
     rows = await conn.fetch(

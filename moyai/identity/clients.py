@@ -61,6 +61,16 @@ async def authenticate(
     return client
 
 
+def claimed_id(form: Mapping[str, str]) -> str:
+    """Whom a form says it is from, which nothing has shown yet; "" where it does not say."""
+    if "client_id" in form:
+        return form["client_id"][:63]
+    try:
+        return _unverified(form.get("client_assertion", "")[:_MAX_ASSERTION_BYTES]).iss[:63]
+    except Problem:
+        return ""
+
+
 async def known_client(conn: Connection, client_id: str) -> ClientParty:
     """Raises Problem client_unknown; a disabled client is as good as none."""
     usable = 0 < len(client_id) <= 63 and client_id.isascii() and client_id.isprintable()

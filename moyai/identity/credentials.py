@@ -5,7 +5,6 @@ The platform's own authentication service: a password, and a time-based code (RF
 
 from __future__ import annotations
 
-import hashlib
 import re
 import secrets
 import time
@@ -21,6 +20,7 @@ from moyai.base.db import Connection, Database
 from moyai.base.errors import Problem
 from moyai.base.secrets import SEALED, SecretBox
 from moyai.identity import (
+    guessing,
     passwords,
     second_person,
     store_desk,
@@ -28,14 +28,15 @@ from moyai.identity import (
     store_residents,
     store_transfers,
 )
+from moyai.identity.guessing import Origin
 from moyai.identity.model import Desk, IssuedLogin, Resident
 from moyai.ledger import Act, Kind
 
-FAILURES_BEFORE_LOCK: Final = 10
-LOCK_MINUTES: Final = 15
 TOTP_SECONDS: Final = 30
 TOTP_STEPS_AROUND: Final = 1
 """How many time steps a code may be early or late."""
+
+_NOWHERE: Final = Origin()
 
 _LOGIN = re.compile(r"[a-z0-9][a-z0-9._@-]{2,63}")
 
@@ -56,10 +57,6 @@ def normal_login(login: str) -> str:
 
 def _sealed_name(login: str) -> str:
     return f"totp:{login}"
-
-
-def _attempt_key(login: str) -> bytes:
-    return hashlib.sha256(b"moyai-login\n" + login.encode()).digest()
 
 
 # --- issued ---------------------------------------------------------------------------------------------------
@@ -141,7 +138,7 @@ async def recover(
     sealed = box.seal(_sealed_name(login), secret.encode())
     await store_logins.replace_secrets(conn, login, await passwords.make_hash(password), sealed)
     await store_logins.delete_sessions_of(conn, login)
-    await store_logins.forget_attempts(conn, _attempt_key(login))
+    await guessing.forget_login(conn, login)
     await _record(conn, Kind.AUTHENTICATOR_RECOVERED, desk, resident)
     return _issued(login, password, secret, issuer)
 
@@ -168,51 +165,60 @@ async def _record(conn: Connection, kind: Kind, desk: Desk, resident: Resident) 
 # --- checked --------------------------------------------------------------------------------------------------
 
 
-async def check_password(database: Database, login: str, password: str) -> Credential:
+async def check_password(
+    database: Database, login: str, password: str, origin: Origin = _NOWHERE
+) -> Credential:
     """The first factor. Takes the database itself: a failure must be counted although the request fails.
 
-    Raises Problem login_failed or login_locked; an unknown login takes as long and is counted and locked alike.
+    Raises Problem login_failed or login_locked (`retry_after`: seconds); an unknown login takes as long and is counted
+    and locked alike. Where a second factor is due, a right password alone makes no earlier failure forgotten.
     """
     login = normal_login(login)[:64]
     async with database.transaction() as conn:
-        if not await store_logins.begin_attempt(
-            conn, _attempt_key(login), FAILURES_BEFORE_LOCK, LOCK_MINUTES
-        ):
-            raise Problem("login_locked", retry_after=LOCK_MINUTES * 60)
+        counters = await guessing.paths(conn, login, origin)
+        await guessing.take(conn, counters, "login_locked")
         row = await store_logins.credential(conn, login)
-    if not await passwords.verify(None if row is None else row["password_hash"], password) or row is None:
+    try:
+        fits = await passwords.verify(None if row is None else row["password_hash"], password)
+    except Problem:
+        # too many wait for their turn: nothing was judged
+        async with database.transaction() as conn:
+            await guessing.give_back(conn, counters)
+        raise
+    if row is None or not fits:
         raise Problem("login_failed")
     async with database.transaction() as conn:
         if row["sealed_totp"] is None:
-            await store_logins.forget_attempts(conn, _attempt_key(login))
+            await guessing.succeeded(conn, counters)
         else:
-            await store_logins.refund_attempt(conn, _attempt_key(login))
+            await guessing.give_back(conn, counters)
     return Credential(login, row["resident_key"], row["staff_key"], row["sealed_totp"] is not None)
 
 
-async def check_code(database: Database, box: SecretBox, login: str, code: str) -> None:
-    """The second factor: one of the codes of now and one step around, each good once.
+async def check_code(
+    database: Database, box: SecretBox, login: str, code: str, origin: Origin = _NOWHERE
+) -> None:
+    """The second factor: one of the codes of now and one step around, each good once. Counted with the passwords.
 
-    Raises Problem login_failed, login_locked, code_used.
+    Raises Problem login_failed, login_locked (`retry_after`: seconds), code_used.
     """
     async with database.transaction() as conn:
-        if not await store_logins.begin_attempt(
-            conn, _attempt_key(login), FAILURES_BEFORE_LOCK, LOCK_MINUTES
-        ):
-            raise Problem("login_locked", retry_after=LOCK_MINUTES * 60)
+        counters = await guessing.paths(conn, login, origin)
+        await guessing.take(conn, counters, "login_locked")
         row = await store_logins.credential(conn, login)
     if row is None or row["sealed_totp"] is None:
         raise Problem("login_failed")
-    step = _matching_step(box.open(_sealed_name(login), row["sealed_totp"]).decode(), code, time.time())
+    step = matching_step(box.open(_sealed_name(login), row["sealed_totp"]).decode(), code, time.time())
     if step is None:
         raise Problem("login_failed")
     async with database.transaction() as conn:
         if not await store_logins.take_totp_step(conn, login, step):
             raise Problem("code_used")
-        await store_logins.forget_attempts(conn, _attempt_key(login))
+        await guessing.succeeded(conn, counters)
 
 
-def _matching_step(secret: str, code: str, at: float) -> int | None:
+def matching_step(secret: str, code: str, at: float) -> int | None:
+    """The time step of a code of now or one step around; None if it fits none."""
     typed = re.sub(r"\s", "", unicodedata.normalize("NFKC", code)).encode("ascii", "replace")
     totp = TOTP(secret, interval=TOTP_SECONDS)
     now = int(at) // TOTP_SECONDS
@@ -222,13 +228,20 @@ def _matching_step(secret: str, code: str, at: float) -> int | None:
     return fits[-1] if fits else None
 
 
-async def change_password(database: Database, login: str, old: str, new: str) -> None:
+async def change_password(
+    database: Database, login: str, old: str, new: str, origin: Origin = _NOWHERE
+) -> None:
     """Raises Problem login_failed, login_locked, password_too_weak. Other sessions of this login are not ended."""
     passwords.check_new(new)
-    await check_password(database, login, old)
+    await check_password(database, login, old, origin)
     hashed = await passwords.make_hash(new)
     async with database.transaction() as conn:
         await store_logins.set_password(conn, login, hashed)
+
+
+async def unlock(conn: Connection, login: str) -> None:
+    """What was guessed at a login is forgotten: it can be tried again at once. Not recorded here; the caller's act is."""
+    await guessing.unlock(conn, normal_login(login))
 
 
 async def authenticator_secret(conn: Connection, box: SecretBox, login: str) -> str:

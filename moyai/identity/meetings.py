@@ -9,17 +9,17 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any
 
 from moyai import ledger
 from moyai.base.db import Connection, Database
 from moyai.base.errors import Problem
-from moyai.identity import store_desk
+from moyai.identity import guessing
+from moyai.identity.guessing import Counter, Rule
 from moyai.identity.model import Desk, Resident
 from moyai.ledger import Act, Kind, contents
 
-MEETINGS_AN_HOUR: Final = 20
-_MINUTES: Final = 60
+RULE: Rule = guessing.MEETING
 
 
 class MeetsSomebody(Problem):
@@ -50,9 +50,9 @@ async def counted(database: Database, desk: Desk, wanted: str) -> AsyncGenerator
 
     The record is a transaction of its own: the refused one takes nothing with it.
     """
+    counter = Counter(RULE, desk.actor)
     async with database.transaction() as conn:
-        if not await store_desk.begin_attempt(conn, desk.actor, MEETINGS_AN_HOUR, _MINUTES):
-            raise Problem("too_many_requests", "met too many residents of other desks", retry_after=3600)
+        await guessing.take(conn, [counter])
     met: MeetsSomebody | None = None
     try:
         yield
@@ -61,15 +61,17 @@ async def counted(database: Database, desk: Desk, wanted: str) -> AsyncGenerator
         raise
     finally:
         async with database.transaction() as conn:
-            await _settle(conn, desk, wanted, met)
+            await _settle(conn, desk, counter, wanted, met)
 
 
-async def _settle(conn: Connection, desk: Desk, wanted: str, met: MeetsSomebody | None) -> None:
+async def _settle(
+    conn: Connection, desk: Desk, counter: Counter, wanted: str, met: MeetsSomebody | None
+) -> None:
     elsewhere = () if met is None else (*met.elsewhere, *met.hidden)
     for resident in elsewhere:
         await record(conn, desk, resident.resident_key, wanted, "refused")
     if not elsewhere:
-        await store_desk.refund_attempt(conn, desk.actor)
+        await guessing.give_back(conn, [counter])
 
 
 async def record(conn: Connection, desk: Desk, resident_key: int, wanted: str, outcome: str) -> None:

@@ -11,7 +11,7 @@ import msgspec
 
 from moyai.base.clock import utc_now
 from moyai.base.db import Connection
-from moyai.identity import store_logins, store_oauth
+from moyai.identity import guessing, store_logins, store_oauth
 from moyai.identity.credentials import Credential
 from moyai.identity.model import PORTAL_CLIENT, ResidentCaller, Session, StaffCaller, aal_of
 from moyai.registry import store_parties
@@ -137,5 +137,6 @@ async def replace(conn: Connection, session: Session) -> None:
 
 
 async def sweep(conn: Connection) -> None:
-    """Delete what has run out: sessions, requests, grants, and marks of things that were good once."""
+    """Delete what has run out: sessions, requests, grants, marks of things that were good once, old counts of guesses."""
     await store_logins.delete_expired(conn)
+    await guessing.sweep(conn)

@@ -1,4 +1,4 @@
-"""SQL of what a desk must remember: how often it tried, who asked as the first of two, who may open what."""
+"""SQL of what a desk must remember: who asked as the first of two, who may open what."""
 
 from __future__ import annotations
 
@@ -6,32 +6,6 @@ from typing import Any
 from uuid import UUID
 
 from moyai.base.db import Connection, Record
-
-
-async def begin_attempt(conn: Connection, actor: str, limit: int, minutes: int) -> bool:
-    """Count an attempt before it is judged, so that many side by side do not slip past; false over the limit."""
-    attempts: int = await conn.fetchval(
-        """
-        insert into identity.desk_attempt as a (actor, attempts, since) values ($1, 1, clock_timestamp())
-        on conflict (actor) do update
-           set attempts = case when a.since < clock_timestamp() - make_interval(mins => $3) then 1
-                               else least(a.attempts + 1, $2 + 1) end,
-               since = case when a.since < clock_timestamp() - make_interval(mins => $3) then clock_timestamp()
-                            else a.since end
-        returning attempts
-        """,
-        actor,
-        limit,
-        minutes,
-    )
-    return attempts <= limit
-
-
-async def refund_attempt(conn: Connection, actor: str) -> None:
-    """The attempt met nobody whom this desk does not know."""
-    await conn.execute(
-        "update identity.desk_attempt set attempts = greatest(attempts - 1, 0) where actor = $1", actor
-    )
 
 
 async def ask(

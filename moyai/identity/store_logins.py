@@ -64,42 +64,6 @@ async def set_password(conn: Connection, login: str, password_hash: str) -> None
     )
 
 
-async def begin_attempt(conn: Connection, login_hash: bytes, limit: int, minutes: int) -> bool:
-    """Count an attempt as failed before it is judged; false if the name is locked.
-
-    Counted first, so that attempts side by side cannot slip past the limit together. Attempts while locked do
-    not prolong the lock.
-    """
-    failures: int = await conn.fetchval(
-        """
-        insert into identity.login_attempt as a (login_hash, failures, last_at)
-        values ($1, 1, clock_timestamp())
-        on conflict (login_hash) do update
-           set failures = case when a.last_at < clock_timestamp() - make_interval(mins => $3) then 1
-                               else least(a.failures + 1, $2 + 1) end,
-               last_at = case when a.last_at < clock_timestamp() - make_interval(mins => $3)
-                                or a.failures < $2 then clock_timestamp() else a.last_at end
-        returning failures
-        """,
-        login_hash,
-        limit,
-        minutes,
-    )
-    return failures <= limit
-
-
-async def refund_attempt(conn: Connection, login_hash: bytes) -> None:
-    """The attempt succeeded, but the login is not complete: earlier failures still count."""
-    await conn.execute(
-        "update identity.login_attempt set failures = greatest(failures - 1, 0) where login_hash = $1",
-        login_hash,
-    )
-
-
-async def forget_attempts(conn: Connection, login_hash: bytes) -> None:
-    await conn.execute("delete from identity.login_attempt where login_hash = $1", login_hash)
-
-
 async def take_totp_step(conn: Connection, login: str, step: int) -> bool:
     """Whether this time step was still unused; it is used from now on, in whatever process."""
     taken = await conn.fetchval(
@@ -207,9 +171,6 @@ async def delete_expired(conn: Connection) -> None:
     await conn.execute("delete from identity.session where expires_at < clock_timestamp()")
     await conn.execute("delete from identity.seen_token where expires_at < clock_timestamp()")
     await conn.execute("delete from identity.authorization_request where expires_at < clock_timestamp()")
-    await conn.execute(
-        "delete from identity.login_attempt where last_at < clock_timestamp() - interval '1 hour'"
-    )
     await conn.execute("delete from identity.authorization_grant where expires_at < clock_timestamp()")
 
 

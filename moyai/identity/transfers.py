@@ -8,6 +8,7 @@ recovered; after one that the resident did not confirm, a recovery takes two cle
 from __future__ import annotations
 
 import secrets
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any, Final, Literal
 from uuid import UUID
@@ -18,7 +19,16 @@ from moyai import ledger
 from moyai.base.db import Connection, Database
 from moyai.base.errors import Problem
 from moyai.base.ids import random_uuid
-from moyai.identity import meetings, residents, second_person, store_desk, store_residents, store_transfers
+from moyai.identity import (
+    guessing,
+    meetings,
+    residents,
+    second_person,
+    store_desk,
+    store_residents,
+    store_transfers,
+)
+from moyai.identity.guessing import Counter
 from moyai.identity.meetings import MeetsSomebody
 from moyai.identity.model import Desk, Evidence, Person, Resident, ResidentCaller
 from moyai.ledger import Act, Kind, contents
@@ -169,6 +179,12 @@ async def confirm_as_second_clerk(conn: Connection, desk: Desk, transfer_id: UUI
     if not row["certificate"] or not _same(row["certificate"], certificate):
         raise Problem("certificate_missing")
     await _complete(conn, desk.actor, desk.organization_id, row, resident, "certificate")
+
+
+def counted(database: Database, transfer_id: UUID) -> AbstractAsyncContextManager[None]:
+    """Around `confirm_as_second_clerk`: numbers that are tried are counted. Raises Problem too_many_requests."""
+    counter = Counter(guessing.CERTIFICATE, str(transfer_id))
+    return guessing.counted(database, [counter], frozenset({"certificate_missing"}))
 
 
 def _same(recorded: str, typed: str) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -47,8 +49,10 @@ async def act(request: Request, caller: StaffCaller) -> Response:
     """Confirm as the losing desk, check the certificate as the second clerk, or decline."""
     form, transfer_id = await read_form(request, caller), uuid_in_path(request, "transfer")
     wanted = form.get("act", "")
+    control = platform_of(request).control
     try:
-        async with desk.transaction(platform_of(request).control) as conn:
+        tried = transfers.counted(control, transfer_id) if wanted == "check" else nullcontext()
+        async with tried, desk.transaction(control) as conn:
             at = await desk_of(conn, caller)
             if wanted == "confirm":
                 await transfers.confirm_at_losing_desk(conn, at, transfer_id)

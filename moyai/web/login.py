@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from urllib.parse import parse_qs, quote, urlsplit
 
 from starlette.requests import Request
@@ -9,15 +10,17 @@ from starlette.responses import Response
 
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
-from moyai.identity import authorization, clients, credentials, sessions
+from moyai.identity import authorization, clients, credentials, guessing, sessions
 from moyai.identity.authorization import REQUEST_URI_PREFIX
 from moyai.identity.credentials import Credential
 from moyai.identity.model import Anonymous, ResidentCaller, Session, StaffCaller
 from moyai.identity.sessions import Opened
 from moyai.registry.store_parties import ClientParty
 from moyai.web.authorize import go
+from moyai.web.known_browser import Recognised, origin_of
 from moyai.web.oauth import platform_of
 from moyai.web.pages import read_form, render
+from moyai.web.problems import retry_after
 
 _AGAIN = frozenset({"login_failed", "login_locked", "code_used"})
 
@@ -47,7 +50,7 @@ async def _page(
 ) -> Response:
     async with platform_of(request).control.connection() as conn:
         asking = await _asking(conn, target)
-    return render(
+    page = render(
         request,
         name,
         Anonymous(),
@@ -56,8 +59,27 @@ async def _page(
         asking=None if asking is None else asking[0],
         next=target,
         error=None if error is None else error.code,
+        wait=waiting_time(error),
         login=login,
     )
+    return page if error is None else told_when(page, error)
+
+
+def waiting_time(error: Problem | None) -> tuple[str, str]:
+    """In how many minutes or hours to try again, in Japanese and English; empty where there is nothing to wait for."""
+    seconds = 0 if error is None else int(error.extra.get("retry_after", 0))
+    if seconds <= 0:
+        return "", ""
+    minutes = ceil(seconds / 60)
+    if minutes < 120:
+        return f"{minutes}分", f"{minutes} minute{'s' if minutes > 1 else ''}"
+    hours = ceil(minutes / 60)
+    return f"{hours}時間", f"{hours} hours"
+
+
+def told_when(page: Response, error: Problem) -> Response:
+    page.headers.update(retry_after(error))
+    return page
 
 
 async def show_login(request: Request, caller: Anonymous) -> Response:
@@ -69,7 +91,9 @@ async def take_password(request: Request, caller: Anonymous) -> Response:
     form = await read_form(request, caller)
     target, login = safe_next(form.get("next")), form.get("login", "")
     try:
-        credential = await credentials.check_password(platform.control, login, form.get("password", ""))
+        credential = await credentials.check_password(
+            platform.control, login, form.get("password", ""), origin_of(request)
+        )
     except Problem as problem:
         if problem.code not in _AGAIN:
             raise
@@ -103,7 +127,9 @@ async def take_code(request: Request, caller: Anonymous) -> Response:
     if session is None:
         return go(f"/login?next={quote(target, safe='')}")
     try:
-        await credentials.check_code(platform.control, platform.box, session.login, form.get("code", ""))
+        await credentials.check_code(
+            platform.control, platform.box, session.login, form.get("code", ""), origin_of(request)
+        )
     except Problem as problem:
         if problem.code not in _AGAIN:
             raise
@@ -133,6 +159,11 @@ async def _go_on(request: Request, opened: Opened, target: str) -> Response:
         path="/",
         secure=platform.base_url.startswith("https://"),
     )
+    if opened.session.complete:
+        browser = Recognised(request)
+        async with platform.control.transaction() as conn:
+            await guessing.remember(conn, opened.session.login, browser.hash)
+        browser.tell(response)
     return response
 
 
@@ -148,7 +179,7 @@ async def _home(request: Request, opened: Opened) -> str:
 
 
 async def show_password(request: Request, caller: ResidentCaller) -> Response:
-    return render(request, "login/change.html", caller, error=None, done=False)
+    return render(request, "login/change.html", caller, error=None, wait=("", ""), done=False)
 
 
 async def change_password(request: Request, caller: ResidentCaller) -> Response:
@@ -163,12 +194,19 @@ async def change_password(request: Request, caller: ResidentCaller) -> Response:
         if form.get("new") != form.get("again"):
             raise Problem("passwords_differ")
         await credentials.change_password(
-            platform.control, session.login, form.get("old", ""), form.get("new", "")
+            platform.control, session.login, form.get("old", ""), form.get("new", ""), origin_of(request)
         )
     except Problem as problem:
         if problem.code not in (*_AGAIN, "password_too_weak", "passwords_differ"):
             raise
-        return render(
-            request, "login/change.html", caller, status=problem.status, error=problem.code, done=False
+        page = render(
+            request,
+            "login/change.html",
+            caller,
+            status=problem.status,
+            error=problem.code,
+            wait=waiting_time(problem),
+            done=False,
         )
-    return render(request, "login/change.html", caller, error=None, done=True)
+        return told_when(page, problem)
+    return render(request, "login/change.html", caller, error=None, wait=("", ""), done=True)

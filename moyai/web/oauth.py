@@ -7,6 +7,7 @@ configured base URL: no Host or proxy header decides what this platform is calle
 from __future__ import annotations
 
 import time
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -17,12 +18,14 @@ from starlette.responses import Response
 from moyai.base import keys
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
-from moyai.identity import authorization, clients, discovery, grants, pairwise
+from moyai.identity import authorization, clients, discovery, grants, guessing, pairwise
 from moyai.identity.authorization import PUSHED_SECONDS, REQUEST_URI_PREFIX
 from moyai.identity.dpop import Proof, check_proof
 from moyai.identity.grants import Issuer, TokenResponse
+from moyai.identity.guessing import Counter
 from moyai.identity.model import Anonymous, ResidentCaller
 from moyai.identity.standing import use_once
+from moyai.web.client_address import client_address, neighbourhood
 from moyai.web.operation import answer, describes, read_body
 from moyai.web.platform import Platform
 
@@ -107,6 +110,20 @@ def _public(document: dict[str, Any]) -> Response:
     return answer(document, headers=headers)
 
 
+_WRONG = frozenset({"client_unknown", "assertion_invalid", "assertion_replayed", "grant_invalid"})
+
+
+def _counted(request: Request, form: dict[str, str]) -> AbstractAsyncContextManager[None]:
+    """Around what knows a client by what it shows: whoever tries keys, codes and tokens waits.
+
+    By client and network together, so that nobody stops a client by sending nonsense in its name from elsewhere.
+    """
+    network = neighbourhood(client_address(request))
+    name = clients.claimed_id(form)
+    counters = [Counter(guessing.CLIENT, f"{name}\n{network}"), Counter(guessing.CLIENTS, network)]
+    return guessing.counted(platform_of(request).control, counters, _WRONG)
+
+
 # --- requests and tokens ------------------------------------------------------------------------------------
 
 
@@ -128,7 +145,7 @@ async def push_request(request: Request, caller: Anonymous) -> Response:
     form, now = await read_oauth_form(request), time.time()
     if "request_uri" in form:
         raise Problem("malformed_request", "request_uri cannot be pushed")
-    async with platform.control.transaction() as conn:
+    async with _counted(request, form), platform.control.transaction() as conn:
         client = await clients.authenticate(conn, form, _audiences(platform), now)
         proof = _read_proof(request, now)
         if proof is not None:
@@ -157,9 +174,15 @@ async def push_request(request: Request, caller: Anonymous) -> Response:
 )
 async def token(request: Request, caller: Anonymous) -> Response:
     platform = platform_of(request)
-    issuer, control = Issuer(platform.base_url, platform.keys), platform.control
+    issuer = Issuer(platform.base_url, platform.keys)
     form, now = await read_oauth_form(request), time.time()
-    grant_type = form.get("grant_type")
+    async with _counted(request, form):
+        return await _token(request, issuer, form, now)
+
+
+async def _token(request: Request, issuer: Issuer, form: dict[str, str], now: float) -> Response:
+    platform = platform_of(request)
+    control, grant_type = platform.control, form.get("grant_type")
     async with control.transaction() as conn:
         client = await clients.authenticate(conn, form, _audiences(platform), now)
         jkt = await _bound_key(conn, request, now)
@@ -186,7 +209,7 @@ async def _bound_key(conn: Connection, request: Request, now: float) -> str:
 async def revoke(request: Request, caller: Anonymous) -> Response:
     platform = platform_of(request)
     form, now = await read_oauth_form(request), time.time()
-    async with platform.control.transaction() as conn:
+    async with _counted(request, form), platform.control.transaction() as conn:
         client = await clients.authenticate(conn, form, _audiences(platform), now)
         if "token" not in form:
             raise Problem("malformed_request", "token is missing")

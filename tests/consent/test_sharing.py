@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import Counter
+
 import pytest
 
 from moyai.base.db import Connection
@@ -11,11 +14,13 @@ from moyai.base.secrets import SecretBox
 from moyai.base.stops import Line, SharingEnded
 from moyai.consent import gate, sharing, sharing_in_force, store_sharing, withdrawal
 from moyai.consent.sharing import Offer
+from moyai.identity import guessing
 from moyai.identity.model import ResidentCaller
 from moyai.ledger import Kind, history
 from tests.admin import as_admin
+from tests.conftest import Platform
 from tests.consent.conftest import HERE, Walk, calls
-from tests.factories import Town, make_resident, tie
+from tests.factories import Town, make_resident, make_town, tie
 
 
 @pytest.fixture
@@ -144,13 +149,13 @@ async def test_ten_wrong_codes_are_enough(
 ) -> None:
     await hanako.join()
     code = (await offer(hanako)).code
-    for _ in range(sharing.WRONG_CODES):
+    for _ in range(guessing.SHARING.free):
         assert await sharing.accept(control, daughter, "0000-0000") is None
     with pytest.raises(Problem, match="too_many_requests"):
         await sharing.accept(control, daughter, code)
     async with as_admin(control):
         await control.execute(
-            "update consent.code_attempt set attempted_at = attempted_at - interval '61 minutes'"
+            "update identity.guess set closed_until = clock_timestamp() - interval '1 second'"
         )
     assert await sharing.accept(control, daughter, code) is not None
 
@@ -299,3 +304,22 @@ async def test_low_the_sharers_record_never_names_the_viewer(
     row = await control.fetchrow("select viewer_key, viewer_name from consent.sharing")
     assert row is not None
     assert tuple(row) == (None, "")
+
+
+async def test_m11_codes_sent_side_by_side_are_judged_no_more_than_the_limit(
+    fresh_platform: Platform,
+) -> None:
+    """Forty at once had 22 judged."""
+    pool = await fresh_platform.pool()
+    async with pool.transaction() as conn:
+        viewer = calls((await make_town(conn)).midori)
+
+    async def one(number: int) -> str:
+        try:
+            async with pool.transaction() as conn:
+                return str(await sharing.accept(conn, viewer, f"0000-{number:04}"))
+        except Problem as problem:
+            return problem.code
+
+    answers = Counter(await asyncio.gather(*(one(number) for number in range(40))))
+    assert answers == {"None": guessing.SHARING.free, "too_many_requests": 40 - guessing.SHARING.free}

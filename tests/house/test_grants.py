@@ -29,6 +29,16 @@ RIGHTS = """
 # What only the operator's commands do, as the owner.
 OWNERS = {("platform.signing_key", "update")}
 
+# What only the release before this one writes; its tables are dropped by the next.
+FORMER = {
+    ("identity.login_attempt", "insert"),
+    ("identity.login_attempt", "update"),
+    ("identity.login_attempt", "delete"),
+    ("identity.desk_attempt", "insert"),
+    ("identity.desk_attempt", "update"),
+    ("consent.code_attempt", "insert"),
+}
+
 
 def writes(text: str) -> set[tuple[str, str]]:
     """What one statement needs beyond reading: pairs of table and right."""
@@ -79,7 +89,7 @@ async def test_no_statement_lacks_its_right(platform):
 
 async def test_no_right_is_without_a_statement(platform):
     admin = await platform.connect("moyai_admin", "moyai_control")
-    spare = await granted(admin) - needed().keys()
+    spare = await granted(admin) - needed().keys() - FORMER
     assert not spare, f"take these out of moyai/migrations/control/grants.sql: {sorted(spare)}"
 
 

@@ -7,6 +7,7 @@ import pytest
 from moyai.base.db import Connection, Database
 from moyai.base.errors import CODES, Problem
 from moyai.identity import meetings, residents
+from moyai.identity.guessing import Rule
 from moyai.identity.meetings import MeetsSomebody
 from moyai.identity.model import Resident
 from moyai.ledger import Kind
@@ -38,7 +39,7 @@ async def test_m9_another_desk_learns_neither_id_nor_place_and_the_resident_sees
 async def test_m9_trying_is_slowed_down(
     control_db: Database, scene: Scene, taro: Resident, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(meetings, "MEETINGS_AN_HOUR", 3)
+    monkeypatch.setattr(meetings, "RULE", Rule("meeting", 3, 60, 60))
     codes: list[str] = []
     for _ in range(4):
         with pytest.raises(Problem) as caught:
@@ -50,7 +51,7 @@ async def test_m9_trying_is_slowed_down(
 async def test_enrolments_that_meet_nobody_are_not_counted(
     control_db: Database, scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(meetings, "MEETINGS_AN_HOUR", 2)
+    monkeypatch.setattr(meetings, "RULE", Rule("meeting", 2, 60, 60))
     for name in ("一郎", "二郎", "三郎", "四郎"):
         who = person(
             given_name=name, given_kana={"一": "イチ", "二": "ニ", "三": "サン", "四": "シ"}[name[0]]

@@ -143,3 +143,17 @@ async def test_the_second_clerk_types_the_number_of_the_certificate(
         assert wrong.status_code == 409
         done = await _send(second, "/desk/transfers", act="check", certificate="A-77")
         assert done.headers["location"] == "/desk/transfers?done=confirmed"
+
+
+async def test_m11_numbers_of_a_certificate_are_not_tried_for_long(
+    control: Connection, box: SecretBox, app: object, web: httpx.AsyncClient, town: Town, taro: dict[str, str]
+) -> None:
+    await clerk_of(control, box, web, "c2")
+    await _ask(web, certificate="A-77")
+    async with in_process.client_of(app) as second:
+        await clerk_of(control, box, second, "c2", login="second-c2")
+        for number in range(5):
+            wrong = await _send(second, "/desk/transfers", act="check", certificate=f"B-{number}")
+            assert wrong.status_code == 409
+        stopped = await _send(second, "/desk/transfers", act="check", certificate="A-77")
+        assert (stopped.status_code, stopped.headers["retry-after"]) == (429, "600")

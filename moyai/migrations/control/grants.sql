@@ -26,16 +26,15 @@ grant insert on registry.terms_version, registry.criteria_version to moyai_serve
 -- Persons. A resident ID stays when the person behind it is erased.
 grant insert, update on identity.resident, identity.staff, identity.refresh_token to moyai_serve;
 grant insert, update, delete on identity.person, identity.credential, identity.pairwise, identity.session,
-    identity.login_attempt, identity.authorization_request, identity.authorization_grant to moyai_serve;
+    identity.guess, identity.known_browser, identity.authorization_request, identity.authorization_grant to moyai_serve;
 grant insert, delete on identity.proofing, identity.seen_token to moyai_serve;
 
 -- The desk: who waits for whom, who asked as the first of two, who may open what.
 grant insert, update, delete on identity.transfer, identity.desk_request to moyai_serve;
-grant insert, update on identity.desk_attempt to moyai_serve;
 grant insert, delete on identity.protected_access to moyai_serve;
 
 -- Consents. What was served and what was decided never changes; erasure deletes it.
-grant insert, delete on consent.presentation, consent.act, consent.history, consent.code_attempt to moyai_serve;
+grant insert, delete on consent.presentation, consent.act, consent.history to moyai_serve;
 grant insert, update, delete on consent.state, consent.membership, consent.enrolment, consent.sharing
     to moyai_serve;
 
@@ -48,6 +47,13 @@ grant insert (entry_id, leaf) on ledger.entry to moyai_serve, moyai_worker;
 grant insert (resident_key, entry_id, kind, at, salt, body) on ledger.content to moyai_serve, moyai_worker;
 grant delete on ledger.content to moyai_serve;
 grant insert, delete on ledger.idempotency to moyai_serve;
+
+-- Counters of the release before this one, which may still run beside it: nothing of this one writes them.
+grant insert, update, delete on identity.login_attempt to moyai_serve;
+grant insert, update on identity.desk_attempt to moyai_serve;
+grant insert, delete on consent.code_attempt to moyai_serve;
+grant select (last_at), delete on identity.login_attempt to moyai_worker;
+grant select (attempted_at), delete on consent.code_attempt to moyai_worker;
 
 -- worker: gives the ledger its order, counts, signs, has it co-signed.
 grant select on all tables in schema ledger, platform, registry to moyai_worker;
@@ -67,8 +73,8 @@ grant insert, update on registry.store to moyai_worker;
 -- It forgets what has run out, without reading it: it sees no person, no login, no text.
 grant select (expires_at), delete on identity.session, identity.authorization_request, identity.seen_token,
     identity.authorization_grant, consent.enrolment to moyai_worker;
-grant select (last_at), delete on identity.login_attempt to moyai_worker;
-grant select (attempted_at), delete on consent.code_attempt to moyai_worker;
+grant select (counter, failures, last_at, closed_until), delete on identity.guess to moyai_worker;
+grant select (seen_at), delete on identity.known_browser to moyai_worker;
 grant select (presentation_id, resident_key, expires_at), delete on consent.presentation to moyai_worker;
 grant select (presentation_id, resident_key) on consent.act to moyai_worker;
 

@@ -17,7 +17,7 @@ from moyai.base.journal import Journal
 from moyai.base.secrets import SecretBox
 from moyai.consent import overview, sharing, withdrawal
 from moyai.consent.model import ThisPlatform
-from moyai.consent.overview import ServiceStanding
+from moyai.consent.overview import STOPPABLE, ServiceStanding
 from moyai.consent.withdrawal import Withdrawn
 from moyai.identity.model import ForResident
 
@@ -46,7 +46,7 @@ async def stop_everything(
 
 
 def _stoppable(service: ServiceStanding) -> bool:
-    return service.in_use or any(link.standing == "given" for link in service.links)
+    return service.in_use or any(link.standing in STOPPABLE for link in service.links)
 
 
 async def stop_service(

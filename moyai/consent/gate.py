@@ -17,12 +17,16 @@ from moyai.base.errors import Refused
 from moyai.consent import store_gate
 from moyai.consent.permit import ErasurePermit, Permit, Tie, gate_seal
 from moyai.identity import pairwise
+from moyai.identity.model import Resident
 from moyai.identity.residents import find
 from moyai.ledger.release import NEVER_MS, Judged
 from moyai.registry import lookups
 
 GIVEN, REFUSED, WITHDRAWN = 1, 2, 3
 """`consent.state.state`"""
+
+Row = Record | dict[str, Any]
+"""The facts on one link, by the names of `store_gate`'s columns."""
 
 _CONSENT_CODES = {None: "consent_missing", REFUSED: "consent_refused", WITHDRAWN: "consent_withdrawn"}
 
@@ -123,7 +127,7 @@ def _milliseconds(at: datetime | None) -> int:
     return NEVER_MS if at is None else int(at.timestamp() * 1000)
 
 
-def judge(row: Record) -> str | None:
+def judge(row: Row) -> str | None:
     """The rules, in the order in which they are told: None if the link is open, else the code of the first
     that fails. Unknown or missing facts fail. (Guidebook 1.2.1 scope, 1.2.4 levels, 3.2.5 consent.)
 
@@ -143,7 +147,7 @@ def judge(row: Record) -> str | None:
     return _judge_link(row)
 
 
-def _judge_link(row: Record) -> str | None:
+def _judge_link(row: Row) -> str | None:
     for state in (row["provider_state"], row["consumer_state"]):
         if state != "certified":
             return _organization_code(state)
@@ -279,10 +283,33 @@ async def permit_shared(
         if code is None:
             permits.append(_permit(row))
         else:
-            # The link was asked for by name: if it is missing, it was ended since.
-            code = "consumer_not_linked" if code == "link_missing" else code
-            refusals.append(_refusal(code, row, row["dataset_key"]))
+            refusals.append(_refusal(_as_told(code), row, row["dataset_key"]))
     return permits, refusals
+
+
+async def why_closed(conn: Connection, resident: Resident) -> dict[int, str]:
+    """Of the consents that a resident gave, those through which nothing can flow now, with the code, by link_key.
+
+    The same rules as for a question. Whether the source has an account of this resident is not asked: that is no
+    word on the consent.
+    """
+    known = {
+        "client_state": "active",
+        "organization_state": "certified",
+        "resident_key": resident.resident_key,
+        "resident_state": resident.state,
+        "tie_ended": False,
+        "ial": resident.ial,
+        "provider_subject": "",
+    }
+    rows = await store_gate.standing_of_consents(conn, resident.resident_key, resident.municipality_code)
+    codes = {row["link_key"]: judge({**row, **known}) for row in rows}
+    return {key: _as_told(code) for key, code in codes.items() if code is not None}
+
+
+def _as_told(code: str) -> str:
+    """A link that is known by name and is not there has ended."""
+    return "consumer_not_linked" if code == "link_missing" else code
 
 
 async def permit_erasure(conn: Connection, resident_key: int) -> ErasurePermit:

@@ -148,7 +148,8 @@ class Presentation(msgspec.Struct, frozen=True):
 
 class LinkState(msgspec.Struct, frozen=True):
     """What is in force for one link. `in_force` is consent given and not expired; the gate asks for more. `outdated`
-    says that the link's text is not the one any more that was agreed to, so that nothing flows."""
+    says that the link's text is not the one any more that was agreed to, so that nothing flows; `version_key` and
+    `version` name the text that was decided on (None where none is kept), `items` what it still opens."""
 
     link_key: int
     state: State
@@ -157,6 +158,9 @@ class LinkState(msgspec.Struct, frozen=True):
     expires_at: datetime | None
     in_force: bool
     outdated: bool = False
+    version_key: int | None = None
+    version: int | None = None
+    items: tuple[str, ...] = ()
 
 
 class Membership(msgspec.Struct, frozen=True):

@@ -6,6 +6,7 @@ web puts the three together.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Literal
 
@@ -13,19 +14,29 @@ import msgspec
 
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
-from moyai.consent import store
+from moyai.consent import gate, store
 from moyai.consent.catalogue import ServiceFacts, all_facts, party, resident_of
+from moyai.consent.differences import Difference, differences
 from moyai.consent.eligibility import obstacle
 from moyai.consent.enrolment import is_current
 from moyai.consent.model import Granularity, Item, LinkState, Membership, Party, granularity_of
 from moyai.identity.model import ForResident, ResidentCaller
 from moyai.registry.model import Link
+from moyai.registry.version_text import VersionText, version_texts
 
-Standing = Literal["given", "refused", "withdrawn", "expired", "undecided"]
+Standing = Literal["given", "outdated", "refused", "withdrawn", "expired", "undecided"]
+"""`outdated`: given, to a text that is not the link's any more; nothing flows until the resident decides anew."""
+
+STOPPABLE: frozenset[Standing] = frozenset({"given", "outdated"})
+"""What the resident can stop. A consent that is outdated must not revive, should the old text come back."""
 
 
 class LinkStanding(msgspec.Struct, frozen=True):
-    """One link, and how the resident stands to it. `closed` says why it cannot flow whatever the consent."""
+    """One link, and how the resident stands to it. `closed` is the code with which the gate refuses it, if it does.
+
+    `version` counts the link's texts, `consented_version` is the one decided on, and `changes` are what the present
+    text says otherwise. `waiting` names items that were added since: they do not flow until the resident decides.
+    """
 
     link_id: str
     dataset_id: str
@@ -47,6 +58,15 @@ class LinkStanding(msgspec.Struct, frozen=True):
     until: datetime | None
     act_id: str | None
     closed: str | None
+    version: int | None = None
+    consented_version: int | None = None
+    changes: tuple[Difference, ...] = ()
+    waiting: tuple[str, ...] = ()
+
+    @property
+    def to_decide(self) -> bool:
+        """Whether the present text asks for more than what was decided: all of it, or items that were added."""
+        return self.standing == "outdated" or bool(self.waiting)
 
 
 class ServiceStanding(msgspec.Struct, frozen=True):
@@ -92,22 +112,44 @@ async def consents_of_service(conn: Connection, caller: ResidentCaller, service_
     raise Problem("does_not_exist", f"service {service_id}")
 
 
+class _Known(msgspec.Struct, frozen=True):
+    """What is known of one resident's decisions, by link_key, and the texts of versions, by version_key."""
+
+    states: dict[int, LinkState]
+    closed: dict[int, str]
+    texts: dict[int, VersionText]
+
+
 async def _standings(conn: Connection, caller: ResidentCaller | ForResident) -> list[ServiceStanding]:
     resident = await resident_of(conn, caller.resident_key)
-    states = await store.states_of(conn, caller.resident_key)
     members = await store.memberships(conn, caller.resident_key)
+    facts = await all_facts(conn)
+    states = await store.states_of(conn, caller.resident_key)
+    closed = await gate.why_closed(conn, resident)
+    links = [link for one in facts for link in one.links]
+    known = _Known(states, closed, await version_texts(conn, _to_compare(links, states)))
     return [
-        _service(facts, members.get(facts.service.service_key), states, obstacle(resident, caller.aal, facts))
-        for facts in await all_facts(conn)
+        _service(one, members.get(one.service.service_key), known, obstacle(resident, caller.aal, one))
+        for one in facts
     ]
 
 
+def _to_compare(links: Iterable[Link], states: dict[int, LinkState]) -> set[int]:
+    """The versions that were decided on and the present ones, where they are not the same."""
+    pairs = [
+        (state.version_key, link.version_key)
+        for link in links
+        if (state := states.get(link.link_key)) is not None and state.version_key != link.version_key
+    ]
+    return {key for pair in pairs for key in pair if key is not None}
+
+
 def _service(
-    facts: ServiceFacts, member: Membership | None, states: dict[int, LinkState], problem: Problem | None
+    facts: ServiceFacts, member: Membership | None, known: _Known, problem: Problem | None
 ) -> ServiceStanding:
     service = facts.service
     on_offer = facts.on_offer()
-    shown = [link for link in facts.links if link.state == "registered" or link.link_key in states]
+    shown = [link for link in facts.links if link.state == "registered" or link.link_key in known.states]
     return ServiceStanding(
         service_id=service.service_id,
         name_ja=service.name_ja,
@@ -124,11 +166,14 @@ def _service(
         accepted_at=member.accepted_at if member else None,
         terms_changed=member is not None and on_offer and not is_current(member, facts),
         reason=problem.code if problem else None if on_offer else "service_not_offered",
-        links=tuple(_link(link, states.get(link.link_key), facts) for link in shown),
+        links=tuple(_link(link, known, facts) for link in shown),
     )
 
 
-def _link(link: Link, state: LinkState | None, facts: ServiceFacts) -> LinkStanding:
+def _link(link: Link, known: _Known, facts: ServiceFacts) -> LinkStanding:
+    state = known.states.get(link.link_key)
+    changes = _changes(link, state, known)
+    standing = _standing(state)
     return LinkStanding(
         link_id=link.link_id,
         dataset_id=link.dataset_id,
@@ -145,23 +190,42 @@ def _link(link: Link, state: LinkState | None, facts: ServiceFacts) -> LinkStand
         generates=party(link.provider),
         uses=party(link.consumer),
         manages=facts.operator,
-        standing=_standing(state),
+        standing=standing,
         since=state.since if state else None,
         until=state.expires_at if state else None,
         act_id=str(state.act_id) if state else None,
-        closed=_closed(link, facts, state),
+        closed=known.closed.get(link.link_key) if standing in STOPPABLE else _closed(link, facts),
+        version=link.version,
+        consented_version=state.version if state else None,
+        changes=changes,
+        waiting=_waiting(changes) if standing == "given" else (),
     )
 
 
 def _standing(state: LinkState | None) -> Standing:
     if state is None:
         return "undecided"
-    if state.state.word == "given":
-        return "given" if state.in_force else "expired"
-    return "refused" if state.state.word == "refused" else "withdrawn"
+    if state.state.word != "given":
+        return "refused" if state.state.word == "refused" else "withdrawn"
+    if not state.in_force:
+        return "expired"
+    return "outdated" if state.outdated else "given"
 
 
-def _closed(link: Link, facts: ServiceFacts, state: LinkState | None) -> str | None:
+def _changes(link: Link, state: LinkState | None, known: _Known) -> tuple[Difference, ...]:
+    """None where the text is the same, or where the one decided on is not kept."""
+    if state is None or state.version_key is None or link.version_key is None:
+        return ()
+    old, new = known.texts.get(state.version_key), known.texts.get(link.version_key)
+    return () if old is None or new is None else differences(old, new)
+
+
+def _waiting(changes: tuple[Difference, ...]) -> tuple[str, ...]:
+    return tuple(change.item for change in changes if change.what == "item_added" and change.item)
+
+
+def _closed(link: Link, facts: ServiceFacts) -> str | None:
+    """Why a link could not flow whatever the resident decided."""
     ends = {link.provider.organization_state, link.consumer.organization_state}
     if "suspended" in ends:
         return "organization_suspended"
@@ -169,6 +233,4 @@ def _closed(link: Link, facts: ServiceFacts, state: LinkState | None) -> str | N
         return "organization_not_certified"
     if link.state != "registered":
         return "consumer_not_linked"
-    if facts.service.state != "certified":
-        return "service_not_certified"
-    return "consent_outdated" if state is not None and state.outdated else None
+    return "service_not_certified" if facts.service.state != "certified" else None

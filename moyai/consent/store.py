@@ -84,6 +84,9 @@ def _link_state(row: Record) -> LinkState:
         expires_at=row["expires_at"],
         in_force=row["in_force"],
         outdated=row["outdated"],
+        version_key=row["version_key"],
+        version=row["version"],
+        items=tuple(row["items"] or ()),
     )
 
 
@@ -93,7 +96,7 @@ async def states_of(conn: Connection, resident_key: int) -> dict[int, LinkState]
         """
         select k.link_key, k.state, k.act_id, k.since, k.expires_at,
                k.state = 1 and (k.expires_at is null or k.expires_at > clock_timestamp()) as in_force,
-               k.state = 1 and v.items is null as outdated
+               k.state = 1 and v.items is null as outdated, v.version_key, v.version, v.items
           from consent.state k
           left join registry.version_standing v on v.version_key = k.version_key and v.link_key = k.link_key
          where k.resident_key = $1
@@ -107,7 +110,8 @@ async def state_as_of(conn: Connection, resident_key: int, link_key: int, at: da
     row = await conn.fetchrow(
         """
         select link_key, state, act_id, since, expires_at,
-               state = 1 and (expires_at is null or expires_at > $3) as in_force, false as outdated
+               state = 1 and (expires_at is null or expires_at > $3) as in_force, false as outdated,
+               null::int as version_key, null::int as version, null::text[] as items
           from consent.history
          where resident_key = $1 and link_key = $2 and since <= $3
          order by since desc

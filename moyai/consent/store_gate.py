@@ -134,3 +134,21 @@ async def standing_of_resident_links(
         resident_key,
         list(link_keys),
     )
+
+
+async def standing_of_consents(conn: Connection, resident_key: int, municipality_code: str) -> list[Record]:
+    """What the gate would find for every consent of a resident that stands as given, whoever asked."""
+    return await conn.fetch(
+        """
+        select l.link_key, l.link_state, l.service_state, l.provider_state, l.consumer_state,
+               $2::text = any(l.municipality_codes) as in_scope, l.required_ial, l.required_aal,
+               k.state as consent_state, k.aal as consent_aal,
+               k.expires_at <= clock_timestamp() as consent_expired, v.items as consent_items
+          from consent.state k
+          join registry.link_standing l using (link_key)
+          left join registry.version_standing v on v.version_key = k.version_key and v.link_key = k.link_key
+         where k.resident_key = $1 and k.state = 1
+        """,
+        resident_key,
+        municipality_code,
+    )

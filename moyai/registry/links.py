@@ -23,6 +23,7 @@ from moyai.registry.model import (
 )
 from moyai.registry.recording import builtins, differing, require_clean, settle
 from moyai.registry.store import lock_for_writing
+from moyai.registry.version_text import version_texts
 
 FIXED = ("service", "provider", "consumer", "dataset", "purpose")
 """What a resident's consent rests on: it never changes under the same link id."""
@@ -116,11 +117,10 @@ async def links_of_service(conn: Connection, service_key: int) -> list[Link]:
 
 async def link_version_schemas(conn: Connection, version_key: int) -> dict[str, Any]:
     """The schema of each item of a version of a link, by the item's name. Raises Problem("does_not_exist")."""
-    content = await store.version_content(conn, version_key)
-    if content is None:
+    text = (await version_texts(conn, [version_key])).get(version_key)
+    if text is None:
         raise Problem("does_not_exist", "link version")
-    items: dict[str, dict[str, Any]] = content["items"] or {}
-    return {name: item["schema"] for name, item in items.items()}
+    return {name: item.schema for name, item in text.items.items()}
 
 
 class Responsible(msgspec.Struct, frozen=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -126,11 +127,13 @@ async def links(
     return [_link(row) for row in rows]
 
 
-async def version_content(conn: Connection, version_key: int) -> dict[str, Any] | None:
-    """What a version of a link says; it never changes."""
-    return await conn.fetchval(
-        "select content from registry.link_version where version_key = $1", version_key
+async def version_contents(conn: Connection, version_keys: Collection[int]) -> dict[int, dict[str, Any]]:
+    """What versions of links say; it never changes."""
+    rows = await conn.fetch(
+        "select version_key, content from registry.link_version where version_key = any($1::int[])",
+        list(version_keys),
     )
+    return {row["version_key"]: row["content"] for row in rows}
 
 
 def _party(row: dict[str, Any], side: str) -> Party:

@@ -19,6 +19,7 @@ from moyai.base.journal import Journal
 from moyai.consent import decisions, enrolment, overview, presentation, store, withdrawal
 from moyai.consent.catalogue import ServiceFacts, facts_of
 from moyai.consent.decisions import Choices
+from moyai.consent.differences import Difference
 from moyai.consent.model import Enrolment, PresentationText, TermsReference, ThisPlatform
 from moyai.identity.model import ResidentCaller
 from moyai.registry.model import Id
@@ -78,13 +79,32 @@ class EnrolmentState(msgspec.Struct, frozen=True):
     platform_terms: TermsReference
 
 
+class ChangedLink(msgspec.Struct, frozen=True):
+    """What a link's text says otherwise than the one that was decided on (`consented_version`), to be shown beside it.
+
+    `to_decide` says that the present text asks for more than was decided: for all (`standing` is `outdated`), or for
+    the items that were added. `changes` are empty where the text that was decided on is not kept.
+    """
+
+    link_id: str
+    standing: overview.Standing
+    to_decide: bool
+    consented_version: int | None
+    version: int | None
+    changes: tuple[Difference, ...]
+
+
 class PresentationAnswer(msgspec.Struct, frozen=True):
-    """The text as it must be shown, whole; `sha256` is of its JSON with sorted keys and no spaces."""
+    """The text as it must be shown, whole; `sha256` is of its JSON with sorted keys and no spaces.
+
+    `changed` names the links that say something else than what this resident decided on.
+    """
 
     sha256: str
     served_at: str
     expires_at: str
     text: PresentationText
+    changed: list[ChangedLink]
 
 
 class DecisionAnswer(msgspec.Struct, frozen=True):
@@ -253,8 +273,21 @@ async def present(request: Request, caller: ResidentCaller) -> Response:
     platform = _platform(request)
     async with platform.control.transaction() as conn:
         served = await presentation.present(conn, caller, this_platform(platform), _service_id(request))
+        standing = await overview.consents_of_service(conn, caller, _service_id(request))
     return answer(
-        PresentationAnswer(served.sha256, rfc3339(served.served_at), rfc3339(served.expires_at), served.text)
+        PresentationAnswer(
+            served.sha256,
+            rfc3339(served.served_at),
+            rfc3339(served.expires_at),
+            served.text,
+            [_changed(link) for link in standing.links if link.changes or link.to_decide],
+        )
+    )
+
+
+def _changed(link: overview.LinkStanding) -> ChangedLink:
+    return ChangedLink(
+        link.link_id, link.standing, link.to_decide, link.consented_version, link.version, link.changes
     )
 
 

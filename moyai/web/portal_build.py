@@ -8,12 +8,14 @@ from datetime import datetime, timedelta
 import msgspec
 
 from moyai.consent import history
+from moyai.consent.differences import Difference, What
 from moyai.consent.overview import LinkStanding, ServiceStanding
 from moyai.personal.model import Location
 from moyai.web.consent_sharing import SharingAnswer
 from moyai.web.flow_map import Edge
 from moyai.web.pages import Language
 from moyai.web.portal_views import (
+    ChangeView,
     HoldingView,
     LinkView,
     MovementView,
@@ -31,6 +33,7 @@ _A_MOMENT = timedelta(seconds=1)
 
 _NOTES = {
     "given": ("使える", "allowed"),
+    "outdated": ("説明が変わり、止まっている", "text changed: closed"),
     "refused": ("断っている", "refused"),
     "withdrawn": ("止めた", "stopped"),
     "expired": ("期限切れ", "expired"),
@@ -44,7 +47,9 @@ def link(standing: LinkStanding, language: Language) -> LinkView:
     return LinkView(
         link_id=standing.link_id,
         dataset=words(standing, "dataset", language),
-        items=tuple(words(item, "text", language) for item in standing.items),
+        items=tuple(
+            words(item, "text", language) for item in standing.items if item.name not in standing.waiting
+        ),
         purpose=words(standing, "purpose", language),
         benefit=words(standing, "benefit", language),
         generates=words(generates, "component", language),
@@ -55,7 +60,42 @@ def link(standing: LinkStanding, language: Language) -> LinkView:
         until=standing.until - _A_MOMENT if standing.until else None,
         standing=standing.standing,
         closed=standing.closed,
+        changes=changes(standing.changes, language),
+        waiting=tuple(
+            words(item, "text", language) for item in standing.items if item.name in standing.waiting
+        ),
+        to_decide=standing.to_decide,
     )
+
+
+_LABELS: dict[What, tuple[str, str]] = {
+    "purpose": ("何のために", "What for"),
+    "purpose_name": ("目的の名前", "Name of the purpose"),
+    "benefit": ("使うとできること", "What you gain"),
+    "dataset": ("データの名前", "Name of the data"),
+    "provider": ("データの提供元", "Provided by"),
+    "consumer": ("データの利用先", "Used by"),
+    "manager": ("データを届ける運営組織", "Carried by"),
+    "item_added": ("使われるデータ", "Data used"),
+    "item_removed": ("使われるデータ", "Data used"),
+    "item_words": ("使われるデータ", "Data used"),
+    "item_values": ("使われるデータの値の種類", "Kind of values"),
+    "days": ("同意の続く期間", "How long a consent lasts"),
+}
+_OTHER_VALUES = ("（値の種類が新しくなりました）", " (other kind of values)")
+
+
+def changes(known: Iterable[Difference], language: Language) -> tuple[ChangeView, ...]:
+    """What changed, each with the old words and the new."""
+    return tuple(_change(each, language) for each in known)
+
+
+def _change(known: Difference, language: Language) -> ChangeView:
+    old = known.old_ja if language == "ja" else known.old_en
+    new = known.new_ja if language == "ja" else known.new_en
+    if known.what == "item_values":
+        new = f"{new}{say(language, *_OTHER_VALUES)}"
+    return ChangeView(say(language, *_LABELS[known.what]), old, new)
 
 
 def service(standing: ServiceStanding, language: Language) -> ServiceView:
@@ -83,6 +123,9 @@ def as_decided(view: ServiceView, decided: dict[str, str], until: dict[str, date
             msgspec.structs.replace(
                 known,
                 standing=decided[known.link_id],
+                closed=None,
+                changes=(),
+                to_decide=False,
                 until=until[known.link_id] - _A_MOMENT if known.link_id in until else None,
             )
             for known in view.links

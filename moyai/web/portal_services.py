@@ -99,8 +99,10 @@ async def _decision_page(
     what stands already: to change one thing is to change one choice."""
     platform, service_id = platform_of(request), _service_id(request)
     served = await presentation.present(conn, caller, this_platform(platform), service_id)
+    stands = (await overview.consents_of_service(conn, caller, service_id)).links if in_use else ()
     if choices is None:
-        choices = await _standing_choices(conn, caller, service_id) if in_use else {}
+        choices = _standing_choices(stands)
+    language = language_of(request)
     return render(
         request,
         "portal/decide.html",
@@ -113,16 +115,21 @@ async def _decision_page(
         looked=request.method == "POST" or bool(request.query_params.get("choose")),
         in_use=in_use,
         stale="changed" in request.query_params,
+        standing={link.link_id: build.link(link, language) for link in stands},
+        waits=[link.link_id for link in stands if link.to_decide],
     )
 
 
-async def _standing_choices(conn: Connection, caller: ResidentCaller, service_id: str) -> dict[str, Choice]:
-    standing = await overview.consents_of_service(conn, caller, service_id)
-    return {link.link_id: _AS_CHOSEN[link.standing] for link in standing.links if link.standing in _AS_CHOSEN}
+def _standing_choices(stands: Sequence[overview.LinkStanding]) -> dict[str, Choice]:
+    return {
+        link.link_id: _AS_CHOSEN[link.standing]
+        for link in stands
+        if link.standing in _AS_CHOSEN and not link.to_decide
+    }
 
 
 _AS_CHOSEN: dict[str, Choice] = {"given": "given", "refused": "refused", "withdrawn": "refused"}
-"""What stands, as a choice of the form. What has expired or is new waits for a choice."""
+"""What stands, as a choice of the form. What has expired, is new or says something else now waits for a choice."""
 
 
 async def enrol(request: Request, caller: ResidentCaller) -> Response:

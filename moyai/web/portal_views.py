@@ -10,10 +10,11 @@ from typing import Any, Literal
 
 import msgspec
 
+from moyai.consent.overview import STOPPABLE
 from moyai.web import flow_map
 from moyai.web.pages import Language
 
-LinkStanding = Literal["given", "refused", "withdrawn", "expired", "undecided"]
+LinkStanding = Literal["given", "outdated", "refused", "withdrawn", "expired", "undecided"]
 
 
 def say(language: Language, ja: str, en: str) -> str:
@@ -25,10 +26,20 @@ def words(thing: Any, field: str, language: Language) -> str:
     return str(getattr(thing, f"{field}_{language}") or "")
 
 
+class ChangeView(msgspec.Struct, frozen=True):
+    """One thing that a text says otherwise than before: what it is about, the old words and the new; one may lack."""
+
+    label: str
+    old: str | None
+    new: str | None
+
+
 class LinkView(msgspec.Struct, frozen=True, kw_only=True):
     """One link as the resident reads it: what goes from whom to whom, why, and how it stands.
 
-    `until` is the last day it holds. `closed` is the code why nothing flows whatever the consent, if so.
+    `until` is the last day it holds. `closed` is the code with which everything is refused, if so. `items` are those
+    that the decision was about or, without one, all; `waiting` were added since. `to_decide`: the present text
+    waits for a decision.
     """
 
     link_id: str
@@ -44,6 +55,9 @@ class LinkView(msgspec.Struct, frozen=True, kw_only=True):
     until: datetime | None
     standing: LinkStanding = "undecided"
     closed: str | None = None
+    changes: tuple[ChangeView, ...] = ()
+    waiting: tuple[str, ...] = ()
+    to_decide: bool = False
 
     @property
     def flows(self) -> bool:
@@ -66,7 +80,12 @@ class ServiceView(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def given(self) -> tuple[LinkView, ...]:
-        return tuple(link for link in self.links if link.standing == "given")
+        """What was given and not stopped, so that it can be stopped; also where the text has changed since."""
+        return tuple(link for link in self.links if link.standing in STOPPABLE)
+
+    @property
+    def to_decide(self) -> tuple[LinkView, ...]:
+        return tuple(link for link in self.links if link.to_decide)
 
 
 class UserView(msgspec.Struct, frozen=True):

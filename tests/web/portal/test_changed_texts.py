@@ -1,0 +1,82 @@
+"""The pages of a text that changed since the resident decided: old beside new, one step, nothing chosen beforehand."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+from playwright.async_api import expect
+
+from moyai.base.db import Connection
+from tests.consent.test_changed_texts import NEW_ITEM, NEW_PURPOSE
+from tests.factories import Town
+from tests.pages import assert_good_page
+from tests.web.portal.conftest import Visit
+from tests.web.portal.test_stopping import SERVICE, csrf, states
+
+NEW_PURPOSE_OF_STEPS = NEW_PURPOSE.replace("kenko-vitals", "kenko-steps")
+NEW_ITEM_OF_STEPS = NEW_ITEM.replace("'vitals'", "'steps'")
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [320, 1280])
+@pytest.mark.parametrize("path", ["/portal", "/portal/consents", SERVICE])
+async def test_c1_what_changed_is_on_the_page_in_words(
+    control: Connection, town: Town, joined: str, visit: Visit, width: int, path: str
+) -> None:
+    await control.raw.execute(NEW_PURPOSE_OF_STEPS)
+    page = await visit(town.hanako, path, width=width)
+    await assert_good_page(page, japanese=True)
+    if path == "/portal":
+        await expect(page.locator(".notice").first).to_contain_text("「健康見守り」の説明が変わりました")
+        await expect(page.locator(".answer--who")).not_to_contain_text("歩数")
+        return
+    pair = page.locator(".changes__pair").first
+    await expect(pair).to_contain_text("何のために")
+    await expect(pair.locator(".changes__old")).to_have_text("前 健康づくりの助言に使います。")
+    await expect(pair.locator(".changes__new")).to_have_text("いま 保険料の算定に使います。")
+    assert await pair.locator("del").inner_text() == "健康づくりの助言に使います。"
+    assert await pair.locator("ins").inner_text() == "保険料の算定に使います。"
+
+
+async def test_c1_my_consents_never_says_given_of_what_the_gate_refuses(
+    control: Connection, town: Town, joined: str, visitor: httpx.AsyncClient
+) -> None:
+    await control.raw.execute(NEW_PURPOSE_OF_STEPS)
+    text = (await visitor.get("/portal/consents")).text
+    assert text.count("使ってよい（同意中）") == 1, "the one other consent"
+    assert "説明が変わったので、データは渡していません。" in text
+    assert 'href="/portal/services/kenko-mimamori#card-kenko-steps"' in text
+    await control.raw.execute("update registry.dataset set required_aal = 3 where dataset_id = 'presence'")
+    text = (await visitor.get("/portal/consents")).text
+    assert "使ってよい（同意中）" not in text
+    assert "本人確認かログインの確かさが足りないので、渡していません。" in text
+
+
+@pytest.mark.parametrize(
+    "change", [NEW_PURPOSE_OF_STEPS, NEW_ITEM_OF_STEPS], ids=["other purpose", "more items"]
+)
+async def test_c1_what_asks_for_more_waits_for_a_choice_and_the_rest_stands_chosen(
+    control: Connection, town: Town, joined: str, visitor: httpx.AsyncClient, change: str
+) -> None:
+    await control.raw.execute(change)
+    text = (await visitor.get(SERVICE)).text
+    assert 'id="link.kenko-steps-given" name="link.kenko-steps" value="given">' in text
+    assert 'id="link.kenko-presence-given" name="link.kenko-presence" value="given" checked>' in text
+    form = {"csrf": csrf(text), "decision": "each", "sha256": text.split('name="sha256" value="')[1][:64]}
+    stands = {"link.kenko-vitals": "refused", "link.kenko-presence": "given"}
+    unread = await visitor.post(f"{SERVICE}/decision", data=form | stands)
+    assert unread.status_code == 422
+    text = unread.text
+    form = {"csrf": csrf(text), "decision": "each", "sha256": text.split('name="sha256" value="')[1][:64]}
+    made = await visitor.post(f"{SERVICE}/decision", data=form | stands | {"link.kenko-steps": "given"})
+    assert made.status_code == 303
+    assert await states(control, town) == {"kenko-steps": 1, "kenko-vitals": 2, "kenko-presence": 1}
+    assert "changes__pair" not in (await visitor.get("/portal/consents")).text
+
+
+async def test_c1_a_text_that_is_not_kept_says_so(
+    control: Connection, town: Town, joined: str, visitor: httpx.AsyncClient
+) -> None:
+    await control.raw.execute("update consent.state set version_key = null")
+    for path in ("/portal/consents", SERVICE):
+        assert "前に読んだ説明の記録がない" in (await visitor.get(path)).text

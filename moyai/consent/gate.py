@@ -134,7 +134,7 @@ def judge(row: Row) -> str | None:
     A consent is to a version of the link. It opens the items that still mean what was read; a text that says
     anything else now (another purpose, party, meaning) makes it outdated. See `registry.link_coverage`.
     """
-    if row["client_state"] != "active":
+    if row["client_state"] != "active" or not row["client_may_exchange"]:
         return "forbidden"
     if row["organization_state"] != "certified":
         return _organization_code(row["organization_state"])

@@ -29,6 +29,7 @@ async def standing_of_links(
         select q.n::int, clock_timestamp() as at,
                g.value as registry_epoch, coalesce(e.value, 0) as resident_epoch,
                c.client_state, c.organization_state,
+               c.component_key = q.component_key and 'personal:exchange' = any(c.client_scopes) as client_may_exchange,
                s.resident_key, s.resident_state, s.ial,
                s.ends_at <= clock_timestamp() as tie_ended,
                l.link_key, l.link_id, l.link_state, l.service_state, l.provider_state, l.consumer_state,
@@ -113,7 +114,7 @@ async def standing_of_resident_links(
     return await conn.fetch(
         """
         select clock_timestamp() as at, 'active' as client_state, 'certified' as organization_state,
-               r.resident_key, r.resident_state, r.ial, false as tie_ended,
+               true as client_may_exchange, r.resident_key, r.resident_state, r.ial, false as tie_ended,
                l.link_key, l.link_id, l.link_state, l.service_state, l.provider_state, l.consumer_state,
                r.municipality_code = any(l.municipality_codes) as in_scope,
                l.required_ial, l.required_aal,

@@ -77,13 +77,17 @@ def check_redirect_uri(client: ClientParty, given: str | None) -> str:
     """
     if given is None and len(client.redirect_uris) == 1:
         return client.redirect_uris[0]
-    if given is not None and given in client.redirect_uris:
-        return given
-    if given is not None and client.kind == "touch_point":
-        wanted = _without_port(given)
-        if wanted is not None and any(_without_port(uri) == wanted for uri in client.redirect_uris):
-            return given
-    raise Problem("redirect_uri_mismatch", oauth="invalid_request")
+    if given is None or not is_registered(client, given):
+        raise Problem("redirect_uri_mismatch", oauth="invalid_request")
+    return given
+
+
+def is_registered(client: ClientParty, redirect_uri: str) -> bool:
+    """Whether this address is one of the client's now, for a touch point at whatever port of the loopback."""
+    if redirect_uri in client.redirect_uris:
+        return True
+    wanted = _without_port(redirect_uri) if client.kind == "touch_point" else None
+    return wanted is not None and any(_without_port(uri) == wanted for uri in client.redirect_uris)
 
 
 def _without_port(uri: str) -> str | None:
@@ -126,10 +130,23 @@ def check_parameters(client: ClientParty, given: Mapping[str, str], redirect_uri
     )
 
 
+def resident_scopes(client: ClientParty) -> frozenset[str]:
+    """What a client may be given for a resident, as it is registered now."""
+    registered = {*client.scopes, "profile"} if "openid" in client.scopes else {*client.scopes}
+    return RESIDENT_SCOPES & registered
+
+
+def recheck(client: ClientParty, request: Pending) -> None:
+    """A request that was checked when it came, once more by what is registered now.
+
+    Raises Problem redirect_uri_mismatch, scope_not_allowed.
+    """
+    check_redirect_uri(client, request.parameters.redirect_uri)
+    _resident_scope(client, request.parameters.scope)
+
+
 def _resident_scope(client: ClientParty, asked: str) -> str:
-    allowed = RESIDENT_SCOPES & (
-        {*client.scopes, "profile"} if "openid" in client.scopes else {*client.scopes}
-    )
+    allowed = resident_scopes(client)
     scopes = list(dict.fromkeys(asked.split()))
     refused = [scope for scope in scopes if scope not in allowed and scope not in _IGNORED_SCOPES]
     if refused or not scopes:
@@ -213,9 +230,14 @@ async def grant_code(conn: Connection, client: ClientParty, request: Pending, se
         list(session.amr),
         session.authenticated_at,
         session.session_hash,
+        session.second_factor_at,
+        session.generation,
+        session.device,
         GRANT_SECONDS.get(client.kind, GRANT_SECONDS["component"]),
     )
-    if not await store_oauth.set_code(conn, _hash(request.handle), _hash(code), grant_id, CODE_SECONDS):
+    if not await store_oauth.set_code(
+        conn, _hash(request.handle), session.resident_key, _hash(code), grant_id, CODE_SECONDS
+    ):
         raise Problem("request_uri_invalid")
     return code
 

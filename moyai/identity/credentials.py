@@ -26,6 +26,7 @@ from moyai.identity import (
     store_desk,
     store_logins,
     store_residents,
+    store_sessions,
     store_transfers,
 )
 from moyai.identity.guessing import Origin
@@ -42,12 +43,14 @@ _LOGIN = re.compile(r"[a-z0-9][a-z0-9._@-]{2,63}")
 
 
 class Credential(msgspec.Struct, frozen=True):
-    """A login that showed its password. `has_code` says whether a second factor is due."""
+    """A login that showed its password. `has_code` says whether a second factor is due; `generation` is the person's
+    at that moment (`store_sessions`)."""
 
     login: str
     resident_key: int | None
     staff_key: int | None
     has_code: bool
+    generation: int = 0
 
 
 def normal_login(login: str) -> str:
@@ -121,7 +124,8 @@ def _issued(login: str, password: str, secret: str, issuer: str) -> IssuedLogin:
 async def recover(
     conn: Connection, box: SecretBox, desk: Desk, resident: Resident, issuer: str
 ) -> IssuedLogin | None:
-    """New password and code secret for a resident whose authenticator is lost; the old ones and every session end.
+    """New password and code secret for a resident whose authenticator is lost; the old ones and all sessions and
+    authorisations end.
 
     None where two clerks are needed and this is the first: the resident moved here without confirming it.
     Raises Problem login_missing, transfer_pending, second_person_required.
@@ -137,7 +141,7 @@ async def recover(
     password, secret = passwords.generate(), pyotp.random_base32()
     sealed = box.seal(_sealed_name(login), secret.encode())
     await store_logins.replace_secrets(conn, login, await passwords.make_hash(password), sealed)
-    await store_logins.delete_sessions_of(conn, login)
+    await store_sessions.end_all_of_resident(conn, resident.resident_key)
     await guessing.forget_login(conn, login)
     await _record(conn, Kind.AUTHENTICATOR_RECOVERED, desk, resident)
     return _issued(login, password, secret, issuer)
@@ -192,7 +196,8 @@ async def check_password(
             await guessing.succeeded(conn, counters)
         else:
             await guessing.give_back(conn, counters)
-    return Credential(login, row["resident_key"], row["staff_key"], row["sealed_totp"] is not None)
+    has_code = row["sealed_totp"] is not None
+    return Credential(login, row["resident_key"], row["staff_key"], has_code, row["generation"])
 
 
 async def check_code(
@@ -230,13 +235,19 @@ def matching_step(secret: str, code: str, at: float) -> int | None:
 
 async def change_password(
     database: Database, login: str, old: str, new: str, origin: Origin = _NOWHERE
-) -> None:
-    """Raises Problem login_failed, login_locked, password_too_weak. Other sessions of this login are not ended."""
+) -> int:
+    """Everything that was opened or authorised with the old password ends; gives the generation that begins.
+
+    Raises Problem login_failed, login_locked, password_too_weak.
+    """
     passwords.check_new(new)
-    await check_password(database, login, old, origin)
+    credential = await check_password(database, login, old, origin)
     hashed = await passwords.make_hash(new)
     async with database.transaction() as conn:
         await store_logins.set_password(conn, login, hashed)
+        if credential.resident_key is not None:
+            return await store_sessions.end_all_of_resident(conn, credential.resident_key)
+        return await store_sessions.end_all_of_staff(conn, credential.staff_key or 0)
 
 
 async def unlock(conn: Connection, login: str) -> None:

@@ -20,8 +20,8 @@ import msgspec
 from moyai.base.db import Connection, Database
 from moyai.base.errors import Problem
 from moyai.base.keys import KeyRing
-from moyai.identity import store_oauth, store_pairwise, tokens
-from moyai.identity.authorization import RESIDENT_SCOPES, Parameters
+from moyai.identity import pairwise, store_oauth, store_pairwise, tokens
+from moyai.identity.authorization import RESIDENT_SCOPES, Parameters, is_registered, resident_scopes
 from moyai.identity.model import Grant
 from moyai.registry.store_parties import ClientParty
 
@@ -103,6 +103,8 @@ def _check_code(
         raise _invalid("the code was given to another client")
     if form.get("redirect_uri") != parameters.redirect_uri:
         raise _invalid("redirect_uri is not the one of the authorization request")
+    if not is_registered(client, parameters.redirect_uri):
+        raise _invalid("redirect_uri is not registered any more")
     verifier = form.get("code_verifier", "")
     digest = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
     if not _VERIFIER.fullmatch(verifier) or not hmac.compare_digest(digest, parameters.code_challenge):
@@ -144,6 +146,7 @@ async def _resident_tokens(
         raise _invalid("the authorisation has ended")
     if row["client_id"] != client.client_id or row["jkt"] != jkt:
         raise _invalid("the token belongs to another client or key")
+    await _check_standing(conn, client, row["municipality_code"])
     subject = await store_pairwise.current(conn, row["resident_key"], client.component_key or 0)
     if subject is None:
         raise _invalid("the resident is not tied to this client's component")
@@ -157,7 +160,7 @@ async def _resident_tokens(
         tuple(row["amr"]),
         row["authenticated_at"],
     )
-    scope = _narrowed(grant.scope, asked)
+    scope = _narrowed(grant.scope, client, asked)
     key = await issuer.keys.current(conn, "oidc")
     access = tokens.issue_access_token(key, issuer.url, client.client_id, str(subject), scope, jkt, grant_id)
     id_token = None
@@ -167,12 +170,21 @@ async def _resident_tokens(
     return TokenResponse(access, "DPoP", tokens.ACCESS_SECONDS, scope, id_token, new_refresh)
 
 
-def _narrowed(scope: str, asked: str | None) -> str:
-    if asked is None:
-        return scope
-    wanted = dict.fromkeys(asked.split())
-    if not wanted or not set(wanted) <= set(scope.split()):
-        raise Problem("scope_not_allowed", f"granted: {scope}", oauth="invalid_scope")
+async def _check_standing(conn: Connection, client: ClientParty, municipality_code: str) -> None:
+    """As `pairwise.check_may_act`, in the token endpoint's words. A refused token is not used up: what was suspended
+    may be reinstated."""
+    try:
+        await pairwise.check_may_act(conn, client, municipality_code)
+    except Problem as problem:
+        raise Problem(problem.code, problem.detail, oauth="invalid_grant") from problem
+
+
+def _narrowed(granted: str, client: ClientParty, asked: str | None) -> str:
+    """What was granted, as far as the client is still registered with it and asks for it."""
+    left = [scope for scope in granted.split() if scope in resident_scopes(client)]
+    wanted = dict.fromkeys(left if asked is None else asked.split())
+    if not wanted or not set(wanted) <= set(left):
+        raise Problem("scope_not_allowed", f"granted: {' '.join(left)}", oauth="invalid_scope")
     return " ".join(wanted)
 
 

@@ -106,6 +106,9 @@ class StaffCaller(msgspec.Struct, frozen=True):
 
 Caller = Anonymous | ClientCaller | ResidentCaller | StaffCaller
 
+OWN_METHOD: Final = "own_password"
+"""The log-in method of the platform itself: a password, and a time-based code."""
+
 PORTAL_CLIENT: Final = "portal"
 """The `client_id` under which the platform's own pages act for a resident."""
 
@@ -119,6 +122,11 @@ FRAMEWORK: Final = "jp-ds500"
 """行政手続におけるオンラインによる本人確認の手法に関するガイドライン (DS-500), whose levels the guidebook uses."""
 
 _FACTOR_KINDS: Final = {"pwd": "knowledge", "pin": "knowledge", "otp": "possession", "hwk": "possession"}
+
+
+def is_possession(name: str) -> bool:
+    """Whether this factor (RFC 8176) is something that one has, not something that one knows."""
+    return _FACTOR_KINDS.get(name) == "possession"
 
 
 def aal_of(amr: Iterable[str]) -> int:
@@ -272,8 +280,19 @@ class IssuedLogin(msgspec.Struct, frozen=True):
     totp_uri: str
 
 
+class Factor(msgspec.Struct, frozen=True):
+    """A factor that was shown, by its name of RFC 8176, and when."""
+
+    name: str
+    at: datetime
+
+
 class Session(msgspec.Struct, frozen=True):
-    """A browser session. `session_id` names it in records and opens nothing; the cookie is never stored."""
+    """A browser session: whose, by which method, with which factors when, and the level that they give.
+
+    `session_id` names it in records and opens nothing; the cookie is never stored. `generation` is the person's when
+    the first factor was shown: once that is counted up, the session has ended.
+    """
 
     session_hash: bytes
     login: str
@@ -282,10 +301,19 @@ class Session(msgspec.Struct, frozen=True):
     amr: tuple[str, ...]
     aal: int
     authenticated_at: datetime | None
+    factors: tuple[Factor, ...] = ()
+    generation: int = 0
+    device: str = ""
+    method: str = OWN_METHOD
 
     @property
     def session_id(self) -> str:
         return self.session_hash.hex()[:32]
+
+    @property
+    def second_factor_at(self) -> datetime | None:
+        """When something that only the person has was last shown."""
+        return max((f.at for f in self.factors if is_possession(f.name)), default=None)
 
     @property
     def complete(self) -> bool:

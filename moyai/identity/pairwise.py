@@ -41,7 +41,10 @@ async def tie(conn: Connection, client: ClientParty, resident_key: int) -> UUID:
     """
     if client.component_key is None:
         raise Problem("invalid_request", "the client belongs to no component", oauth="unauthorized_client")
-    await _check_may_tie(conn, client, resident_key)
+    resident = await find(conn, resident_key)
+    if resident is None or resident.state != "active":
+        raise Problem("resident_inactive")
+    await check_may_act(conn, client, resident.municipality_code)
     known = await store_pairwise.current(conn, resident_key, client.component_key)
     if known is not None:
         return known
@@ -63,10 +66,12 @@ async def tie(conn: Connection, client: ClientParty, resident_key: int) -> UUID:
     return known
 
 
-async def _check_may_tie(conn: Connection, client: ClientParty, resident_key: int) -> None:
-    resident = await find(conn, resident_key)
-    if resident is None or resident.state != "active":
-        raise Problem("resident_inactive")
+async def check_may_act(conn: Connection, client: ClientParty, municipality_code: str) -> None:
+    """Whether a client may act for a resident of this municipality, as it stands now: asked at every authorisation,
+    token and call, because what was suspended since has no authority left.
+
+    Raises Problem: organization_suspended, organization_not_certified, service_not_certified, outside_user_scope.
+    """
     if client.organization_state == "suspended":
         raise Problem("organization_suspended")
     if client.kind == "touch_point":
@@ -74,7 +79,7 @@ async def _check_may_tie(conn: Connection, client: ClientParty, resident_key: in
     if client.organization_state != "certified":
         raise Problem("organization_not_certified")
     services = await store_parties.services_of_component(conn, client.component_key or 0)
-    check_scope(services, resident.municipality_code)
+    check_scope(services, municipality_code)
 
 
 def check_scope(services: list[ServedScope], municipality_code: str) -> None:

@@ -15,7 +15,7 @@ from moyai.base.db import Connection, Database
 from moyai.base.errors import Problem, Refused
 from moyai.base.journal import Journal
 from moyai.base.stops import ResidentClosed, ResidentErased
-from moyai.identity import meetings, names, store_desk, store_residents
+from moyai.identity import meetings, names, store_desk, store_residents, store_sessions
 from moyai.identity.meetings import MeetsSomebody
 from moyai.identity.model import (
     DOCUMENT_CLASSES,
@@ -237,6 +237,7 @@ async def hold_active(conn: Connection, resident_key: int) -> None:
 async def close_for_erasure(conn: Connection, resident: Resident, journal: Journal) -> None:
     """Nothing more is stored, read or logged in to for this resident while the erasure is under way."""
     await store_residents.close(conn, resident.resident_key)
+    await store_sessions.end_all_of_resident(conn, resident.resident_key)
     await journal.append(conn, ResidentClosed(resident_id=resident.resident_id))
 
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from moyai.base.clock import utc_now
-from moyai.base.db import Connection
-from moyai.identity import guessing, store_logins, store_oauth
+from moyai.base.db import Connection, Record
+from moyai.identity import guessing, store_logins, store_oauth, store_sessions
 from moyai.identity.credentials import Credential
-from moyai.identity.model import PORTAL_CLIENT, ResidentCaller, Session, StaffCaller, aal_of
+from moyai.identity.model import PORTAL_CLIENT, Factor, ResidentCaller, Session, StaffCaller, aal_of
 from moyai.registry import store_parties
 
 IDLE_SECONDS: Final = 30 * 60
@@ -38,77 +39,130 @@ def _hash(cookie: str) -> bytes:
     return hashlib.sha256(cookie.encode()).digest()
 
 
-async def open_session(conn: Connection, credential: Credential, amr: tuple[str, ...]) -> Opened:
+async def open_session(
+    conn: Connection,
+    credential: Credential,
+    amr: tuple[str, ...],
+    *,
+    shown: tuple[Factor, ...] = (),
+    device: str = "",
+) -> Opened:
     """A new session after `amr` were shown; complete if that is all this login has.
 
-    Each step of a login opens a new one: what a browser held before it logged in opens nothing afterwards.
+    `shown` are the factors of the step before, with their times; the others were shown now. Each step of a login opens
+    a new session: what a browser held before it logged in opens nothing afterwards. If everything of the person was
+    ended since the password was checked, the session is none from the start.
     """
-    cookie = secrets.token_urlsafe(32)
+    cookie, now = secrets.token_urlsafe(32), utc_now()
     complete = not credential.has_code or "otp" in amr
-    seconds = IDLE_SECONDS if complete else PENDING_SECONDS
-    aal = aal_of(amr)
-    await store_logins.insert_session(
-        conn, _hash(cookie), credential.login, list(amr), aal, complete, seconds
-    )
+    earlier = {factor.name: factor for factor in shown}
     session = Session(
         _hash(cookie),
         credential.login,
         credential.resident_key,
         credential.staff_key,
         amr,
-        aal,
-        utc_now() if complete else None,
+        aal_of(amr),
+        now if complete else None,
+        tuple(earlier.get(name, Factor(name, now)) for name in amr),
+        credential.generation,
+        device,
     )
+    await _insert(conn, session)
     return Opened(cookie, session)
+
+
+async def reopen(conn: Connection, session: Session, generation: int) -> Opened:
+    """The same session under another cookie, in the generation that began when its person ended all others."""
+    cookie = secrets.token_urlsafe(32)
+    again = replace(session, session_hash=_hash(cookie), generation=generation)
+    await _insert(conn, again)
+    return Opened(cookie, again)
+
+
+async def _insert(conn: Connection, session: Session) -> None:
+    await store_sessions.insert_session(
+        conn,
+        session.session_hash,
+        session.login,
+        session.resident_key,
+        session.staff_key,
+        [msgspec.to_builtins(factor) for factor in session.factors],
+        list(session.amr),
+        session.aal,
+        session.generation,
+        session.authenticated_at,
+        session.device,
+        IDLE_SECONDS if session.complete else PENDING_SECONDS,
+    )
 
 
 async def read_session(conn: Connection, cookie: str | None) -> Session | None:
     """The live session of a cookie, complete or not."""
-    found = await _read(conn, cookie)
-    return None if found is None else found[0]
+    row = await _find(conn, cookie)
+    return None if row is None else _session_of(row)
 
 
-async def _read(
-    conn: Connection, cookie: str | None
-) -> tuple[Session, ResidentCaller | StaffCaller | None] | None:
+async def _find(conn: Connection, cookie: str | None) -> Record | None:
     if not cookie or len(cookie) > 200:
         return None
-    row = await store_logins.session(conn, _hash(cookie))
-    if row is None:
-        return None
-    authenticated_at = row["authenticated_at"]
-    aal = int(row["aal"])
-    if authenticated_at is not None and utc_now() - authenticated_at > timedelta(seconds=AAL2_SECONDS):
-        aal = min(aal, 1)
-    session = Session(
+    return await store_sessions.session(conn, _hash(cookie))
+
+
+def _session_of(row: Record) -> Session:
+    return Session(
         row["session_hash"],
         row["login"],
         row["resident_key"],
         row["staff_key"],
         tuple(row["amr"]),
-        aal,
-        authenticated_at,
+        level_now(row["aal"], row["authenticated_at"]),
+        row["authenticated_at"],
+        msgspec.convert(row["factors"], tuple[Factor, ...]),
+        row["generation"],
+        row["device"],
+        row["method"],
     )
-    if not session.complete:
-        return session, None
+
+
+def level_now(aal: int, authenticated_at: datetime | None) -> int:
+    """The level that factors shown at that time give now."""
+    stale = authenticated_at is not None and utc_now() - authenticated_at > timedelta(seconds=AAL2_SECONDS)
+    return min(aal, 1) if stale else aal
+
+
+async def caller_of(conn: Connection, cookie: str | None) -> ResidentCaller | StaffCaller | None:
+    """Who a cookie belongs to: a resident, or staff with two factors. None for an unfinished or ended session."""
+    row = await _find(conn, cookie)
+    if row is None or row["authenticated_at"] is None:
+        return None
+    session = _session_of(row)
     if row["slide"]:
-        await store_logins.slide_session(conn, session.session_hash, IDLE_SECONDS, TOTAL_SECONDS)
+        await store_sessions.slide_session(conn, session.session_hash, IDLE_SECONDS, TOTAL_SECONDS)
     if session.staff_key is not None:
-        party = await store_parties.party(conn, row["organization_key"])
-        if party is None or session.aal < 2:
-            return session, None
-        return session, StaffCaller(
-            session.staff_key,
-            session.login,
-            row["name"],
-            party.organization_id,
-            party.organization_key,
-            frozenset(row["roles"]),
-            row["staff_id"],
-        )
+        return await _staff(conn, session, row)
+    return _resident(session, row)
+
+
+async def _staff(conn: Connection, session: Session, row: Record) -> StaffCaller | None:
+    party = await store_parties.party(conn, row["organization_key"])
+    if party is None or session.aal < 2 or session.staff_key is None:
+        return None
+    return StaffCaller(
+        session.staff_key,
+        session.login,
+        row["name"],
+        party.organization_id,
+        party.organization_key,
+        frozenset(row["roles"]),
+        row["staff_id"],
+    )
+
+
+def _resident(session: Session, row: Record) -> ResidentCaller | None:
     if row["resident_state"] != "active" or session.resident_key is None:
-        return session, None
-    return session, ResidentCaller(
+        return None
+    return ResidentCaller(
         session.resident_key,
         row["resident_id"],
         session.session_id,
@@ -119,21 +173,24 @@ async def _read(
     )
 
 
-async def caller_of(conn: Connection, cookie: str | None) -> ResidentCaller | StaffCaller | None:
-    """Who a cookie belongs to: a resident, or staff with two factors. None for an unfinished or ended session."""
-    found = await _read(conn, cookie)
-    return None if found is None else found[1]
-
-
 async def close(conn: Connection, session: Session) -> None:
     """Log out: the session ends, and with it every authorisation that was given in it."""
     await store_oauth.revoke_grants_of_session(conn, session.session_hash)
-    await store_logins.delete_session(conn, session.session_hash)
+    await store_sessions.delete_session(conn, session.session_hash)
 
 
-async def replace(conn: Connection, session: Session) -> None:
-    """End an unfinished session that a complete one takes the place of."""
-    await store_logins.delete_session(conn, session.session_hash)
+async def supersede(conn: Connection, session: Session) -> None:
+    """End a session that another one takes the place of."""
+    await store_sessions.delete_session(conn, session.session_hash)
+
+
+async def end_all(conn: Connection, resident_key: int) -> int:
+    """End all that acts for a resident: sessions, authorisations with their tokens, codes, requests on their way.
+
+    From the commit on, at every process: what is being made meanwhile was begun in the generation that ends here. Gives
+    the generation that begins.
+    """
+    return await store_sessions.end_all_of_resident(conn, resident_key)
 
 
 async def sweep(conn: Connection) -> None:

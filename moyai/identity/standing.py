@@ -1,4 +1,4 @@
-"""What every call with a token asks of the database: is the client still active, was this proof used before?"""
+"""What every call with a token asks of the database beside its caller: was this proof used before?"""
 
 from __future__ import annotations
 
@@ -8,14 +8,6 @@ from moyai.base.db import Connection
 from moyai.base.errors import Problem
 from moyai.identity import store_oauth
 from moyai.identity.dpop import PROOF_WINDOW_SECONDS
-from moyai.registry.store_standing import client_standing
-
-
-async def require_active_client(conn: Connection, client_id: str) -> None:
-    """Raises Problem("token_invalid") for a client that was disabled after it obtained its token."""
-    standing = await client_standing(conn, client_id)
-    if standing is None or standing.client_state != "active":
-        raise Problem("token_invalid", "the client is not active")
 
 
 async def use_once(conn: Connection, fingerprint: bytes) -> None:

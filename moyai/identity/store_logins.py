@@ -1,9 +1,8 @@
-"""SQL of logins: credentials, browser sessions, staff."""
+"""SQL of logins: credentials, attempts, staff."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from moyai.base.db import Connection, Record
 
@@ -11,8 +10,11 @@ from moyai.base.db import Connection, Record
 async def credential(conn: Connection, login: str) -> Record | None:
     return await conn.fetchrow(
         """
-        select login, resident_key, staff_key, password_hash, sealed_totp
-          from identity.credential where login = $1
+        select c.login, c.resident_key, c.staff_key, c.password_hash, c.sealed_totp,
+               -- with the secrets in one statement: a log-in that shows old ones belongs to an old generation
+               coalesce((select a.generation from identity.authority a
+                          where a.resident_key = c.resident_key or a.staff_key = c.staff_key), 0) as generation
+          from identity.credential c where c.login = $1
         """,
         login,
     )
@@ -74,72 +76,6 @@ async def take_totp_step(conn: Connection, login: str, step: int) -> bool:
     return taken is not None
 
 
-async def insert_session(
-    conn: Connection,
-    session_hash: bytes,
-    login: str,
-    amr: list[str],
-    aal: int,
-    complete: bool,
-    seconds: int,
-) -> None:
-    await conn.execute(
-        """
-        insert into identity.session (session_hash, login, amr, aal, authenticated_at, expires_at)
-        values ($1, $2, $3, $4, case when $5 then clock_timestamp() end,
-                clock_timestamp() + make_interval(secs => $6))
-        """,
-        session_hash,
-        login,
-        amr,
-        aal,
-        complete,
-        float(seconds),
-    )
-
-
-async def session(conn: Connection, session_hash: bytes) -> Record | None:
-    """The live session with what its caller is now; `slide` says that it is time to write its expiry anew."""
-    return await conn.fetchrow(
-        """
-        select s.session_hash, s.login, s.amr, s.aal, s.authenticated_at, s.created_at,
-               s.seen_at < clock_timestamp() - interval '1 minute' as slide,
-               c.resident_key, c.staff_key,
-               r.resident_id, r.ial, r.state as resident_state,
-               f.name, f.organization_key, f.roles, f.staff_id
-          from identity.session s
-          join identity.credential c using (login)
-          left join identity.resident r on r.resident_key = c.resident_key
-          left join identity.staff f on f.staff_key = c.staff_key
-         where s.session_hash = $1 and s.expires_at > clock_timestamp()
-        """,
-        session_hash,
-    )
-
-
-async def slide_session(conn: Connection, session_hash: bytes, idle_seconds: int, total_seconds: int) -> None:
-    await conn.execute(
-        """
-        update identity.session
-           set seen_at = clock_timestamp(),
-               expires_at = least(clock_timestamp() + make_interval(secs => $2),
-                                  created_at + make_interval(secs => $3))
-         where session_hash = $1
-        """,
-        session_hash,
-        float(idle_seconds),
-        float(total_seconds),
-    )
-
-
-async def delete_session(conn: Connection, session_hash: bytes) -> None:
-    await conn.execute("delete from identity.session where session_hash = $1", session_hash)
-
-
-async def delete_sessions_of(conn: Connection, login: str) -> None:
-    await conn.execute("delete from identity.session where login = $1", login)
-
-
 async def upsert_staff(
     conn: Connection, login: str, name: str, organization_key: int, roles: list[str]
 ) -> int:
@@ -174,10 +110,6 @@ async def delete_expired(conn: Connection) -> None:
     await conn.execute("delete from identity.authorization_grant where expires_at < clock_timestamp()")
 
 
-async def now(conn: Connection) -> datetime:
-    return await conn.fetchval("select clock_timestamp()")
-
-
 async def totp_sealed_otherwise(conn: Connection, begins: bytes, after: str) -> list[Record]:
     """Some logins, in order, whose authenticator secret's sealed form does not begin so."""
     return await conn.fetch(
@@ -194,12 +126,3 @@ async def totp_sealed_otherwise(conn: Connection, begins: bytes, after: str) -> 
 
 async def seal_totp(conn: Connection, sealed: Sequence[tuple[str, bytes]]) -> None:
     await conn.executemany("update identity.credential set sealed_totp = $2 where login = $1", sealed)
-
-
-async def end_everything(conn: Connection) -> None:
-    """Nobody is logged in any more, and no touch point acts for anybody: after a restore, no session is trusted."""
-    await conn.execute("delete from identity.session")
-    await conn.execute("delete from identity.authorization_request")
-    await conn.execute(
-        "update identity.authorization_grant set revoked_at = clock_timestamp() where revoked_at is null"
-    )

@@ -61,19 +61,21 @@ async def extend_request(conn: Connection, request_hash: bytes, seconds: float) 
 
 
 async def set_code(
-    conn: Connection, request_hash: bytes, code_hash: bytes, grant_id: UUID, seconds: float
+    conn: Connection, request_hash: bytes, resident_key: int, code_hash: bytes, grant_id: UUID, seconds: float
 ) -> bool:
     """Whether the request was still unanswered; it now waits for its code to be redeemed."""
     done = await conn.fetchval(
         """
         update identity.authorization_request
-           set code_hash = $2, grant_id = $3, expires_at = clock_timestamp() + make_interval(secs => $4)
+           set code_hash = $2, grant_id = $3, resident_key = $5,
+               expires_at = clock_timestamp() + make_interval(secs => $4)
          where request_hash = $1 and code_hash is null returning true
         """,
         request_hash,
         code_hash,
         grant_id,
         seconds,
+        resident_key,
     )
     return done is not None
 
@@ -117,13 +119,17 @@ async def insert_grant(
     amr: list[str],
     authenticated_at: datetime,
     session_hash: bytes,
+    second_factor_at: datetime | None,
+    generation: int,
+    device: str,
     seconds: float,
 ) -> None:
     await conn.execute(
         """
         insert into identity.authorization_grant (grant_id, client_id, resident_key, scope, aal, amr,
-                                                  authenticated_at, session_hash, expires_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, clock_timestamp() + make_interval(secs => $9))
+                                                  authenticated_at, session_hash, second_factor_at, generation,
+                                                  device, expires_at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, clock_timestamp() + make_interval(secs => $12))
         """,
         grant_id,
         client_id,
@@ -133,6 +139,9 @@ async def insert_grant(
         amr,
         authenticated_at,
         session_hash,
+        second_factor_at,
+        generation,
+        device,
         seconds,
     )
 
@@ -144,16 +153,25 @@ async def bind_grant(conn: Connection, grant_id: UUID, jkt: str) -> None:
 
 
 async def grant(conn: Connection, grant_id: UUID) -> Record | None:
-    """A grant that is in force, with the resident as they stand now."""
+    """A grant that is in force, with the resident as they stand now. Of an earlier generation none is."""
     return await conn.fetchrow(
         """
         select g.grant_id, g.client_id, g.resident_key, g.scope, g.jkt, g.aal, g.amr, g.authenticated_at,
-               r.resident_id, r.ial
+               g.second_factor_at, g.device, r.resident_id, r.ial, r.municipality_code,
+               coalesce(g.used_at < clock_timestamp() - interval '1 minute', true) as stale_use
           from identity.authorization_grant g join identity.resident r using (resident_key)
          where g.grant_id = $1 and g.revoked_at is null and g.expires_at > clock_timestamp()
            and r.state = 'active'
+           and g.generation = coalesce((select a.generation from identity.authority a
+                                         where a.resident_key = g.resident_key), 0)
         """,
         grant_id,
+    )
+
+
+async def mark_grant_used(conn: Connection, grant_id: UUID) -> None:
+    await conn.execute(
+        "update identity.authorization_grant set used_at = clock_timestamp() where grant_id = $1", grant_id
     )
 
 
@@ -181,16 +199,6 @@ async def revoke_grants_of_session(conn: Connection, session_hash: bytes) -> Non
          where session_hash = $1 and revoked_at is null
         """,
         session_hash,
-    )
-
-
-async def revoke_grants_of_resident(conn: Connection, resident_key: int) -> None:
-    await conn.execute(
-        """
-        update identity.authorization_grant set revoked_at = clock_timestamp()
-         where resident_key = $1 and revoked_at is null
-        """,
-        resident_key,
     )
 
 

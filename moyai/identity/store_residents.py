@@ -258,8 +258,10 @@ async def close(conn: Connection, resident_key: int) -> None:
 async def erase(conn: Connection, resident_key: int) -> None:
     """Everything that says who this was or ties them to a service; the bare resident ID stays, erased.
 
-    Sessions go with the credential, refresh tokens with the grant.
+    Refresh tokens go with the grant.
     """
+    await conn.execute("delete from identity.session where resident_key = $1", resident_key)
+    await conn.execute("delete from identity.authorization_request where resident_key = $1", resident_key)
     await conn.execute("delete from identity.authorization_grant where resident_key = $1", resident_key)
     await conn.execute("delete from identity.credential where resident_key = $1", resident_key)
     await conn.execute("delete from identity.pairwise where resident_key = $1", resident_key)

@@ -7,7 +7,7 @@ may do: standing, consent and grants are read anew for every request.
 from __future__ import annotations
 
 import time
-from typing import Any, Final, cast
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
@@ -19,10 +19,12 @@ from moyai.base import ids, keys
 from moyai.base.clock import TOKEN_LEEWAY_SECONDS
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
-from moyai.identity import dpop, store_oauth
+from moyai.identity import dpop, pairwise, store_oauth
+from moyai.identity.authorization import resident_scopes
 from moyai.identity.model import ClientCaller, Grant, ResidentCaller, acr_of
-from moyai.identity.sessions import AAL2_SECONDS
+from moyai.identity.sessions import level_now
 from moyai.registry import store_parties
+from moyai.registry.store_parties import ClientParty
 
 ACCESS_SECONDS: Final = 600
 ID_TOKEN_SECONDS: Final = 600
@@ -187,25 +189,18 @@ class TokenVerifier:
         known = self._callers.get(token.client_id)
         return None if known is None else msgspec.structs.replace(known, scopes=token.scopes)
 
-    async def client(self, conn: Connection, token: AccessToken) -> ClientCaller:
-        """The client that a token without a resident names; its keys never change, so they are remembered.
+    async def exchange_client(self, conn: Connection, token: AccessToken) -> ClientCaller:
+        """The client that a token on the exchange road names. Its ids are fixed (`registry.clients`) and remembered;
+        whether it is active, and still has its scope, is the gate's to judge at each exchange.
 
-        Raises Problem token_invalid. Whether the client is still active is not answered here.
+        Raises Problem token_invalid.
         """
         known = self._callers.get(token.client_id)
         if known is None:
             party = await store_parties.client_party(conn, token.client_id)
             if party is None:
                 raise Problem("token_invalid", "the client does not exist")
-            known = ClientCaller(
-                party.client_id,
-                party.client_key,
-                party.component_id,
-                party.component_key,
-                party.organization_id,
-                party.organization_key,
-                frozenset(),
-            )
+            known = _caller(party, frozenset())
             _keep(self._callers, token.client_id, known, self._remember)
         return msgspec.structs.replace(known, scopes=token.scopes)
 
@@ -216,24 +211,54 @@ def _keep(kept: dict[str, Any], name: str, value: object, limit: int) -> None:
     kept[name] = value
 
 
-async def resident(conn: Connection, token: AccessToken, now: float) -> ResidentCaller:
-    """The resident behind a touch point's token, as they stand now.
+def _caller(party: ClientParty, scopes: frozenset[str]) -> ClientCaller:
+    return ClientCaller(
+        party.client_id,
+        party.client_key,
+        party.component_id,
+        party.component_key,
+        party.organization_id,
+        party.organization_key,
+        scopes,
+    )
 
-    Raises Problem token_invalid once the grant was revoked (logout, second use of a code or refresh token) or the
-    resident erased. The authentication level falls to 1 when its validity time is over (guidebook 1.2.4).
+
+async def _active(conn: Connection, client_id: str) -> ClientParty:
+    party = await store_parties.client_party(conn, client_id)
+    if party is None or party.state != "active":
+        raise Problem("token_invalid", "the client is not active")
+    return party
+
+
+async def client(conn: Connection, token: AccessToken) -> ClientCaller:
+    """The client that a token without a resident names, as it stands now: a scope that was taken from it since is
+    none any more. Raises Problem token_invalid, also for a client that was disabled."""
+    party = await _active(conn, token.client_id)
+    return _caller(party, token.scopes & frozenset(party.scopes))
+
+
+async def resident(conn: Connection, token: AccessToken) -> ResidentCaller:
+    """The resident behind a touch point's token, as they, the client and its organisation stand now.
+
+    Raises Problem token_invalid once the grant has ended (logout, second use of a code or refresh token, the resident's
+    or the desk's word) or the client was disabled; organization_* and service_not_certified once those are. The
+    authentication level falls to 1 when its validity time is over (guidebook 1.2.4).
     """
+    party = await _active(conn, token.client_id)
     row = None if token.grant_id is None else await store_oauth.grant(conn, token.grant_id)
     if row is None or row["client_id"] != token.client_id:
         raise Problem("token_invalid", "the authorisation behind this token has ended")
-    fresh = now - cast(float, row["authenticated_at"].timestamp()) <= AAL2_SECONDS
+    await pairwise.check_may_act(conn, party, row["municipality_code"])
+    if row["stale_use"]:
+        await store_oauth.mark_grant_used(conn, row["grant_id"])
     return ResidentCaller(
         row["resident_key"],
         row["resident_id"],
         str(token.grant_id),
         token.client_id,
         row["ial"],
-        row["aal"] if fresh else min(row["aal"], 1),
-        token.scopes,
+        level_now(row["aal"], row["authenticated_at"]),
+        token.scopes & frozenset(row["scope"].split()) & resident_scopes(party),
     )
 
 

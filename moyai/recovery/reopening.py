@@ -18,7 +18,7 @@ from moyai.base.journal import Journal
 from moyai.base.roles import OWNER
 from moyai.base.stops import Line
 from moyai.base.store_restores import Restore
-from moyai.identity import store_logins
+from moyai.identity import store_sessions
 from moyai.ledger import Act, Kind, continuing, record
 from moyai.ledger.contents import PlatformRestored
 from moyai.ledger.continuing import Continued
@@ -108,7 +108,7 @@ async def _repeat(
     say(f"停止の記録 {len(lines)} 件を確かめます / replaying {len(lines)} lines of the journal")
     async with open_platform(home) as platform:
         async with platform.control.transaction() as conn:
-            await store_logins.end_everything(conn)
+            await store_sessions.end_everything(conn)
         return [(line, await replay(platform, line)) for line in lines]
 
 

@@ -13,7 +13,7 @@ from moyai.base.errors import Problem
 from moyai.identity import sessions, tokens
 from moyai.identity.dpop import Proof
 from moyai.identity.model import Anonymous, Caller, ClientCaller, ResidentCaller, StaffCaller
-from moyai.identity.standing import require_active_client, use_once
+from moyai.identity.standing import use_once
 from moyai.identity.tokens import AccessToken
 from moyai.web.operation import (
     AnyOf,
@@ -60,16 +60,17 @@ async def _client(request: Request, demand: Client) -> ClientCaller:
     token, proof = await _token(request, demand.scope)
     if token.grant_id is not None:
         raise Problem("forbidden", "this token stands for a resident, not for a component")
-    caller = platform.tokens.known_client(token)
-    if caller is None:
-        async with platform.control.connection() as conn:
-            caller = await platform.tokens.client(conn, token)
     if demand.single_use == "ledger":
-        # the exchange road: standing and replay are part of its own two statements
-        return caller
+        # the exchange road: standing, scope and replay are part of its own two statements
+        known = platform.tokens.known_client(token)
+        if known is not None:
+            return known
+        async with platform.control.connection() as conn:
+            return await platform.tokens.exchange_client(conn, token)
     async with platform.control.transaction() as conn:
-        await require_active_client(conn, caller.client_id)
+        caller = await tokens.client(conn, token)
         await use_once(conn, proof.fingerprint)
+    _require_scope(demand.scope, caller.scopes)
     return caller
 
 
@@ -77,10 +78,16 @@ async def _resident(request: Request, demand: Resident) -> ResidentCaller:
     platform: Platform = request.app.state.platform
     token, proof = await _token(request, demand.scope)
     async with platform.control.transaction() as conn:
-        caller = await tokens.resident(conn, token, time.time())
-        await require_active_client(conn, token.client_id)
+        caller = await tokens.resident(conn, token)
         await use_once(conn, proof.fingerprint)
+    _require_scope(demand.scope, caller.scopes)
     return caller
+
+
+def _require_scope(scope: str, scopes: frozenset[str]) -> None:
+    """What the token says is not enough: the client must still be registered with the scope."""
+    if scope not in scopes:
+        raise Problem("forbidden", f"scope {scope} is needed", required_scope=scope)
 
 
 async def _token(request: Request, scope: str) -> tuple[AccessToken, Proof]:
@@ -106,8 +113,7 @@ async def _token(request: Request, scope: str) -> tuple[AccessToken, Proof]:
     )
     if proof.jkt != token.jkt:
         raise Problem("proof_invalid", "the proof's key is not the one the token is bound to")
-    if scope not in token.scopes:
-        raise Problem("forbidden", f"scope {scope} is needed", required_scope=scope)
+    _require_scope(scope, token.scopes)
     request.state.proof = proof
     return token, proof
 

@@ -50,9 +50,11 @@ async def _request_of(
     if request_uri is not None:
         if not request_uri.startswith(REQUEST_URI_PREFIX):
             raise Problem("request_uri_invalid")
-        return await authorization.pending(
+        found = await authorization.pending(
             conn, client.client_id, request_uri.removeprefix(REQUEST_URI_PREFIX)
         )
+        authorization.recheck(client, found)
+        return found
     redirect_uri = authorization.check_redirect_uri(client, given.get("redirect_uri"))
     try:
         parameters = authorization.check_parameters(client, given, redirect_uri)

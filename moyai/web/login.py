@@ -134,10 +134,12 @@ async def take_code(request: Request, caller: Anonymous) -> Response:
         if problem.code not in _AGAIN:
             raise
         return await _page(request, "login/code.html", target, problem)
-    credential = Credential(session.login, session.resident_key, session.staff_key, has_code=True)
+    credential = Credential(
+        session.login, session.resident_key, session.staff_key, has_code=True, generation=session.generation
+    )
     async with platform.control.transaction() as conn:
-        await sessions.replace(conn, session)
-        opened = await sessions.open_session(conn, credential, ("pwd", "otp"))
+        await sessions.supersede(conn, session)
+        opened = await sessions.open_session(conn, credential, ("pwd", "otp"), shown=session.factors)
     return await _go_on(request, opened, target)
 
 
@@ -145,12 +147,21 @@ async def _end_old(conn: Connection, request: Request) -> None:
     """Whoever logs in anew leaves the session that this browser had; what was authorised in it goes on."""
     session = await sessions.read_session(conn, request.cookies.get(platform_of(request).cookie_name))
     if session is not None:
-        await sessions.replace(conn, session)
+        await sessions.supersede(conn, session)
 
 
 async def _go_on(request: Request, opened: Opened, target: str) -> Response:
+    response = _with_cookie(request, go(target or await _home(request, opened)), opened)
+    if opened.session.complete:
+        browser = Recognised(request)
+        async with platform_of(request).control.transaction() as conn:
+            await guessing.remember(conn, opened.session.login, browser.hash)
+        browser.tell(response)
+    return response
+
+
+def _with_cookie(request: Request, response: Response, opened: Opened) -> Response:
     platform = platform_of(request)
-    response = go(target or await _home(request, opened))
     response.set_cookie(
         platform.cookie_name,
         opened.cookie,
@@ -159,11 +170,6 @@ async def _go_on(request: Request, opened: Opened, target: str) -> Response:
         path="/",
         secure=platform.base_url.startswith("https://"),
     )
-    if opened.session.complete:
-        browser = Recognised(request)
-        async with platform.control.transaction() as conn:
-            await guessing.remember(conn, opened.session.login, browser.hash)
-        browser.tell(response)
     return response
 
 
@@ -179,7 +185,8 @@ async def _home(request: Request, opened: Opened) -> str:
 
 
 async def show_password(request: Request, caller: ResidentCaller) -> Response:
-    return render(request, "login/change.html", caller, error=None, wait=("", ""), done=False)
+    done = request.query_params.get("done") == "1"
+    return render(request, "login/change.html", caller, error=None, wait=("", ""), done=done)
 
 
 async def change_password(request: Request, caller: ResidentCaller) -> Response:
@@ -193,7 +200,7 @@ async def change_password(request: Request, caller: ResidentCaller) -> Response:
     try:
         if form.get("new") != form.get("again"):
             raise Problem("passwords_differ")
-        await credentials.change_password(
+        generation = await credentials.change_password(
             platform.control, session.login, form.get("old", ""), form.get("new", ""), origin_of(request)
         )
     except Problem as problem:
@@ -209,4 +216,6 @@ async def change_password(request: Request, caller: ResidentCaller) -> Response:
             done=False,
         )
         return told_when(page, problem)
-    return render(request, "login/change.html", caller, error=None, wait=("", ""), done=True)
+    async with platform.control.transaction() as conn:
+        opened = await sessions.reopen(conn, session, generation)
+    return _with_cookie(request, go("/login/password?done=1"), opened)

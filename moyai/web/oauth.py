@@ -170,6 +170,10 @@ async def push_request(request: Request, caller: Anonymous) -> Response:
         "grant_invalid",
         "grant_type_unsupported",
         "scope_not_allowed",
+        "organization_suspended",
+        "organization_not_certified",
+        "service_not_certified",
+        "outside_user_scope",
     ),
 )
 async def token(request: Request, caller: Anonymous) -> Response:
@@ -217,7 +221,10 @@ async def revoke(request: Request, caller: Anonymous) -> Response:
     return Response(status_code=200, headers={"Cache-Control": "no-store"})
 
 
-@describes(response=UserInfo, codes=("subject_unknown",))
+@describes(
+    response=UserInfo,
+    codes=("subject_unknown", "organization_not_certified", "service_not_certified", "outside_user_scope"),
+)
 async def userinfo(request: Request, caller: ResidentCaller) -> Response:
     async with platform_of(request).control.transaction() as conn:
         client = await clients.known_client(conn, caller.client_id)

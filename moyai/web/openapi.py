@@ -34,6 +34,7 @@ WITH_TOKEN = (
     "proof_replayed",
     "forbidden",
 )
+WITH_RESIDENT = ("organization_suspended",)
 WITH_FORM = ("unsupported_media_type", "malformed_request", "body_too_large")
 WITH_BODY = ("unsupported_media_type", "malformed_request", "invalid_request", "body_too_large")
 
@@ -44,6 +45,8 @@ def codes_of(operation: Operation) -> list[str]:
     codes = dict.fromkeys(described.codes)
     if _needs_token(operation.auth):
         codes |= dict.fromkeys(WITH_TOKEN)
+    if isinstance(operation.auth, Resident):
+        codes |= dict.fromkeys(WITH_RESIDENT)
     if described.request is not None:
         codes |= dict.fromkeys(WITH_BODY)
     if operation.path in FORMS:

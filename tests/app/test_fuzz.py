@@ -103,6 +103,9 @@ async def _resident(platform: Platform, town: Town) -> Holder:
             ["pwd", "otp"],
             datetime.now(UTC),
             b"session",
+            datetime.now(UTC),
+            0,
+            "",
             3600,
         )
         await store_oauth.bind_grant(conn, grant_id, key.jkt)

@@ -304,3 +304,16 @@ async def test_ended_link_is_not_shared_and_has_a_listed_code(door: Door) -> Non
     permits, codes = await shared(door, door.town.hanako, "steps")
     assert permits == []
     assert set(codes) <= set(CODES)
+
+
+async def test_m1_taking_the_scope_away_bites_on_the_next_exchange(door: Door) -> None:
+    assert (await door.ask()).permits
+    await door.conn.execute(
+        "update registry.client set scopes = '{openid,personal:store}' where client_key = $1", door.client.key
+    )
+    assert await door.code() == "forbidden"
+
+
+async def test_m1_a_client_asks_for_its_own_component_only(door: Door) -> None:
+    other = await make_client(door.conn, door.town.kyufu)
+    assert await door.code(client_key=other.key) == "forbidden"

@@ -129,7 +129,9 @@ async def _change(hanako: Person, old: str, new: str, again: str) -> httpx.Respo
 async def test_a_resident_changes_the_password_from_the_paper(hanako: Person) -> None:
     await hanako.log_in()
     new = "みどりの舟が三つ並ぶ港"
-    assert (await _change(hanako, hanako.password, new, new)).status_code == 200
+    answer = await _change(hanako, hanako.password, new, new)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/login/password?done=1")
+    assert "パスワードを変えました" in (await hanako.http.get(answer.headers["location"])).text
     assert (await _password(hanako)).status_code == 401
     assert (await _password(hanako, password=new)).status_code == 303
 

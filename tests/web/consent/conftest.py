@@ -107,6 +107,9 @@ def sign_in(control: Connection, box: SecretBox, web: httpx.AsyncClient, town: T
             ["pwd", "otp"][:aal],
             datetime.now(UTC),
             b"session",
+            datetime.now(UTC),
+            0,
+            "",
             3600,
         )
         await store_oauth.bind_grant(control, grant_id, key.jkt)

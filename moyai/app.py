@@ -23,11 +23,13 @@ from moyai.base.errors import Problem
 from moyai.base.journal import Journal
 from moyai.base.keys import KeyRing
 from moyai.base.roles import SERVE, context_database
+from moyai.base.tasks import hold, keep_going
 from moyai.identity import passwords
 from moyai.identity.proof_queue import ProofQueue
 from moyai.identity.tokens import TokenVerifier
 from moyai.personal.names import Names
 from moyai.personal.opening import exchange_road, stores_of
+from moyai.registry import acting
 from moyai.web.access import AccessLog
 from moyai.web.dispatch import Dispatch
 from moyai.web.endpoint import endpoint, error_response
@@ -88,7 +90,11 @@ def create(home: Home, process: str = "serve") -> Dispatch:
             gc.collect()
             gc.freeze()
             gc.set_threshold(50_000, 20, 100)
+            due = hold(
+                keep_going("pending acts", lambda: acting.keep_taking_effect(platform.control)), "pending"
+            )
             yield
+            due.cancel()
         app.state.access.close()
 
     return application(lifespan)

@@ -25,7 +25,8 @@ from moyai.base.roles import SERVE
 from moyai.base.secrets import SecretFile
 from moyai.identity import staff
 from moyai.identity.staff import StaffDeclaration
-from moyai.registry import Change, ComponentDeclaration, ServiceDeclaration, WitnessDeclaration
+from moyai.registry import Change, ComponentDeclaration, ServiceDeclaration, WitnessDeclaration, two_persons
+from moyai.registry.acting import Asker, Person
 
 
 class Surroundings(msgspec.Struct, frozen=True):
@@ -39,7 +40,10 @@ class Surroundings(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """What was done. `logins` are accounts that got their first secrets now (see `login_password`)."""
+    """What was done. `logins` are accounts that got their first secrets now (see `login_password`).
+
+    `waiting` are witnesses whose key is not known yet. A change whose outcome is `pending` waits for a second person.
+    """
 
     changes: list[Change]
     logins: list[str] = []
@@ -55,48 +59,74 @@ def print_report(report: Report, *, as_json: bool) -> None:
     if as_json:
         sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(report)) + b"\n")
         return
-    marks = {"created": "[green]+[/green]", "changed": "[yellow]~[/yellow]"}
+    marks = {"created": "[green]+[/green]", "changed": "[yellow]~[/yellow]", "pending": "[cyan]?[/cyan]"}
     table = Table(box=None, show_header=False, pad_edge=False)
     for change in report.changed:
         table.add_row(marks[change.outcome], change.noun, change.id, ", ".join(change.fields))
     console = Console(highlight=False)
     console.print(table)
-    counts = dict.fromkeys(("created", "changed", "unchanged"), 0)
+    counts: dict[str, int] = dict.fromkeys(("created", "changed", "unchanged"), 0)
     for change in report.changes:
-        counts[change.outcome] += 1
+        counts[change.outcome] = counts.get(change.outcome, 0) + 1
     console.print(", ".join(f"{number} {outcome}" for outcome, number in counts.items()))
+    for change in report.changes:
+        if change.outcome == "pending":
+            console.print(
+                f"{change.noun} {change.id} waits for a second person: moyai confirm {change.pending}"
+            )
     for witness in report.waiting:
         console.print(f"witness {witness} waits for its key and address")
 
 
-async def apply_file(home: Home, path: Path, around: Surroundings | None = None) -> Report:
-    """Apply a file to the platform in `home`, whose database must run. Raises Problem as the actions do."""
+async def apply_file(
+    home: Home, path: Path, around: Surroundings | None = None, person: Person | None = None
+) -> Report:
+    """Apply a file to the platform in `home`, whose database must run, as a member of staff who has logged in.
+
+    Without a person the file is nobody: what takes two persons waits for both. Raises Problem as the actions do.
+    """
     document = read(path)
     pool = await Pool.open(home.dsn(SERVE), max_size=2)
     try:
-        return await apply(home, pool, document, around or Surroundings(), actor=f"file:{path.name}")
+        actor = f"file:{path.name}" if person is None else person.actor
+        return await apply(home, pool, document, around or Surroundings(), actor=actor, person=person)
     finally:
         await pool.close()
 
 
 async def apply(
-    home: Home, database: Database, document: RegistryFile, around: Surroundings, *, actor: str
+    home: Home,
+    database: Database,
+    document: RegistryFile,
+    around: Surroundings,
+    *,
+    actor: str,
+    person: Person | None = None,
 ) -> Report:
     async with database.transaction() as conn:
-        changes = [change async for change in _registry(conn, home, document, around, actor)]
+        asker = await _asker(conn, actor, person)
+        changes = [change async for change in _registry(conn, home, document, around, asker)]
         logins = await _staff_logins(conn, home, document.staff)
     changes += await provision_missing(home, database, actor)
     return Report(changes, logins, [one.witness_id for one in document.witness if not _known(one, around)])
 
 
+async def _asker(conn: Connection, actor: str, person: Person | None) -> Asker:
+    """Who applies. On a platform without any organisation nobody is there who could be the second: what the first file
+    says takes effect as it stands."""
+    known = await registry.all_organizations(conn)
+    operators = [one.organization_id for one in known if one.kind == "operating_organization"]
+    return Asker(actor, operators[0] if operators else "", person, bootstrap=not known)
+
+
 async def _registry(
-    conn: Connection, home: Home, document: RegistryFile, around: Surroundings, actor: str
+    conn: Connection, home: Home, document: RegistryFile, around: Surroundings, asker: Asker
 ) -> AsyncIterator[Change]:
-    async for change in _parties(conn, document, actor):
+    async for change in _parties(conn, document, asker.actor):
         yield change
-    async for change in _offer(conn, home, document, around, actor):
+    async for change in _offer(conn, home, document, around, asker.actor):
         yield change
-    async for change in _access(conn, home, document, around, actor):
+    async for change in _access(conn, home, document, around, asker):
         yield change
 
 
@@ -138,18 +168,18 @@ async def _offer(
 
 
 async def _access(
-    conn: Connection, home: Home, document: RegistryFile, around: Surroundings, actor: str
+    conn: Connection, home: Home, document: RegistryFile, around: Surroundings, asker: Asker
 ) -> AsyncIterator[Change]:
     for client in document.client:
-        yield await _client(conn, home, client, around, actor)
+        yield await _client(conn, home, client, around, asker)
     for entry in document.witness:
         if known := _known(entry, around):
-            yield await registry.register_witness(conn, known, actor)
+            yield await two_persons.put_witness(conn, known, asker)
     for account in document.staff:
-        yield Change("staff", account.login, await staff.declare(conn, account, actor))
+        yield Change("staff", account.login, await staff.declare(conn, account, asker.actor))
     for entry in document.suspension:
         yield await registry.suspend_organization(
-            conn, entry.organization, entry.reason, actor, Journal.of(home), once=True
+            conn, entry.organization, entry.reason, asker.actor, Journal.of(home), once=True
         )
 
 
@@ -175,7 +205,7 @@ async def _placed_service(
 
 
 async def _client(
-    conn: Connection, home: Home, entry: ClientEntry, around: Surroundings, actor: str
+    conn: Connection, home: Home, entry: ClientEntry, around: Surroundings, asker: Asker
 ) -> Change:
     jwks = entry.jwks
     if jwks is None and entry.kind != "touch_point":
@@ -190,7 +220,7 @@ async def _client(
         declared = entry.declaration(jwks, list(dict.fromkeys(uris)))
     except msgspec.ValidationError as error:
         raise Problem("invalid_request", f"client {entry.client_id}: {error}") from error
-    return await registry.register_client(conn, declared, actor)
+    return await two_persons.put_client(conn, declared, asker)
 
 
 async def _known_uris(conn: Connection, entry: ClientEntry) -> list[str]:

@@ -12,6 +12,8 @@ from uuid import UUID
 
 import msgspec
 
+from moyai.registry import acting
+
 MunicipalityCode = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{6}$(?!\n)")]
 """全国地方公共団体コード, six digits with the check digit."""
 
@@ -97,11 +99,17 @@ class StaffCaller(msgspec.Struct, frozen=True):
     organization_key: int
     roles: frozenset[str]
     staff_id: str = ""
+    staff_number: str = ""
 
     @property
     def actor(self) -> str:
         """Who acted, for records: an id that opens no account."""
         return f"staff:{self.staff_id}"
+
+    @property
+    def as_one_of_two(self) -> acting.Person:
+        """Who this is where two persons are told apart."""
+        return acting.Person(self.staff_id, self.staff_number, self.organization_id, self.roles)
 
 
 Caller = Anonymous | ClientCaller | ResidentCaller | StaffCaller

@@ -156,6 +156,7 @@ async def _staff(conn: Connection, session: Session, row: Record) -> StaffCaller
         party.organization_key,
         frozenset(row["roles"]),
         row["staff_id"],
+        row["staff_number"],
     )
 
 

@@ -77,28 +77,44 @@ async def take_totp_step(conn: Connection, login: str, step: int) -> bool:
 
 
 async def upsert_staff(
-    conn: Connection, login: str, name: str, organization_key: int, roles: list[str]
+    conn: Connection,
+    login: str,
+    name: str,
+    organization_key: int,
+    roles: list[str],
+    staff_number: str | None = None,
 ) -> int:
     return await conn.fetchval(
         """
-        insert into identity.staff (login, name, organization_key, roles) values ($1, $2, $3, $4)
+        insert into identity.staff (login, name, organization_key, roles, staff_number) values ($1, $2, $3, $4, $5)
         on conflict (login) do update
-           set name = excluded.name, organization_key = excluded.organization_key, roles = excluded.roles
+           set name = excluded.name, organization_key = excluded.organization_key, roles = excluded.roles,
+               staff_number = excluded.staff_number
         returning staff_key
         """,
         login,
         name,
         organization_key,
         roles,
+        staff_number,
     )
 
 
 async def staff(conn: Connection, login: str) -> Record | None:
     return await conn.fetchrow(
         """
-        select staff_key, staff_id, login, name, organization_key, roles from identity.staff where login = $1
+        select staff_key, staff_id, login, name, organization_key, roles, staff_number, state
+          from identity.staff where login = $1
         """,
         login,
+    )
+
+
+async def staff_of_number(conn: Connection, organization_key: int, staff_number: str) -> int | None:
+    return await conn.fetchval(
+        "select staff_key from identity.staff where organization_key = $1 and staff_number = $2",
+        organization_key,
+        staff_number,
     )
 
 

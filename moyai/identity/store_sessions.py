@@ -65,14 +65,14 @@ async def session(conn: Connection, session_hash: bytes) -> Record | None:
                s.device, s.seen_at < clock_timestamp() - interval '1 minute' as slide,
                p.resident_key, p.staff_key,
                r.resident_id, r.ial, r.state as resident_state,
-               f.name, f.organization_key, f.roles, f.staff_id
+               f.name, f.organization_key, f.roles, f.staff_id, coalesce(f.staff_number, '') as staff_number
           from identity.session s
           left join identity.credential c using (login)
          cross join lateral (select coalesce(s.resident_key, c.resident_key) as resident_key,
                                     coalesce(s.staff_key, c.staff_key) as staff_key) p
           left join identity.resident r on r.resident_key = p.resident_key
           left join identity.staff f on f.staff_key = p.staff_key
-         where s.session_hash = $1 and s.expires_at > clock_timestamp()
+         where s.session_hash = $1 and s.expires_at > clock_timestamp() and f.state is distinct from 'disabled'
            and s.generation = coalesce((select a.generation from identity.authority a
                                          where a.resident_key = p.resident_key or a.staff_key = p.staff_key), 0)
         """,

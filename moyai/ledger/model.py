@@ -90,6 +90,10 @@ class Kind(IntEnum):
     SERVICE_REINSTATED = 78, "サービスの停止解除", "Service reinstated"
     REGISTRY_CHANGED = 79, "登録内容の変更", "Registration changed"
     KEY_ROTATED = 80, "署名鍵の更新", "Signing key rotated"
+    ACT_ASKED = 84, "二人目の確認を待つ手続", "Act waits for a second person"
+    ACT_CONFIRMED = 85, "手続の確認", "Act confirmed by a member of staff"
+    ACT_DONE = 86, "確認された手続の実行", "Act took effect"
+    ACT_ENDED = 87, "手続の取下げ", "Act ended without effect"
     WITNESS_ENDED = 88, "証人の終了", "Witness ended"
     CLIENT_ENABLED = 96, "クライアントの停止解除", "Client enabled"
 

@@ -28,7 +28,7 @@ Standing = Literal["registered", "certified", "suspended"]
 UserScope = Literal["municipality", "prefecture"]
 Engagement = Literal["direct", "outsourced"]
 ClientKind = Literal["component", "touch_point", "desk", "operator"]
-Outcome = Literal["created", "changed", "unchanged"]
+Outcome = Literal["created", "changed", "unchanged", "pending"]
 
 
 def is_id(value: str) -> bool:
@@ -52,12 +52,16 @@ class DataItem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Change(msgspec.Struct, frozen=True):
-    """What one act did: `fields` names what differed before a change."""
+    """What one act did: `fields` names what differed before a change.
+
+    `pending`: nothing yet. The act waits for a second person, under the id in the member `pending`.
+    """
 
     noun: str
     id: str
     outcome: Outcome
     fields: tuple[str, ...] = ()
+    pending: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class Organization(msgspec.Struct, frozen=True):

@@ -53,3 +53,12 @@ async def end(conn: Connection, noun: StopNoun, thing_key: int, reason: str, act
         actor,
         reason,
     )
+
+
+async def open_stop(conn: Connection, noun: StopNoun, thing_key: int) -> int | None:
+    """Which stop is in force: another one later, even for the same reason, is another."""
+    return await conn.fetchval(
+        "select stop_key from registry.stop where noun = $1 and thing_key = $2 and ended_at is null",
+        noun,
+        thing_key,
+    )

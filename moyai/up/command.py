@@ -46,6 +46,7 @@ async def _up(home: Home, found: Scenario, *, once: bool, as_json: bool) -> int:
                 await filling.begin(world, found, show.progress)
                 known = await facts(town, world)
                 town.supervisor.describe(**known)
+                world.know_staff(known["staff"])
                 if once:
                     return await _tell(world, found, home, show, as_json)
                 show.table(town, world, known["staff"])

@@ -144,6 +144,13 @@ async def reinstate(world: World, *, organization: str, reason: str) -> Got:
     return http(await world.client(world.operator).call("DELETE", path))
 
 
+async def confirm(world: World, *, by: str) -> Got:
+    """A member of staff opens the page of what waits for a second person, and confirms the newest of it."""
+    clerk, page = await world.clerk(by), f"{world.base_url}/console/pending"
+    shown = await clerk.submit(await clerk.visit(page), "pending", {"act": "confirm"})
+    return {"status": shown.status, "state": shown.query.get("done", "")}
+
+
 async def move(world: World, *, who: str, municipality_code: str, address: str) -> Got:
     body = {"municipality_code": municipality_code, "address": address}
     return http(await world.desk_call(who, "PUT", "residence", body))
@@ -239,7 +246,7 @@ VERBS: dict[str, Verb] = {
     verb.__name__: verb
     for verb in (
         enrol, issue_login, join, decide, decide_unread, withdraw, log_in, record, store, delete, exchange, sources, same_exchange,
-        suspend, reinstate, move, erase, recover, share, accept, view, viewed, end_sharing, history, locations,
+        suspend, reinstate, confirm, move, erase, recover, share, accept, view, viewed, end_sharing, history, locations,
         city_data, counted, bad_request, verify_log,
     )
 }  # fmt: skip

@@ -10,6 +10,7 @@ import asyncio
 import base64
 import secrets
 import time
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,7 @@ class World:
         self.acts: list[str] = []
         self.sharings: dict[str, tuple[str, str]] = {}
         self.last = Answer(0, None, {})
+        self.staff: dict[str, Login] = {}
         self._session = session
         self._urls = urls
         self._desks = desks
@@ -127,6 +129,17 @@ class World:
             raise CallError(f"{key} has no login yet")
         if key not in self._browsers:
             self._browsers[key] = Person(self.base_url, known.login, TOUCH_POINT)
+        return self._browsers[key]
+
+    def know_staff(self, staff: Sequence[Mapping[str, Any]]) -> None:
+        """Who works here, as `run.json` has them."""
+        self.staff = {one["login"]: msgspec.convert(one, Login) for one in staff}
+
+    async def clerk(self, login: str) -> Person:
+        """A member of staff with a browser."""
+        key = f"staff {login}"
+        if key not in self._browsers:
+            self._browsers[key] = Person(self.base_url, self.staff[login], TOUCH_POINT)
         return self._browsers[key]
 
     async def enrol(self, key: str) -> Answer:

@@ -53,6 +53,7 @@ OF_TWO: Final = frozenset(
     {
         # ends for good what the line for a witness makes: it could be sent once only
         f"DELETE {_REGISTRY}/witnesses/{{id}}",
+        f"POST {_REGISTRY}/pending/{{pending}}/confirmation",
         "POST /identity/v1/transfers",
         *(
             f"POST /identity/v1/{whose}transfers/{{transfer}}/{act}"
@@ -124,6 +125,21 @@ def _somebody(*also: str, body: Any = None) -> Make:
         }
 
     return make
+
+
+# --- acts that wait ------------------------------------------------------------------------------------------
+
+
+def _operator(facts: Facts) -> dict[str, Any]:
+    return {"client": facts.clients.get("registry:write", "CLIENT")}
+
+
+def _revoked(facts: Facts) -> dict[str, Any]:
+    return {
+        **_operator(facts),
+        "take": {"pending": f"{_REGISTRY}/pending#/pending/0/pending_id"},
+        "after": (f"DELETE {_REGISTRY}/organizations/{{id}}/suspension",),
+    }
 
 
 def _moved(facts: Facts) -> dict[str, Any]:
@@ -311,6 +327,8 @@ _MAKERS: dict[str, Make] = {
     _put("clients"): _after(_put("components")),
     f"POST {_REGISTRY}/clients/{{id}}/suspension": _after(_put("clients")),
     f"DELETE {_REGISTRY}/clients/{{id}}/suspension": _after(f"POST {_REGISTRY}/clients/{{id}}/suspension"),
+    f"GET {_REGISTRY}/pending": _operator,
+    f"DELETE {_REGISTRY}/pending/{{pending}}": _revoked,
     f"GET {_REGISTRY}/terms/{{owner}}": lambda facts: {"path": {"owner": facts.service}},
     f"POST {_SERVICE}/enrolment": _newcomer(),
     f"GET {_SERVICE}/enrolment": _newcomer(_step("enrolment")),

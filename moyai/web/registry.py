@@ -16,6 +16,8 @@ from moyai import registry
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
 from moyai.identity.model import ClientCaller
+from moyai.registry import two_persons
+from moyai.registry.acting import Asker
 from moyai.registry.declarations import (
     AuthenticationServiceDeclaration,
     CertificationRequest,
@@ -39,6 +41,8 @@ from moyai.web.operation import answer, describes, read_json
 from moyai.web.platform import Platform
 
 Act = Callable[[Connection, Any, str], Awaitable[Change]]
+OfTwo = Callable[[Connection, Any, Asker], Awaitable[Change]]
+"""An act that may have to wait for a second person."""
 
 SHARED_CODES = ("forbidden", "invalid_request", "malformed_request")
 
@@ -49,6 +53,20 @@ def platform_of(request: Request) -> Platform:
 
 def actor(caller: ClientCaller) -> str:
     return f"client:{caller.client_id}"
+
+
+def asker(caller: ClientCaller) -> Asker:
+    """A program asks, which is nobody: what takes two persons waits for both."""
+    return Asker(actor(caller), caller.organization_id)
+
+
+def alone(act: Act) -> OfTwo:
+    """An act that takes one."""
+
+    async def one(conn: Connection, declared: Any, by: Asker) -> Change:
+        return await act(conn, declared, by.actor)
+
+    return one
 
 
 async def require_operator(conn: Connection, caller: ClientCaller) -> None:
@@ -62,7 +80,8 @@ async def require_operator(conn: Connection, caller: ClientCaller) -> None:
 
 
 def given(change: Change) -> Response:
-    return answer(change, 201 if change.outcome == "created" else 200)
+    """201 for what is new, 202 for what waits for a second person (`pending` names it), else 200."""
+    return answer(change, {"created": 201, "pending": 202}.get(change.outcome, 200))
 
 
 # --- registering ------------------------------------------------------------------------------------
@@ -90,7 +109,7 @@ def without(shape: type[msgspec.Struct], name: str) -> Any:
 
 
 def putting(
-    shape: type[msgspec.Struct], id_name: str, act: Act, codes: tuple[str, ...], example: dict[str, Any]
+    shape: type[msgspec.Struct], id_name: str, act: OfTwo, codes: tuple[str, ...], example: dict[str, Any]
 ) -> Callable[[Request, ClientCaller], Awaitable[Response]]:
     """A handler that registers one thing under the id in its path, or changes it."""
     body_shape = without(shape, id_name)
@@ -101,7 +120,7 @@ def putting(
         members: dict[str, Any] = {name: getattr(body, name) for name in body.__struct_fields__}
         members[id_name] = request.path_params["id"]
         return given(
-            await carry_out(request, caller, lambda conn: act(conn, declared(shape, members), actor(caller)))
+            await carry_out(request, caller, lambda conn: act(conn, declared(shape, members), asker(caller)))
         )
 
     return put
@@ -127,50 +146,52 @@ async def carry_out(
 put_organization = putting(
     OrganizationDeclaration,
     "organization_id",
-    registry.register_organization,
+    alone(registry.register_organization),
     ("operating_organization_exists", "change_not_allowed"),
     examples.ORGANIZATION,
 )
 put_criteria = putting(
     CriteriaDeclaration,
     "criteria_version",
-    registry.publish_criteria,
+    alone(registry.publish_criteria),
     ("change_not_allowed",),
     examples.CRITERIA,
 )
 put_authentication_service = putting(
     AuthenticationServiceDeclaration,
     "authentication_service_id",
-    registry.register_authentication_service,
+    alone(registry.register_authentication_service),
     (),
     examples.AUTHENTICATION_SERVICE,
 )
 put_dataset = putting(
     DatasetDeclaration,
     "dataset_id",
-    registry.register_dataset,
+    alone(registry.register_dataset),
     ("dataset_schema_invalid",),
     examples.DATASET,
 )
-put_purpose = putting(PurposeDeclaration, "purpose_id", registry.register_purpose, (), examples.PURPOSE)
+put_purpose = putting(
+    PurposeDeclaration, "purpose_id", alone(registry.register_purpose), (), examples.PURPOSE
+)
 put_component = putting(
     ComponentDeclaration,
     "component_id",
-    registry.register_component,
+    alone(registry.register_component),
     ("does_not_exist", "contractor_not_named", "change_not_allowed"),
     examples.COMPONENT,
 )
 put_service = putting(
     ServiceDeclaration,
     "service_id",
-    registry.register_service,
+    alone(registry.register_service),
     ("does_not_exist", "service_kind_unknown", "level_reason_missing", "change_not_allowed"),
     examples.SERVICE,
 )
 put_link = putting(
     LinkDeclaration,
     "link_id",
-    registry.register_link,
+    alone(registry.register_link),
     (
         "does_not_exist",
         "link_text_missing",
@@ -184,21 +205,21 @@ put_link = putting(
 put_service_terms = putting(
     ServiceTermsDeclaration,
     "service",
-    registry.publish_service_terms,
+    alone(registry.publish_service_terms),
     ("does_not_exist", "terms_incomplete", "terms_not_published", "audit_not_scheduled"),
     examples.SERVICE_TERMS,
 )
 put_client = putting(
     ClientDeclaration,
     "client_id",
-    registry.register_client,
+    two_persons.put_client,
     ("does_not_exist", "client_invalid", "change_not_allowed"),
     examples.CLIENT,
 )
 put_witness = putting(
     WitnessDeclaration,
     "witness_id",
-    registry.register_witness,
+    two_persons.put_witness,
     ("does_not_exist", "witness_key_invalid", "witness_ended"),
     examples.WITNESS,
 )

@@ -1,4 +1,7 @@
-"""`/registry/v1/…/suspension`, and the end of a link: stops, each made and ended by its own act with a reason."""
+"""`/registry/v1/…/suspension`, and the end of a link: stops, each made and ended by its own act with a reason.
+
+A stop is made by one, at once. Its end takes two persons: 202, and it waits.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +16,12 @@ from moyai import registry
 from moyai.base.db import Connection
 from moyai.base.journal import Journal
 from moyai.identity.model import ClientCaller
+from moyai.registry import two_persons
+from moyai.registry.acting import Asker
 from moyai.registry.model import Change
 from moyai.web import examples
 from moyai.web.operation import describes, read_json, read_query
-from moyai.web.registry import SHARED_CODES, actor, carry_out, given, platform_of
+from moyai.web.registry import SHARED_CODES, actor, asker, carry_out, given, platform_of
 
 Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]
 
@@ -34,7 +39,7 @@ class ReasonQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 Begin = Callable[[Connection, str, str, str, Journal], Awaitable[Change]]
-End = Callable[[Connection, str, str, str], Awaitable[Change]]
+End = Callable[[Connection, str, str, Asker], Awaitable[Change]]
 Handler = Callable[[Request, ClientCaller], Awaitable[Response]]
 
 
@@ -59,7 +64,7 @@ def _ending(act: End, example: dict[str, Any]) -> Handler:
     @describes(query=ReasonQuery, response=Change, codes=(*SHARED_CODES, "does_not_exist"), example=example)
     async def end(request: Request, caller: ClientCaller) -> Response:
         reason, one = read_query(request, ReasonQuery).reason, request.path_params["id"]
-        return given(await carry_out(request, caller, lambda conn: act(conn, one, reason, actor(caller))))
+        return given(await carry_out(request, caller, lambda conn: act(conn, one, reason, asker(caller))))
 
     return end
 
@@ -67,13 +72,15 @@ def _ending(act: End, example: dict[str, Any]) -> Handler:
 suspend_organization = _beginning(
     registry.suspend_organization, ("organization_not_certified",), examples.SUSPENSION
 )
-reinstate_organization = _ending(registry.reinstate_organization, examples.reason("marugame", "改善を確認"))
+reinstate_organization = _ending(
+    two_persons.reinstate_organization, examples.reason("marugame", "改善を確認")
+)
 suspend_service = _beginning(
     registry.suspend_service, ("service_not_certified",), examples.SERVICE_SUSPENSION
 )
-reinstate_service = _ending(registry.reinstate_service, examples.reason("nemuri", "点検の終了"))
+reinstate_service = _ending(two_persons.reinstate_service, examples.reason("nemuri", "点検の終了"))
 disable_client = _beginning(registry.disable_client, (), examples.CLIENT_SUSPENSION)
-enable_client = _ending(registry.enable_client, examples.reason("nemuri", "鍵の更新を確認"))
+enable_client = _ending(two_persons.enable_client, examples.reason("nemuri", "鍵の更新を確認"))
 
 
 @describes(
@@ -92,4 +99,4 @@ async def end_link(request: Request, caller: ClientCaller) -> Response:
     )
 
 
-end_witness = _ending(registry.end_witness, examples.reason("marugame", "証人の鍵を失った"))
+end_witness = _ending(two_persons.end_witness, examples.reason("marugame", "証人の鍵を失った"))

@@ -31,7 +31,14 @@ from tests.serving import served
 from tests.web import in_process
 from tests.web.conftest import PageAt
 
-PAGES = ["/console", "/console/organizations", "/console/services", "/console/stores", "/console/record"]
+PAGES = [
+    "/console",
+    "/console/organizations",
+    "/console/services",
+    "/console/stores",
+    "/console/pending",
+    "/console/record",
+]
 PUBLIC_PAGES = ["/organizations", "/terms/platform", "/terms/kenko"]
 
 Visit = Callable[..., Awaitable[Page]]

@@ -1,0 +1,143 @@
+"""SQL of acts that wait for a second person."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from moyai.base.db import Connection, Record
+
+
+async def insert(
+    conn: Connection,
+    pending_id: UUID,
+    act: str,
+    thing_id: str,
+    body: dict[str, Any],
+    hashes: tuple[bytes, bytes],
+    fields: list[str],
+    organization_id: str | None,
+    asked_by: str,
+    first: tuple[str | None, str | None, str | None],
+    hours: int,
+) -> None:
+    """`hashes` are those of the body and of what it refers to; `first` is account, number and organisation."""
+    await conn.execute(
+        """
+        insert into registry.pending
+               (pending_id, act, thing_id, body, body_sha256, base_sha256, fields, organization_id, asked_by,
+                first_staff_id, first_staff_number, first_organization, due_at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,
+                clock_timestamp() + make_interval(hours => $13))
+        """,
+        pending_id,
+        act,
+        thing_id,
+        body,
+        hashes[0],
+        hashes[1],
+        fields,
+        organization_id,
+        asked_by,
+        first[0],
+        first[1],
+        first[2],
+        hours,
+    )
+
+
+async def same(
+    conn: Connection, act: str, thing_id: str, body_sha256: bytes, base_sha256: bytes
+) -> UUID | None:
+    """The act that waits already, if it is exactly this one."""
+    return await conn.fetchval(
+        """
+        select pending_id from registry.pending
+         where state = 'waiting' and act = $1 and thing_id = $2 and body_sha256 = $3 and base_sha256 = $4
+        """,
+        act,
+        thing_id,
+        body_sha256,
+        base_sha256,
+    )
+
+
+async def held(conn: Connection, pending_id: UUID) -> Record | None:
+    """One act, locked until the caller's transaction ends."""
+    return await conn.fetchrow(
+        """
+        select pending_id, act, thing_id, body, body_sha256, base_sha256, fields, organization_id, asked_by,
+               first_staff_id, first_staff_number, first_organization, asked_at, due_at, state, ended_at, ended_by, way
+          from registry.pending where pending_id = $1 for update
+        """,
+        pending_id,
+    )
+
+
+async def listed(conn: Connection, organization_id: str | None, limit: int) -> list[Record]:
+    """What waits, then what ended, newest first. With an organisation, only what it has a word in."""
+    return await conn.fetch(
+        """
+        select pending_id, act, thing_id, body, body_sha256, base_sha256, fields, organization_id, asked_by,
+               first_staff_id, first_staff_number, first_organization, asked_at, due_at, state, ended_at, ended_by, way
+          from registry.pending
+         where $1::text is null or organization_id = $1
+         order by state <> 'waiting', asked_at desc, pending_id limit $2
+        """,
+        organization_id,
+        limit,
+    )
+
+
+async def due(conn: Connection, limit: int) -> list[UUID]:
+    rows = await conn.fetch(
+        """
+        select pending_id from registry.pending
+         where state = 'waiting' and due_at <= clock_timestamp() order by due_at limit $1
+        """,
+        limit,
+    )
+    return [row["pending_id"] for row in rows]
+
+
+async def asked_by(conn: Connection, actor: str, staff_id: str | None) -> list[UUID]:
+    """What waits because this actor asked for it, or stands for it as the first of two."""
+    rows = await conn.fetch(
+        """
+        select pending_id from registry.pending
+         where state = 'waiting' and (asked_by = $1 or first_staff_id = $2) order by pending_id
+        """,
+        actor,
+        staff_id,
+    )
+    return [row["pending_id"] for row in rows]
+
+
+async def stand_first(
+    conn: Connection, pending_id: UUID, staff_id: str, staff_number: str, organization_id: str
+) -> None:
+    await conn.execute(
+        """
+        update registry.pending
+           set first_staff_id = $2, first_staff_number = $3, first_organization = $4
+         where pending_id = $1
+        """,
+        pending_id,
+        staff_id,
+        staff_number,
+        organization_id,
+    )
+
+
+async def end(conn: Connection, pending_id: UUID, state: str, by: str, way: str) -> None:
+    await conn.execute(
+        """
+        update registry.pending
+           set state = $2, ended_at = clock_timestamp(), ended_by = $3, way = $4
+         where pending_id = $1 and state = 'waiting'
+        """,
+        pending_id,
+        state,
+        by,
+        way,
+    )

@@ -1,0 +1,206 @@
+"""Acts of the registry that take two persons: another organisation's keys, more rights, the end of a stop or a witness.
+
+Stops themselves take one, always, and at once. Registrations that give nobody a right over what is there take one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import msgspec
+
+from moyai.base.db import Connection
+from moyai.registry import clients, lookups, stops, store_organizations, store_stops, witnesses
+from moyai.registry import store_clients as store
+from moyai.registry.acting import Asker, TwoPersonAct, known, perform
+from moyai.registry.declarations import ClientDeclaration, WitnessDeclaration
+from moyai.registry.model import Change, RegisteredClient
+from moyai.registry.recording import builtins
+from moyai.registry.store import lock_for_writing
+
+# --- clients --------------------------------------------------------------------------------------------------
+
+
+async def _client_now(conn: Connection, client_id: str) -> Any:
+    stored = await store.client(conn, client_id)
+    return None if stored is None else builtins(stored)
+
+
+async def _put_client(conn: Connection, client_id: str, body: dict[str, Any], actor: str) -> Change:
+    declared = msgspec.convert(body, ClientDeclaration)
+    assert declared.client_id == client_id
+    return await clients.register_client(conn, declared, actor)
+
+
+CLIENT_RIGHTS: Final = known(
+    TwoPersonAct(
+        "client_rights",
+        "client",
+        "クライアントの権限を広げる",
+        "Give a client more rights",
+        _client_now,
+        _put_client,
+    )
+)
+CLIENT_KEYS: Final = known(
+    TwoPersonAct(
+        "client_keys",
+        "client",
+        "ほかの組織の鍵を替える",
+        "Replace another organisation's keys",
+        _client_now,
+        _put_client,
+        own_word=True,
+    )
+)
+
+
+async def put_client(conn: Connection, declared: ClientDeclaration, asker: Asker) -> Change:
+    """`register_client`, which waits where it gives an organisation's client more rights, or another organisation keys."""
+    await lock_for_writing(conn)
+    stored = await store.client(conn, declared.client_id)
+    owner = await _owner(conn, declared)
+    widens = declared.component is None and bool(set(declared.scopes) - set(stored.scopes if stored else ()))
+    rekeys = owner != asker.organization_id and await _rekeys(conn, declared, stored)
+    return await perform(
+        conn,
+        CLIENT_RIGHTS if widens else CLIENT_KEYS,
+        declared.client_id,
+        builtins(declared),
+        asker,
+        needs_two=widens or rekeys,
+        organization_id=owner,
+    )
+
+
+async def _owner(conn: Connection, declared: ClientDeclaration) -> str | None:
+    if declared.component is None:
+        return declared.organization
+    return (await lookups.component(conn, declared.component)).organization_id
+
+
+async def _rekeys(conn: Connection, declared: ClientDeclaration, stored: RegisteredClient | None) -> bool:
+    """Whether other keys could act for an organisation than those that can already. A component's first client is a
+    registration; a second one with keys of its own would be as good as replaced keys."""
+    if declared.kind == "touch_point":
+        return False
+    if stored is not None:
+        return declared.jwks != stored.jwks
+    return any(
+        one.component_id == declared.component and one.jwks is not None and declared.component is not None
+        for one in await store.clients(conn)
+    )
+
+
+# --- stops that end -------------------------------------------------------------------------------------------
+
+_End = Callable[[Connection, str, str, str], Awaitable[Change]]
+
+
+def _ending(
+    noun: store_stops.StopNoun, key: Callable[[Connection, str], Awaitable[int]], act: _End
+) -> TwoPersonAct:
+    async def stop_now(conn: Connection, thing_id: str) -> Any:
+        return await store_stops.open_stop(conn, noun, await key(conn, thing_id))
+
+    async def end(conn: Connection, thing_id: str, body: dict[str, Any], actor: str) -> Change:
+        return await act(conn, thing_id, body["reason"], actor)
+
+    ja, en = _WORDS[noun]
+    return known(TwoPersonAct(f"{noun}_stop_end", f"{noun}_stop", ja, en, stop_now, end))
+
+
+_WORDS = {
+    "organization": ("組織の停止を解く", "End the suspension of an organisation"),
+    "service": ("サービスの停止を解く", "End the suspension of a service"),
+    "client": ("クライアントの停止を解く", "Enable a client again"),
+}
+
+
+async def _organization_key(conn: Connection, one: str) -> int:
+    return (await lookups.organization(conn, one)).organization_key
+
+
+async def _service_key(conn: Connection, one: str) -> int:
+    return (await lookups.service(conn, one)).service_key
+
+
+async def _client_key(conn: Connection, one: str) -> int:
+    return (await lookups.client(conn, one)).client_key
+
+
+ORGANIZATION_STOP_END: Final = _ending("organization", _organization_key, stops.reinstate_organization)
+SERVICE_STOP_END: Final = _ending("service", _service_key, stops.reinstate_service)
+CLIENT_STOP_END: Final = _ending("client", _client_key, stops.enable_client)
+
+
+async def reinstate_organization(conn: Connection, organization_id: str, reason: str, asker: Asker) -> Change:
+    """Raises Problem as `stops.reinstate_organization`; always takes two."""
+    return await perform(conn, ORGANIZATION_STOP_END, organization_id, {"reason": reason}, asker)
+
+
+async def reinstate_service(conn: Connection, service_id: str, reason: str, asker: Asker) -> Change:
+    return await perform(conn, SERVICE_STOP_END, service_id, {"reason": reason}, asker)
+
+
+async def enable_client(conn: Connection, client_id: str, reason: str, asker: Asker) -> Change:
+    return await perform(conn, CLIENT_STOP_END, client_id, {"reason": reason}, asker)
+
+
+# --- witnesses ------------------------------------------------------------------------------------------------
+
+
+async def _witness_now(conn: Connection, witness_id: str) -> Any:
+    found = {one.witness_id: one for one in await store_organizations.every_witness(conn)}.get(witness_id)
+    return None if found is None else builtins(found)
+
+
+async def _put_witness(conn: Connection, witness_id: str, body: dict[str, Any], actor: str) -> Change:
+    declared = msgspec.convert(body, WitnessDeclaration)
+    assert declared.witness_id == witness_id
+    return await witnesses.register_witness(conn, declared, actor)
+
+
+async def _end_witness(conn: Connection, witness_id: str, body: dict[str, Any], actor: str) -> Change:
+    return await witnesses.end_witness(conn, witness_id, body["reason"], actor)
+
+
+WITNESS_KEY: Final = known(
+    TwoPersonAct(
+        "witness_key",
+        "witness",
+        "証人の鍵を替える",
+        "Replace a witness's key",
+        _witness_now,
+        _put_witness,
+        own_word=True,
+    )
+)
+WITNESS_END: Final = known(
+    TwoPersonAct("witness_end", "witness", "証人を終える", "End a witness", _witness_now, _end_witness)
+)
+
+
+async def put_witness(conn: Connection, declared: WitnessDeclaration, asker: Asker) -> Change:
+    """`register_witness`, which waits where a witness gets another key or belongs to another organisation."""
+    await lock_for_writing(conn)
+    now = {one.witness_id: one for one in await store_organizations.every_witness(conn)}
+    stored = now.get(declared.witness_id)
+    other = stored is not None and (stored.verifier_key, stored.organization_id) != (
+        declared.verifier_key,
+        declared.organization,
+    )
+    return await perform(
+        conn,
+        WITNESS_KEY,
+        declared.witness_id,
+        builtins(declared),
+        asker,
+        needs_two=other,
+        organization_id=None if stored is None else stored.organization_id,
+    )
+
+
+async def end_witness(conn: Connection, witness_id: str, reason: str, asker: Asker) -> Change:
+    return await perform(conn, WITNESS_END, witness_id, {"reason": reason}, asker)

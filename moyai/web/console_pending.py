@@ -1,0 +1,53 @@
+"""`/console/pending`: acts that wait for a second person, to confirm or to revoke."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from moyai.base.errors import Problem
+from moyai.identity.model import StaffCaller
+from moyai.registry import acting
+from moyai.web.authorize import go
+from moyai.web.oauth import platform_of
+from moyai.web.pages import read_form, render
+
+_SAID = ("second_person_required", "pending_ended", "forbidden")
+
+
+async def show(request: Request, caller: StaffCaller) -> Response:
+    return await _page(request, caller)
+
+
+async def _page(request: Request, caller: StaffCaller, problem: Problem | None = None) -> Response:
+    async with platform_of(request).control.transaction() as conn:
+        found = await acting.listed(conn)
+    return render(
+        request,
+        "console/pending.html",
+        caller,
+        status=200 if problem is None else problem.status,
+        waiting=[one for one in found if one.state == "waiting"],
+        ended=[one for one in found if one.state != "waiting"],
+        done=request.query_params.get("done", ""),
+        problem=problem,
+    )
+
+
+async def act(request: Request, caller: StaffCaller) -> Response:
+    """Stand for an act, or revoke it. Its own asker can revoke, and nobody can confirm twice."""
+    form = await read_form(request, caller)
+    wanted, pending = form.get("act", ""), request.path_params["pending"]
+    try:
+        async with platform_of(request).control.transaction() as conn:
+            if wanted == "confirm":
+                state = (await acting.confirm(conn, pending, caller.as_one_of_two)).state
+            elif wanted == "revoke":
+                state = (await acting.revoke_as(conn, pending, caller.as_one_of_two)).state
+            else:
+                raise Problem("invalid_request", "act")
+    except Problem as problem:
+        if problem.code not in _SAID:
+            raise
+        return await _page(request, caller, problem)
+    return go(f"/console/pending?done={state}")

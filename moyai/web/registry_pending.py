@@ -1,0 +1,70 @@
+"""`/registry/v1/pending`: acts that wait for a second person. Staff confirm in the console; here an organisation says yes
+to what concerns its own keys, and whoever may see an act can revoke it."""
+
+from __future__ import annotations
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from moyai import registry
+from moyai.base.db import Connection
+from moyai.identity.model import ClientCaller
+from moyai.registry import acting
+from moyai.registry.acting import Pending
+from moyai.web.operation import AnyOf, Client, answer, describes
+from moyai.web.registry import SHARED_CODES, actor, platform_of, require_operator
+
+ORGANIZATION = AnyOf(
+    Client("registry:write"),
+    Client("personal:exchange"),
+    Client("personal:store"),
+    Client("identity:enrol"),
+)
+"""Programs of the operating organisation see everything; those of another one, what concerns its own clients."""
+
+
+class PendingList(msgspec.Struct, frozen=True):
+    """What waits first, then the newest of what ended."""
+
+    pending: list[Pending]
+
+
+async def _only(conn: Connection, caller: ClientCaller) -> str | None:
+    """None for the operating organisation, else the caller's own. Raises Problem as `require_operator`."""
+    if (await registry.organization(conn, caller.organization_id)).kind != "operating_organization":
+        return caller.organization_id
+    await require_operator(conn, caller)
+    return None
+
+
+@describes(response=PendingList, codes=("forbidden",))
+async def list_pending(request: Request, caller: ClientCaller) -> Response:
+    """Acts that wait for a second person, with the exact change and when each takes effect."""
+    async with platform_of(request).control.transaction() as conn:
+        return answer(PendingList(await acting.listed(conn, await _only(conn, caller))))
+
+
+@describes(
+    response=Pending, codes=(*SHARED_CODES, "does_not_exist", "pending_ended", "second_person_required")
+)
+async def confirm(request: Request, caller: ClientCaller) -> Response:
+    """The organisation whose keys are to be replaced says yes, with a client of its own; the act takes effect.
+
+    `state` is `void` where what it refers to has changed since it was asked for.
+    """
+    async with platform_of(request).control.transaction() as conn:
+        await _only(conn, caller)
+        done = await acting.give_word(
+            conn, request.path_params["pending"], caller.organization_id, actor(caller)
+        )
+    return answer(done)
+
+
+@describes(response=Pending, codes=(*SHARED_CODES, "does_not_exist", "pending_ended"))
+async def revoke(request: Request, caller: ClientCaller) -> Response:
+    """Nothing of the act takes effect."""
+    async with platform_of(request).control.transaction() as conn:
+        only = await _only(conn, caller)
+        ended = await acting.revoke(conn, request.path_params["pending"], actor(caller), organization_id=only)
+    return answer(ended)

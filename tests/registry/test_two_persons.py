@@ -1,0 +1,253 @@
+"""M4, M10: what takes two persons at the registry waits for the second, and is exactly what was asked for."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from moyai import ledger, registry
+from moyai.base.db import Connection, PostgresError
+from moyai.base.errors import Problem
+from moyai.ledger import Kind
+from moyai.registry import acting, two_persons
+from moyai.registry.acting import Asker, Person
+from tests.conftest import RolledBack
+from tests.registry.samples import ACTOR, CLIENT, CLIENT_KEY, COMPANY, but, certified_service
+
+PROGRAM = Asker("client:unei-operator", "unei")
+OTHER_KEYS = {"keys": [{**CLIENT_KEY, "kid": "stolen-1"}]}
+
+
+def operator(account: str, number: str, organization: str = "unei", role: str = "operator") -> Person:
+    return Person(account, number, organization, frozenset({role}))
+
+
+A, B = operator("a", "1001"), operator("b", "1002")
+
+
+async def recorded(control: Connection, kind: Kind) -> list[dict[str, Any]]:
+    return [one.detail for one in await ledger.history(control, 0, kinds=[kind])]
+
+
+async def keys_asked(control: Connection, asker: Asker = PROGRAM) -> str:
+    """Another organisation's keys are to be replaced; the act that waits."""
+    await certified_service(control)
+    await registry.register_client(control, CLIENT, ACTOR)
+    change = await two_persons.put_client(control, but(CLIENT, jwks=OTHER_KEYS), asker)
+    assert (change.outcome, change.fields) == ("pending", ("jwks",))
+    return str(change.pending)
+
+
+async def kid(control: Connection) -> str:
+    jwks: Any = (await registry.client(control, "advice")).jwks
+    return jwks["keys"][0]["kid"]
+
+
+async def test_m4_second_person_keys_of_another_organisation_wait(control: Connection):
+    await keys_asked(control)
+    assert await kid(control) == "advice-1"
+    (asked,) = await recorded(control, Kind.ACT_ASKED)
+    assert (asked["act"], asked["noun"], asked["id"], asked["fields"]) == (
+        "client_keys",
+        "client",
+        "advice",
+        ["jwks"],
+    )
+
+
+async def test_m4_second_person_a_program_is_nobody_so_it_takes_two_members_of_staff(control: Connection):
+    pending = await keys_asked(control)
+    assert (await acting.confirm(control, pending, A)).state == "waiting"
+    assert await kid(control) == "advice-1"
+    with pytest.raises(Problem, match="second_person_required"):
+        await acting.confirm(control, pending, A)
+    assert (await acting.confirm(control, pending, B)).state == "done"
+    assert await kid(control) == "stolen-1"
+    (done,) = await recorded(control, Kind.ACT_DONE)
+    assert (done["way"], done["asked_by"], done["first_person"]) == (
+        "second_person",
+        "client:unei-operator",
+        "staff:a",
+    )
+
+
+async def test_m4_second_person_who_asked_is_the_first(control: Connection):
+    pending = await keys_asked(control, Asker(A.actor, "unei", A))
+    with pytest.raises(Problem, match="second_person_required"):
+        await acting.confirm(control, pending, A)
+    assert (await acting.confirm(control, pending, B)).state == "done"
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        operator("a2", "1001"),
+        operator("b", ""),
+        operator("b", "1002", "city"),
+        operator("b", "1002", role="auditor"),
+    ],
+    ids=["two accounts of one number", "no number", "another organisation", "no such role"],
+)
+async def test_m4_second_person_is_another_number_with_the_role(control: Connection, second: Person):
+    pending = await keys_asked(control, Asker(A.actor, "unei", A))
+    with pytest.raises(Problem) as refused:
+        await acting.confirm(control, pending, second)
+    assert refused.value.code in ("second_person_required", "forbidden")
+    assert await kid(control) == "advice-1"
+
+
+async def test_m4_second_person_an_asker_without_a_number_counts_for_nobody(control: Connection):
+    pending = await keys_asked(control, Asker("staff:a", "unei", operator("a", "")))
+    assert (await acting.confirm(control, pending, B)).state == "waiting"
+
+
+async def test_m4_the_organisation_itself_may_say_yes_to_its_keys(control: Connection):
+    pending = await keys_asked(control)
+    with pytest.raises(Problem, match="second_person_required"):
+        await acting.give_word(control, pending, "unei", "client:unei-operator")
+    assert (await acting.give_word(control, pending, "city", "client:walking")).state == "done"
+    assert await kid(control) == "stolen-1"
+
+
+async def test_m4_own_keys_and_a_first_client_take_one(control: Connection):
+    await certified_service(control)
+    assert (await two_persons.put_client(control, CLIENT, PROGRAM)).outcome == "created"
+    own = Asker("client:x", "city")
+    assert (await two_persons.put_client(control, but(CLIENT, jwks=OTHER_KEYS), own)).outcome == "changed"
+
+
+async def test_m4_a_second_client_of_a_component_is_as_good_as_other_keys(control: Connection):
+    await certified_service(control)
+    await registry.register_client(control, CLIENT, ACTOR)
+    twin = but(CLIENT, client_id="advice-2", jwks=OTHER_KEYS)
+    assert (await two_persons.put_client(control, twin, PROGRAM)).outcome == "pending"
+
+
+async def test_m4_more_rights_for_a_desk_or_an_operator_wait_and_fewer_do_not(control: Connection):
+    await certified_service(control)
+    desk = but(CLIENT, client_id="desk", kind="desk", component=None, organization="city", redirect_uris=[])
+    more, less = (
+        but(desk, scopes=["identity:enrol", "identity:recover"]),
+        but(desk, scopes=["identity:enrol"]),
+    )
+    assert (await two_persons.put_client(control, less, PROGRAM)).outcome == "pending"
+    await registry.register_client(control, less, ACTOR)
+    assert (await two_persons.put_client(control, more, PROGRAM)).outcome == "pending"
+    await registry.register_client(control, more, ACTOR)
+    assert (await two_persons.put_client(control, less, PROGRAM)).outcome == "changed"
+
+
+async def test_m4_the_end_of_a_stop_waits_and_the_stop_itself_does_not(control: Connection, journal):
+    await certified_service(control)
+    await registry.register_client(control, CLIENT, ACTOR)
+    await registry.disable_client(control, "advice", "紛失", ACTOR, journal)
+    await registry.suspend_service(control, "kenko", "点検", ACTOR, journal)
+    await registry.suspend_organization(control, "city", "調査", ACTOR, journal)
+    for ended in (
+        await two_persons.enable_client(control, "advice", "見つかった", PROGRAM),
+        await two_persons.reinstate_service(control, "kenko", "終えた", PROGRAM),
+        await two_persons.reinstate_organization(control, "city", "終えた", PROGRAM),
+    ):
+        assert ended.outcome == "pending"
+    assert (await registry.client(control, "advice")).state == "disabled"
+    assert (await registry.service(control, "kenko")).state == "suspended"
+    assert (await registry.organization(control, "city")).state == "suspended"
+
+
+async def test_m4_another_stop_is_not_ended_by_the_word_for_an_earlier_one(control: Connection, journal):
+    await certified_service(control)
+    await registry.suspend_organization(control, "city", "調査", ACTOR, journal)
+    asked = await two_persons.reinstate_organization(control, "city", "終えた", Asker(A.actor, "unei", A))
+    await registry.reinstate_organization(control, "city", "ほかの道", ACTOR)
+    await registry.suspend_organization(control, "city", "調査", ACTOR, journal)
+    assert (await acting.confirm(control, str(asked.pending), B)).state == "void"
+    assert (await registry.organization(control, "city")).state == "suspended"
+
+
+async def test_m10_what_it_refers_to_has_changed_so_it_is_void(control: Connection):
+    pending = await keys_asked(control, Asker(A.actor, "unei", A))
+    await registry.register_client(control, but(CLIENT, redirect_uris=["http://localhost:4001/"]), ACTOR)
+    ended = await acting.confirm(control, pending, B)
+    assert (ended.state, ended.way) == ("void", "what it refers to has changed")
+    assert await kid(control) == "advice-1"
+    (void,) = await recorded(control, Kind.ACT_ENDED)
+    assert void["state"] == "void"
+
+
+async def test_m10_nobody_there_so_it_takes_effect_after_its_hours(
+    control: Connection, control_db: RolledBack
+):
+    pending = await keys_asked(control)
+    assert await acting.take_effect_due(control_db) == 0
+    earlier = await past(control, pending)
+    assert await acting.take_effect_due(control_db) == 1
+    assert (await acting.one(control, earlier)).way == "waited"
+    assert await kid(control) == "stolen-1"
+
+
+async def past(control: Connection, pending: str) -> str:
+    """The same act, asked for a day ago; the row itself is held against that."""
+    return await control.fetchval(
+        """
+        insert into registry.pending (pending_id, act, thing_id, body, body_sha256, base_sha256, fields,
+                                      organization_id, asked_by, asked_at, due_at)
+        select gen_random_uuid(), act, thing_id, body, body_sha256, base_sha256, fields, organization_id, asked_by,
+               asked_at - interval '24 hours', due_at - interval '24 hours'
+          from registry.pending where pending_id = $1
+        returning pending_id::text
+        """,
+        UUID(pending),
+    )
+
+
+async def test_m10_revoked_it_never_takes_effect(control: Connection, control_db: RolledBack):
+    pending = await keys_asked(control)
+    assert (await acting.revoke(control, pending, "staff:b")).state == "revoked"
+    assert await acting.take_effect_due(control_db) == 0
+    with pytest.raises(Problem, match="pending_ended"):
+        await acting.confirm(control, pending, B)
+
+
+async def test_m10_who_is_stopped_takes_what_they_asked_for_along(control: Connection):
+    pending = await keys_asked(control, Asker(A.actor, "unei", A))
+    assert await acting.revoke_of(control, A.actor, A.staff_id) == 1
+    assert (await acting.one(control, pending)).state == "void"
+
+
+async def test_m10_the_same_asked_again_waits_on(control: Connection):
+    pending = await keys_asked(control)
+    again = await two_persons.put_client(control, but(CLIENT, jwks=OTHER_KEYS), PROGRAM)
+    assert again.pending == pending
+    assert len(await acting.listed(control)) == 1
+
+
+async def test_m10_the_row_lets_no_statement_make_another_change_of_it(control: Connection):
+    await keys_asked(control)
+    with pytest.raises(PostgresError, match="not changed, only ended"):
+        async with control.transaction():
+            await control.raw.execute("update registry.pending set body = '{}'")
+
+
+async def test_m10_what_could_not_be_done_is_not_asked_for(control: Connection):
+    await certified_service(control)
+    await registry.register_client(control, CLIENT, ACTOR)
+    with pytest.raises(Problem, match="client_invalid"):
+        await two_persons.put_client(control, but(CLIENT, jwks={"keys": []}), PROGRAM)
+    assert await acting.listed(control) == []
+
+
+async def test_m10_bootstrap_is_an_empty_platform_only(control: Connection):
+    await registry.register_organization(control, COMPANY, ACTOR)
+    first = Asker("file:platform.toml", "unei", bootstrap=True)
+    declared = but(
+        CLIENT,
+        client_id="op",
+        kind="operator",
+        component=None,
+        organization="company",
+        redirect_uris=[],
+        scopes=["registry:write"],
+    )
+    assert (await two_persons.put_client(control, declared, first)).outcome == "created"

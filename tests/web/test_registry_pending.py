@@ -1,0 +1,152 @@
+"""What waits for a second person, over HTTP and in the console: seen, confirmed, revoked by whoever may."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from moyai import registry
+from moyai.base.db import Connection
+from moyai.base.secrets import SecretBox
+from moyai.identity import staff
+from moyai.identity.staff import StaffDeclaration
+from moyai.registry.declarations import ClientDeclaration
+from tests.registry.samples import ACTOR, TOWN
+from tests.web import in_process
+from tests.web.peers import Party, Person, form_of
+from tests.web.test_registry_api import Operator, operator, program_of
+
+__all__ = ["operator"]
+
+PENDING = "/registry/v1/pending"
+
+
+async def keys_asked(operator: Operator, control: Connection) -> tuple[str, Party]:
+    """The operating organisation's program asks for other keys for a client of the city; and that client."""
+    city = Party(operator.party.http, "walking-app")
+    declared = ClientDeclaration(
+        "walking-app",
+        "component",
+        "歩数",
+        "Walking",
+        ["personal:store"],
+        component="walking",
+        jwks=city.key.jwks,
+    )
+    await registry.register_client(control, declared, ACTOR)
+    body = {"kind": "component", "name_ja": "歩数", "name_en": "Walking", "scopes": ["personal:store"]}
+    answer = await operator.call(
+        "PUT",
+        "/registry/v1/clients/walking-app",
+        {**body, "component": "walking", "jwks": Party(operator.party.http, "x").key.jwks},
+    )
+    assert (answer.status_code, answer.json()["outcome"]) == (202, "pending")
+    return answer.json()["pending"], city
+
+
+async def token(party: Party, scope: str) -> str:
+    return (await party.token(grant_type="client_credentials", scope=scope)).json()["access_token"]
+
+
+async def test_m4_the_organisations_own_client_says_yes_and_no_other_program_does(
+    operator: Operator, control: Connection
+):
+    pending, city = await keys_asked(operator, control)
+    path = f"{PENDING}/{pending}/confirmation"
+    refused = await operator.call("POST", path)
+    assert (refused.status_code, refused.json()["code"]) == (403, "second_person_required")
+    access = await token(city, "personal:store")
+    (seen,) = (await city.call("GET", PENDING, access)).json()["pending"]
+    assert (seen["act"], seen["id"], seen["fields"], seen["state"]) == (
+        "client_keys",
+        "walking-app",
+        ["jwks"],
+        "waiting",
+    )
+    done = (await city.call("POST", path, access)).json()
+    assert (done["state"], done["way"]) == ("done", "organization")
+    assert (await registry.client(control, "walking-app")).jwks == seen["change"]["jwks"]
+    again = await operator.call("DELETE", f"{PENDING}/{pending}")
+    assert (again.status_code, again.json()["code"]) == (409, "pending_ended")
+
+
+async def test_m4_what_concerns_others_is_not_seen(operator: Operator, control: Connection):
+    pending, _ = await keys_asked(operator, control)
+    await registry.register_organization(control, TOWN, ACTOR)
+    stranger = await program_of(control, operator.party.http, "town")
+    assert (await stranger.call("GET", PENDING)).json() == {"pending": []}
+    assert (await stranger.call("DELETE", f"{PENDING}/{pending}")).json()["code"] == "does_not_exist"
+    assert (await stranger.call("DELETE", f"{PENDING}/nothing")).json()["code"] == "does_not_exist"
+    assert len((await operator.call("GET", PENDING)).json()["pending"]) == 1
+
+
+async def test_m10_revoked_by_a_program(operator: Operator, control: Connection):
+    pending, _ = await keys_asked(operator, control)
+    ended = (await operator.call("DELETE", f"{PENDING}/{pending}")).json()
+    assert (ended["state"], ended["ended_by"]) == ("revoked", "client:unei-program")
+
+
+async def clerk(
+    app: object, control: Connection, box: SecretBox, login: str, number: str, role: str = "operator"
+) -> Person:
+    await staff.declare(control, StaffDeclaration(login, "運営の人", "unei", [role], number), ACTOR)
+    issued = await staff.issue_login(control, box, login, "test")
+    person = Person(in_process.client_of(app), issued.login, issued.password, issued.totp_secret)
+    assert (await person.log_in()).status_code == 303
+    return person
+
+
+async def press(person: Person, pending: str, act: str) -> httpx.Response:
+    page, action = await person.http.get("/console/pending"), f"/console/pending/{pending}"
+    return await person.http.post(action, data={**form_of(page, action), "act": act})
+
+
+async def test_m4_second_person_in_the_console(
+    app: object, operator: Operator, control: Connection, box: SecretBox
+):
+    pending, _ = await keys_asked(operator, control)
+    first = await clerk(app, control, box, "one", "1001")
+    second = await clerk(app, control, box, "two", "1002")
+    assert "二人目" in (await first.http.get("/console/pending")).text
+    assert (await press(first, pending, "confirm")).headers["location"].endswith("done=waiting")
+    again = await press(first, pending, "confirm")
+    assert (again.status_code, "二人目の職員" in again.text) == (403, True)
+    assert (await press(second, pending, "confirm")).headers["location"].endswith("done=done")
+    assert "二人の確認で実行" in (await second.http.get("/console/pending")).text
+
+
+async def test_m10_a_member_of_staff_revokes_and_an_auditor_only_looks(
+    app: object, operator: Operator, control: Connection, box: SecretBox
+):
+    pending, _ = await keys_asked(operator, control)
+    auditor = await clerk(app, control, box, "eye", "1003", "auditor")
+    assert (await press(auditor, pending, "revoke")).status_code == 403
+    first = await clerk(app, control, box, "one", "1001")
+    assert (await press(first, pending, "revoke")).headers["location"].endswith("done=revoked")
+    assert "取下げ" in (await first.http.get("/console/pending")).text
+
+
+async def test_m4_a_desk_client_with_more_rights_waits(operator: Operator, control: Connection):
+    desk: dict[str, Any] = {
+        "kind": "desk",
+        "name_ja": "窓口",
+        "name_en": "Desk",
+        "scopes": ["identity:enrol", "identity:erase"],
+        "organization": "city",
+        "jwks": Party(operator.party.http, "x").key.jwks,
+    }
+    answer = await operator.call("PUT", "/registry/v1/clients/city-desk", desk)
+    assert answer.status_code == 202
+    (waiting,) = (await operator.call("GET", PENDING)).json()["pending"]
+    assert waiting["act"] == "client_rights"
+
+
+@pytest.mark.parametrize("act", ["", "begin"])
+async def test_a_form_that_says_neither_is_refused(
+    app: object, operator: Operator, control: Connection, box: SecretBox, act: str
+):
+    pending, _ = await keys_asked(operator, control)
+    first = await clerk(app, control, box, "one", "1001")
+    assert (await press(first, pending, act)).status_code == 422

@@ -5,35 +5,15 @@ from __future__ import annotations
 import asyncio
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
-import msgspec
 from cyclopts import App, Parameter
 
-if TYPE_CHECKING:
-    from moyai.base.config import Home
+from moyai.commands.arguments import DEFAULT_DIRECTORY, Directory, Json, home_of
+from moyai.commands.keys import app as keys
 
 app = App(name="moyai", help="もやい: the data-linkage platform that prefectures and municipalities share.")
-
-Directory = Annotated[Path, Parameter(name="--dir", help="The platform's directory.")]
-Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON, and nothing else.")]
-
-DEFAULT_DIRECTORY = Path(".moyai")
-
-
-def home_of(directory: Path, *, held: bool = False) -> Home:
-    """The platform in a directory. With `held`, what may be opened there comes as a line of standard input.
-
-    Raises ConfigError where there is none, PlatformClosed while it is restored.
-    """
-    from moyai.base.closed import refuse_while_restoring
-    from moyai.base.config import Held, Home
-
-    home = Home(directory, msgspec.json.decode(sys.stdin.readline(), type=Held) if held else None)
-    refuse_while_restoring(home)
-    home.config()
-    return home
-
+app.command(keys)
 
 Port = Annotated[int | None, Parameter(help="The platform's port (8400, or the one it had).")]
 Once = Annotated[bool, Parameter(negative="", help="Play the whole story over HTTP, then stop.")]

@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, Literal, cast
 
@@ -47,6 +48,18 @@ class SigningKey(msgspec.Struct, frozen=True):
         if not isinstance(key, Ed25519PrivateKey):
             raise TypeError(f"{self.algorithm} is not Ed25519")
         return key
+
+
+class Known(msgspec.Struct, frozen=True):
+    """A key without its private half. After `retired_at` it signs nothing, after `forgotten_at` it verifies nothing."""
+
+    purpose: Purpose
+    key_id: str
+    created_at: datetime
+    retired_at: datetime | None
+    forgotten_at: datetime | None
+    revoked_at: datetime | None
+    revoked_reason: str | None
 
 
 def _generate(algorithm: str) -> SigningKey:
@@ -108,19 +121,45 @@ async def rotate(conn: Connection, box: SecretBox, purpose: Purpose) -> SigningK
     return await current(conn, box, purpose)
 
 
+async def revoke(conn: Connection, box: SecretBox, key_id: str, reason: str) -> SigningKey | None:
+    """End a key for good, in the caller's transaction: nothing that it signed verifies any more.
+
+    Returns the next key where it was the one that signs. Raises LookupError if there is no such key, or not any more.
+    """
+    found = await store_keys.revoke(conn, key_id, reason)
+    if found is None:
+        raise LookupError(f"there is no key {key_id} that still verifies")
+    return await current(conn, box, found["purpose"]) if found["signed"] else None
+
+
+async def known(conn: Connection) -> list[Known]:
+    """All keys that there ever were, by purpose, newest first."""
+    return msgspec.convert([dict(row) for row in await store_keys.known(conn)], list[Known])
+
+
+async def alone(conn: Connection) -> None:
+    """Until the end of the transaction, nobody else rotates or revokes."""
+    await store_keys.alone(conn)
+
+
 async def public_set(conn: Connection, purpose: Purpose) -> dict[str, list[dict[str, Any]]]:
     """A JWK set (RFC 7517, section 5), newest key first, with the retired ones that still verify."""
     return {"keys": await store_keys.public(conn, purpose)}
 
 
-class KeyRing:
-    """The current keys of one platform for one process, asked for anew every 30 seconds.
+async def revoked_set(conn: Connection, purpose: Purpose) -> dict[str, list[dict[str, Any]]]:
+    """The keys that were revoked. What they signed proves nothing: a thief may have signed it."""
+    return {"keys": await store_keys.revoked(conn, purpose)}
 
-    A process may therefore sign with a key up to 30 seconds after another process rotated it: the overlap
-    covers that.
+
+class KeyRing:
+    """The current keys of one platform for one process, asked for anew every second.
+
+    A process may therefore sign with a key up to a second after a command rotated it (the overlap covers that) or
+    revoked it (then what it signed verifies nowhere).
     """
 
-    def __init__(self, box: SecretBox, seconds: float = 30) -> None:
+    def __init__(self, box: SecretBox, seconds: float = 1) -> None:
         self._box = box
         self._seconds = seconds
         self._known: dict[Purpose, tuple[float, SigningKey]] = {}

@@ -52,6 +52,39 @@ async def retire(conn: Connection, purpose: str, overlap_seconds: float | None) 
     )
 
 
+async def revoke(conn: Connection, key_id: str, reason: str) -> Record | None:
+    """Revoke a key that still verifies: (purpose, whether it was the one that signs), or None."""
+    return await conn.fetchrow(
+        """
+        with was as (
+            select key_id, retired_at is null as signed from platform.signing_key
+             where key_id = $1 and revoked_at is null
+               and (forgotten_at is null or forgotten_at > clock_timestamp())
+        )
+        update platform.signing_key k
+           set revoked_at = clock_timestamp(), revoked_reason = $2,
+               retired_at = coalesce(k.retired_at, clock_timestamp())
+          from was where k.key_id = was.key_id
+        returning k.purpose, was.signed
+        """,
+        key_id,
+        reason,
+    )
+
+
+async def known(conn: Connection) -> list[Record]:
+    return await conn.fetch(
+        """
+        select purpose, key_id, created_at, retired_at, forgotten_at, revoked_at, revoked_reason
+          from platform.public_key order by purpose, created_at desc
+        """
+    )
+
+
+async def alone(conn: Connection) -> None:
+    await conn.execute("select pg_advisory_xact_lock(hashtextextended('moyai signing keys', 0))")
+
+
 async def public(conn: Connection, purpose: str) -> list[dict[str, Any]]:
     rows = await conn.fetch(
         """
@@ -60,6 +93,13 @@ async def public(conn: Connection, purpose: str) -> list[dict[str, Any]]:
          order by created_at desc
         """,
         purpose,
+    )
+    return [row["public_jwk"] for row in rows]
+
+
+async def revoked(conn: Connection, purpose: str) -> list[dict[str, Any]]:
+    rows = await conn.fetch(
+        "select public_jwk from platform.public_key where purpose = $1 and revoked_at is not null", purpose
     )
     return [row["public_jwk"] for row in rows]
 

@@ -6,6 +6,7 @@ may do: standing, consent and grants are read anew for every request.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any, Final
 from uuid import UUID
@@ -29,7 +30,8 @@ from moyai.registry.store_parties import ClientParty
 ACCESS_SECONDS: Final = 600
 ID_TOKEN_SECONDS: Final = 600
 _MAX_TOKEN_BYTES = 4096
-_KEYS_ASKED_EVERY_SECONDS = 5
+_KEYS_TRUE_SECONDS = 1.0
+"""How long what is known of the keys is relied on: a revoked one verifies nothing after that, in any process."""
 
 
 class AccessToken(msgspec.Struct, frozen=True):
@@ -42,6 +44,7 @@ class AccessToken(msgspec.Struct, frozen=True):
     grant_id: UUID | None
     expires_at: int
     token_hash: str
+    key_id: str
 
 
 class _Confirmation(msgspec.Struct, frozen=True):
@@ -118,7 +121,11 @@ def issue_id_token(
 
 
 class TokenVerifier:
-    """Checks access tokens for one process, and remembers the checked ones, at most `remember` of them."""
+    """Checks access tokens for one process, and remembers the checked ones, at most `remember` of them.
+
+    Which keys verify is asked anew once a second, by the request that comes first: a token is refused at the latest
+    a second after its key was revoked, also one that was checked before.
+    """
 
     def __init__(self, issuer: str, remember: int = 20_000) -> None:
         self._issuer = issuer
@@ -126,12 +133,16 @@ class TokenVerifier:
         self._tokens: dict[str, AccessToken] = {}
         self._callers: dict[str, ClientCaller] = {}
         self._keys: dict[str, ECKey] = {}
-        self._keys_asked = 0.0
+        self._keys_asked = -_KEYS_TRUE_SECONDS
+        self._asking = asyncio.Lock()
 
     def remembered(self, token: str, now: float) -> AccessToken | None:
-        """A token checked before that still lives: no signature and no database."""
+        """A token checked before that still lives, under a key that still verifies: no signature and no database."""
         known = self._tokens.get(token)
-        if known is None:
+        if known is None or self._keys_asked < time.monotonic() - _KEYS_TRUE_SECONDS:
+            return None
+        if known.key_id not in self._keys:
+            del self._tokens[token]
             return None
         if known.expires_at + TOKEN_LEEWAY_SECONDS < now:
             del self._tokens[token]
@@ -140,10 +151,11 @@ class TokenVerifier:
 
     async def verify(self, conn: Connection, token: str, now: float) -> AccessToken:
         """Raises Problem token_invalid or token_expired."""
+        await self._ask_for_keys(conn, time.monotonic() - _KEYS_TRUE_SECONDS)
         known = self.remembered(token, now)
         if known is not None:
             return known
-        claims = await self._read(conn, token)
+        claims, key_id = await self._read(conn, token)
         if claims.iss != self._issuer or claims.aud != self._issuer:
             raise Problem("token_invalid", "iss or aud is not this platform")
         if claims.exp + TOKEN_LEEWAY_SECONDS < now:
@@ -156,11 +168,12 @@ class TokenVerifier:
             claims.sid,
             claims.exp,
             dpop.token_hash(token),
+            key_id,
         )
         _keep(self._tokens, token, checked, self._remember)
         return checked
 
-    async def _read(self, conn: Connection, token: str) -> _Claims:
+    async def _read(self, conn: Connection, token: str) -> tuple[_Claims, str]:
         if len(token) > _MAX_TOKEN_BYTES:
             raise Problem("token_invalid", "the token is too long")
         try:
@@ -168,21 +181,28 @@ class TokenVerifier:
             header = unverified.headers()
             if header.get("typ") != "at+jwt":
                 raise Problem("token_invalid", "typ is not at+jwt")
-            key = await self._key(conn, str(header.get("kid")))
-            content = jws.deserialize_compact(token, key, algorithms=["ES256"])
-            return msgspec.json.decode(content.payload, type=_Claims)
+            key_id = str(header.get("kid"))
+            content = jws.deserialize_compact(token, await self._key(conn, key_id), algorithms=["ES256"])
+            return msgspec.json.decode(content.payload, type=_Claims), key_id
         except (JoseError, ValueError, TypeError, msgspec.DecodeError) as error:
             raise Problem("token_invalid", "the token is not one that this platform signed") from error
 
     async def _key(self, conn: Connection, key_id: str) -> ECKey:
-        """A public key, asked for anew when an unknown one turns up, but not more often than every few seconds."""
-        if key_id not in self._keys and time.monotonic() - self._keys_asked > _KEYS_ASKED_EVERY_SECONDS:
-            known = await keys.public_set(conn, "oidc")
-            self._keys = {jwk["kid"]: ECKey.import_key(jwk) for jwk in known["keys"]}
-            self._keys_asked = time.monotonic()
+        """A public key, asked for anew when an unknown one turns up: another process may just have made it."""
+        if key_id not in self._keys:
+            await self._ask_for_keys(conn, time.monotonic())
         if key_id not in self._keys:
             raise Problem("token_invalid", "kid is not a key of this platform")
         return self._keys[key_id]
+
+    async def _ask_for_keys(self, conn: Connection, since: float) -> None:
+        """Know the keys as they stand at `since` (monotonic) or later; who asks meanwhile waits for the same answer."""
+        async with self._asking:
+            if self._keys_asked < since:
+                asked = time.monotonic()
+                known = await keys.public_set(conn, "oidc")
+                self._keys = {jwk["kid"]: ECKey.import_key(jwk) for jwk in known["keys"]}
+                self._keys_asked = asked
 
     def known_client(self, token: AccessToken) -> ClientCaller | None:
         """The caller of a token seen before, without the database."""

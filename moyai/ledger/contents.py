@@ -247,6 +247,27 @@ class PlatformRestored(Content, frozen=True, kw_only=True):
     continues_size: int = 0
 
 
+class KeyRotated(Content, frozen=True, kw_only=True):
+    """KEY_ROTATED: another key signs. Keys are named by their thumbprints (RFC 7638).
+
+    `verifies_until` is when the old one stops verifying, "" where what it signed is kept for good.
+    """
+
+    purpose: str
+    old: str
+    new: str
+    verifies_until: str = ""
+
+
+class KeyRevoked(Content, frozen=True, kw_only=True):
+    """KEY_REVOKED: nothing that this key signed verifies any more. `new` is the one that signs now."""
+
+    purpose: str
+    key_id: str
+    new: str
+    reason: str
+
+
 # --- witnesses of the log -------------------------------------------------------------------------------------
 
 
@@ -322,6 +343,8 @@ CONTENTS: dict[Kind, type[Content]] = {
     Kind.ACT_DONE: ActDone,
     Kind.ACT_ENDED: ActEnded,
     Kind.PLATFORM_RESTORED: PlatformRestored,
+    Kind.KEY_ROTATED: KeyRotated,
+    Kind.KEY_REVOKED: KeyRevoked,
 }
 """The content that a kind of act must have."""
 

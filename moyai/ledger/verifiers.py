@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from typing import Any
 
 import msgspec
 
@@ -29,5 +30,13 @@ def quorum(registered: int) -> int:
 
 async def log_keys(conn: Connection, origin: str) -> list[Verifier]:
     """The log's keys, newest first, also the retired ones: what they signed stays signed."""
-    jwks = (await keys.public_set(conn, "log"))["keys"]
-    return [Verifier(origin, LOG_KEY, base64.urlsafe_b64decode(jwk["x"] + "==")) for jwk in jwks]
+    return _verifiers(origin, await keys.public_set(conn, "log"))
+
+
+async def revoked_log_keys(conn: Connection, origin: str) -> list[Verifier]:
+    """Keys that somebody else may have, too."""
+    return _verifiers(origin, await keys.revoked_set(conn, "log"))
+
+
+def _verifiers(origin: str, jwks: dict[str, list[dict[str, Any]]]) -> list[Verifier]:
+    return [Verifier(origin, LOG_KEY, base64.urlsafe_b64decode(jwk["x"] + "==")) for jwk in jwks["keys"]]

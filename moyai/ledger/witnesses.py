@@ -21,7 +21,7 @@ from moyai.ledger import log, note, store_log, witness_call
 from moyai.ledger.log import LogClosed
 from moyai.ledger.merkle import MissingHash
 from moyai.ledger.note import Checkpoint, NoteError
-from moyai.ledger.verifiers import Witness, log_keys, quorum
+from moyai.ledger.verifiers import Witness, log_keys, quorum, revoked_log_keys
 from moyai.ledger.witness_call import Answer
 
 _log = structlog.get_logger()
@@ -141,6 +141,8 @@ async def _heed(database: Database, witness: Witness) -> int | None:
         try:
             seen, _ = note.open_checkpoint(text, await log_keys(conn, row["origin"] if row else ""))
         except NoteError as error:
+            if (size := await _under_revoked_key(conn, text, witness)) is not None:
+                return size
             _log.warning("witness_shows_nothing_of_ours", witness=witness.witness_id, error=str(error))
             return None
         reason = await _contradiction(conn, seen, witness)
@@ -149,6 +151,19 @@ async def _heed(database: Database, witness: Witness) -> int | None:
     if reason:
         raise LogClosed(reason)
     return seen.size
+
+
+async def _under_revoked_key(conn: Connection, text: str, witness: Witness) -> int | None:
+    """The size of a checkpoint of our log as it is, under a key that was revoked since.
+
+    One that contradicts our log closes nothing, for a thief can make it; it just does not count.
+    """
+    row = await store_log.log(conn)
+    try:
+        seen, _ = note.open_checkpoint(text, await revoked_log_keys(conn, row["origin"] if row else ""))
+    except NoteError:
+        return None
+    return None if await _contradiction(conn, seen, witness) else seen.size
 
 
 async def _is_of_former_log(conn: Connection, text: str) -> bool:

@@ -78,7 +78,7 @@ async def test_kinds_of_key(owner, box):
 
 
 async def test_a_ring_does_not_keep_a_key_that_may_be_rolled_back(fresh_platform):
-    pool, ring = await fresh_platform.pool(), KeyRing(fresh_platform.home.box())
+    pool, ring = await fresh_platform.pool(), KeyRing(fresh_platform.home.box(), seconds=600)
     async with pool.connection() as conn:
         transaction = conn.raw.transaction()
         await transaction.start()
@@ -90,4 +90,23 @@ async def test_a_ring_does_not_keep_a_key_that_may_be_rolled_back(fresh_platform
         assert kept.key_id != undone.key_id
         await ring.current(conn, "oidc")
         await keys.rotate(await fresh_platform.connect(OWNER), fresh_platform.home.box(), "oidc")
-        assert (await ring.current(conn, "oidc")).key_id == kept.key_id  # for some seconds
+        assert (await ring.current(conn, "oidc")).key_id == kept.key_id  # as long as it may
+        assert (await KeyRing(fresh_platform.home.box()).current(conn, "oidc")).key_id != kept.key_id
+
+
+async def test_m7_a_revoked_key_verifies_nothing_and_signs_nothing(owner, box):
+    old = await keys.current(owner, box, "receipt")
+    new = await keys.revoke(owner, box, old.key_id, "copied")
+    assert new is not None
+    assert (await keys.current(owner, box, "receipt")).key_id == new.key_id != old.key_id
+    assert [key["kid"] for key in (await keys.public_set(owner, "receipt"))["keys"]] == [new.key_id]
+    with pytest.raises(LookupError):
+        await keys.revoke(owner, box, old.key_id, "again")
+
+
+async def test_m7_a_retired_key_is_revoked_without_touching_the_one_that_signs(owner, box):
+    old = await keys.current(owner, box, "oidc")
+    new = await keys.rotate(owner, box, "oidc")
+    assert await keys.revoke(owner, box, old.key_id, "copied") is None
+    assert (await keys.current(owner, box, "oidc")).key_id == new.key_id
+    assert [one.revoked_reason for one in await keys.known(owner)] == [None, "copied"]

@@ -9,10 +9,13 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from moyai.ledger import store_log, witnesses
+from moyai.base import keys
+from moyai.base.roles import OWNER
+from moyai.ledger import note, store_log, witnesses
 from moyai.ledger.log import LogClosed
+from moyai.ledger.note import Checkpoint
 from moyai.ledger.verifiers import Witness, quorum
-from tests.ledger.conftest import Log, witness_program
+from tests.ledger.conftest import ORIGIN, Log, witness_program
 from tests.ledger.test_witness import restore_older_state
 from tests.serving import served
 
@@ -101,3 +104,32 @@ async def test_witnesses_that_have_seen_nothing_say_so_and_a_log_without_any_is_
 def test_two_quorums_always_share_a_witness():
     assert [quorum(n) for n in range(6)] == [0, 1, 2, 2, 3, 3]
     assert all(2 * quorum(n) > n for n in range(1, 50))
+
+
+async def revoke_key(log: Log) -> None:
+    owner = await log.platform.connect(OWNER)
+    await keys.revoke(owner, log.box, (await keys.current(owner, log.box, "log")).key_id, "copied")
+    log.integrator = log.new_integrator()
+
+
+async def test_m7_after_the_logs_key_was_revoked_its_true_witnesses_still_clear_it(log, three):
+    await log.grow(5)
+    await witnesses.cosign(log.worker, registered(three))
+    await revoke_key(log)
+    assert await witnesses.clear(log.worker, registered(three))
+    await log.grow(1)
+    newest = await store_log.latest_checkpoint(log.serve)
+    assert newest is not None
+    assert newest["size"] == 6
+
+
+async def test_m7_a_checkpoint_under_a_revoked_key_closes_no_log(log, three):
+    await log.grow(5)
+    thief = await log.signer()
+    await witnesses.cosign(log.worker, registered(three))
+    await revoke_key(log)
+    forged = note.sign_checkpoint(thief, Checkpoint(ORIGIN, 900, bytes(32)))
+    for one in three:
+        one.state.write_text(str(forged), encoding="utf-8")
+    assert not await witnesses.clear(log.worker, registered(three))
+    assert (await store_log.log(log.serve))["closed_at"] is None

@@ -13,7 +13,7 @@ grant usage on schema platform, registry, identity, consent, ledger, personal to
 
 -- serve: what people and programs do over HTTP. It reads everything but the stores, which have their own roles.
 grant select on all tables in schema platform, registry, identity, consent, ledger, personal to moyai_serve;
--- rows of signing_key are cut by policies (0010): serve never sees the log's private key, worker sees no other
+-- rows of signing_key are cut by policies (0009): serve never sees the log's private key, worker sees no other
 grant insert on platform.signing_key to moyai_serve;
 
 -- The registry forgets nothing: things change or end. Versions of terms and criteria do not even change.

@@ -48,15 +48,23 @@ class Parameters(msgspec.Struct, frozen=True, omit_defaults=True):
     prompt: str = ""
     max_age: int | None = None
     dpop_jkt: str | None = None
+    hinted: int | None = None
+    """The resident whom the `id_token_hint` names; 0 where it names none."""
+
+    def prompts(self, word: str) -> bool:
+        return word in self.prompt.split()
 
 
 class Pending(msgspec.Struct, frozen=True):
-    """A request on its way. `handle` is the secret part of its `request_uri`."""
+    """A request on its way. `handle` is the secret part of its `request_uri`. `shown_to` is the resident to whom the
+    page that asks for leave was shown, in the `generation` of that moment."""
 
     handle: str
     client_id: str
     parameters: Parameters
     created_at: datetime
+    shown_to: int | None = None
+    generation: int = 0
 
 
 def _hash(secret: str) -> bytes:
@@ -157,8 +165,10 @@ def _resident_scope(client: ClientParty, asked: str) -> str:
 def _prompt(text: str) -> str:
     prompts = set(text.split())
     if not prompts <= _PROMPTS or ("none" in prompts and len(prompts) > 1):
-        raise _bad("prompt must be none, or login")
-    return "none" if "none" in prompts else "login" if prompts & {"login", "select_account"} else ""
+        raise _bad("prompt must be none, or login and consent")
+    if "select_account" in prompts:
+        prompts = prompts - {"select_account"} | {"login"}
+    return " ".join(sorted(prompts))
 
 
 def _max_age(text: str | None) -> int | None:
@@ -187,7 +197,14 @@ async def pending(conn: Connection, client_id: str | None, handle: str) -> Pendi
     if row is None or (client_id is not None and row["client_id"] != client_id):
         raise Problem("request_uri_invalid", oauth="invalid_request_uri")
     parameters = msgspec.convert(row["parameters"], Parameters)
-    return Pending(handle, row["client_id"], parameters, row["created_at"])
+    return Pending(
+        handle,
+        row["client_id"],
+        parameters,
+        row["created_at"],
+        row["resident_key"],
+        row["generation"],
+    )
 
 
 async def extend(conn: Connection, request: Pending) -> None:
@@ -203,12 +220,41 @@ def login_due(request: Pending, session: Session | None, now: datetime) -> bool:
     if session is None or session.resident_key is None or session.authenticated_at is None:
         return True
     since = session.authenticated_at
-    if request.parameters.prompt == "login" and since < request.created_at:
+    if request.parameters.prompts("login") and since < request.created_at:
         return True
     max_age = request.parameters.max_age
     if max_age is None:
         return False
     return since < request.created_at and now - since >= timedelta(seconds=max_age)
+
+
+def is_another(request: Pending, session: Session) -> bool:
+    """Whether the `id_token_hint` names somebody else than the resident who is logged in."""
+    return request.parameters.hinted not in (None, session.resident_key)
+
+
+async def leave_due(conn: Connection, client: ClientParty, request: Pending, session: Session) -> bool:
+    """Whether the resident has to be asked before this request is answered with a code.
+
+    For a touch point, each time: anybody can run a program that says it is this one (RFC 8252, section 8.6), and it acts
+    for the resident. For a service, the first time, and when it asks for the question; a log-in of a resident who is tied
+    to it goes on.
+    """
+    if client.kind == "touch_point" or request.parameters.prompts("consent"):
+        return True
+    key = session.resident_key or 0
+    return await pairwise.subject_of(conn, key, client.component_key or 0) is None
+
+
+async def show_to(conn: Connection, request: Pending, session: Session) -> None:
+    """The page that asks for leave was shown to this resident, who alone can answer it."""
+    await store_oauth.show_request(
+        conn, _hash(request.handle), session.resident_key or 0, session.generation, LOGIN_SECONDS
+    )
+
+
+def was_shown_to(request: Pending, session: Session) -> bool:
+    return (request.shown_to, request.generation) == (session.resident_key, session.generation)
 
 
 async def grant_code(conn: Connection, client: ClientParty, request: Pending, session: Session) -> str:

@@ -41,10 +41,7 @@ async def tie(conn: Connection, client: ClientParty, resident_key: int) -> UUID:
     """
     if client.component_key is None:
         raise Problem("invalid_request", "the client belongs to no component", oauth="unauthorized_client")
-    resident = await find(conn, resident_key)
-    if resident is None or resident.state != "active":
-        raise Problem("resident_inactive")
-    await check_may_act(conn, client, resident.municipality_code)
+    await check_may_serve(conn, client, resident_key)
     known = await store_pairwise.current(conn, resident_key, client.component_key)
     if known is not None:
         return known
@@ -64,6 +61,14 @@ async def tie(conn: Connection, client: ClientParty, resident_key: int) -> UUID:
     if known is None:
         raise Problem("unavailable")
     return known
+
+
+async def check_may_serve(conn: Connection, client: ClientParty, resident_key: int) -> None:
+    """As `check_may_act`, for this resident. Raises its Problems, and resident_inactive."""
+    resident = await find(conn, resident_key)
+    if resident is None or resident.state != "active":
+        raise Problem("resident_inactive")
+    await check_may_act(conn, client, resident.municipality_code)
 
 
 async def check_may_act(conn: Connection, client: ClientParty, municipality_code: str) -> None:

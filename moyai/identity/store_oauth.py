@@ -42,7 +42,7 @@ async def request(conn: Connection, request_hash: bytes) -> Record | None:
     """A live request that has not been answered with a code."""
     return await conn.fetchrow(
         """
-        select client_id, parameters, created_at from identity.authorization_request
+        select client_id, parameters, created_at, resident_key, generation from identity.authorization_request
          where request_hash = $1 and code_hash is null and expires_at > clock_timestamp()
         """,
         request_hash,
@@ -56,6 +56,22 @@ async def extend_request(conn: Connection, request_hash: bytes, seconds: float) 
          where request_hash = $1 and code_hash is null
         """,
         request_hash,
+        seconds,
+    )
+
+
+async def show_request(
+    conn: Connection, request_hash: bytes, resident_key: int, generation: int, seconds: float
+) -> None:
+    await conn.execute(
+        """
+        update identity.authorization_request
+           set resident_key = $2, generation = $3, expires_at = clock_timestamp() + make_interval(secs => $4)
+         where request_hash = $1 and code_hash is null
+        """,
+        request_hash,
+        resident_key,
+        generation,
         seconds,
     )
 

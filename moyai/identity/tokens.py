@@ -20,7 +20,7 @@ from moyai.base import ids, keys
 from moyai.base.clock import TOKEN_LEEWAY_SECONDS
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
-from moyai.identity import dpop, pairwise, store_oauth
+from moyai.identity import dpop, pairwise, store_oauth, store_pairwise
 from moyai.identity.authorization import resident_scopes
 from moyai.identity.model import ClientCaller, Grant, ResidentCaller, acr_of
 from moyai.identity.sessions import level_now
@@ -62,9 +62,12 @@ class _Claims(msgspec.Struct, frozen=True):
     sid: UUID | None = None
 
 
-class _HintClaims(msgspec.Struct, frozen=True):
+class Hint(msgspec.Struct, frozen=True):
+    """What one of our own ID tokens names: the client, the subject that it knows the resident as, the authorisation."""
+
     iss: str
     aud: str
+    sub: UUID
     sid: UUID
 
 
@@ -282,15 +285,28 @@ async def resident(conn: Connection, token: AccessToken) -> ResidentCaller:
     )
 
 
-async def read_id_token_hint(conn: Connection, issuer: str, token: str) -> tuple[str, UUID] | None:
-    """(client_id, grant_id) of one of our own ID tokens, also of an expired one; None if it is not ours."""
+async def read_id_token_hint(conn: Connection, issuer: str, token: str) -> Hint | None:
+    """One of our own ID tokens, also an expired one; None if it is not ours."""
     known = await keys.public_set(conn, "oidc")
     for jwk in known["keys"]:
         try:
             content = jws.deserialize_compact(token, ECKey.import_key(jwk), algorithms=["ES256"])
-            claims = msgspec.json.decode(content.payload, type=_HintClaims)
+            claims = msgspec.json.decode(content.payload, type=Hint)
         except (JoseError, ValueError, TypeError, msgspec.DecodeError):
             continue
         ours = content.headers().get("typ") == "JWT" and claims.iss == issuer
-        return (claims.aud, claims.sid) if ours else None
+        return claims if ours else None
     return None
+
+
+async def hinted_resident(
+    conn: Connection, issuer: str, client: ClientParty, token: str | None
+) -> int | None:
+    """The resident whom an `id_token_hint` of this client names: 0 for none, None where there is no hint."""
+    if token is None:
+        return None
+    hint = await read_id_token_hint(conn, issuer, token)
+    if hint is None or hint.aud != client.client_id:
+        return 0
+    row = await store_pairwise.resolve(conn, client.component_key or 0, hint.sub)
+    return 0 if row is None else row["resident_key"]

@@ -111,7 +111,8 @@ class Person:
             # asked again, somebody else used this code up (each is good once): the next one is good already
             if _Form(page.text, "code").action is not None:
                 page = await self._fill(page, "code", {"code": await self._code(ahead)}, stop_at)
-        return page
+        # the page that names who asks to act for this person, or to know them
+        return await self._fill(page, "request_uri", {"answer": "allow"}, stop_at)
 
     async def submit(self, page: Page, field: str, values: Mapping[str, str]) -> Page:
         """Send the form of a page that has this field. Raises CallError where there is none."""

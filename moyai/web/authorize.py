@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from urllib.parse import quote, urlsplit
 
+from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from moyai.base.clock import utc_now
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
-from moyai.identity import authorization, clients, sessions, store_oauth, tokens
+from moyai.identity import authorization, clients, pairwise, sessions, store_oauth, tokens
 from moyai.identity.authorization import LOGIN_SECONDS, REQUEST_URI_PREFIX, Pending
 from moyai.identity.model import Anonymous, Session
+from moyai.registry import store_parties
 from moyai.registry.store_parties import ClientParty
 from moyai.web.oauth import platform_of, read_oauth_form, unique_fields
 from moyai.web.pages import read_form, render
@@ -38,9 +40,13 @@ async def authorize(request: Request, caller: Anonymous) -> Response:
         if isinstance(found, Response):
             return found
         session = await sessions.read_session(conn, request.cookies.get(platform.cookie_name))
-        if authorization.login_due(found, session, utc_now()):
+        if session is None or authorization.login_due(found, session, utc_now()):
             return await _to_login(conn, client, found, platform.base_url)
-        return await _answer(conn, client, found, session, platform.base_url)
+        if authorization.is_another(found, session):
+            return await _refuse(conn, found, platform.base_url, "login_required", Problem("unauthenticated"))
+        if not await authorization.leave_due(conn, client, found, session):
+            return await _answer(conn, client, found, session, platform.base_url)
+        return await _ask(request, conn, client, found, session)
 
 
 async def _request_of(
@@ -50,9 +56,8 @@ async def _request_of(
     if request_uri is not None:
         if not request_uri.startswith(REQUEST_URI_PREFIX):
             raise Problem("request_uri_invalid")
-        found = await authorization.pending(
-            conn, client.client_id, request_uri.removeprefix(REQUEST_URI_PREFIX)
-        )
+        handle = request_uri.removeprefix(REQUEST_URI_PREFIX)
+        found = await authorization.pending(conn, client.client_id, handle)
         authorization.recheck(client, found)
         return found
     redirect_uri = authorization.check_redirect_uri(client, given.get("redirect_uri"))
@@ -60,7 +65,8 @@ async def _request_of(
         parameters = authorization.check_parameters(client, given, redirect_uri)
     except Problem as problem:
         return _error(redirect_uri, issuer, given.get("state"), problem.extra["oauth"], problem)
-    handle = await authorization.keep(conn, client, parameters, LOGIN_SECONDS)
+    hinted = await tokens.hinted_resident(conn, issuer, client, given.get("id_token_hint"))
+    handle = await authorization.keep(conn, client, replace(parameters, hinted=hinted), LOGIN_SECONDS)
     return await authorization.pending(conn, client.client_id, handle)
 
 
@@ -78,32 +84,80 @@ def _error(redirect_uri: str, issuer: str, state: str | None, error: str, proble
     )
 
 
+async def _refuse(conn: Connection, request: Pending, issuer: str, error: str, problem: Problem) -> Response:
+    """The request is over, and the service told so."""
+    await authorization.drop(conn, request)
+    return _error(request.parameters.redirect_uri, issuer, request.parameters.state, error, problem)
+
+
+def _again(request: Pending) -> str:
+    """Where the browser comes back to this request."""
+    return f"/oauth2/authorize?client_id={quote(request.client_id)}&request_uri={REQUEST_URI_PREFIX}{request.handle}"
+
+
 async def _to_login(conn: Connection, client: ClientParty, request: Pending, issuer: str) -> Response:
-    parameters = request.parameters
-    if parameters.prompt == "none":
-        await authorization.drop(conn, request)
-        return _error(
-            parameters.redirect_uri, issuer, parameters.state, "login_required", Problem("unauthenticated")
-        )
+    if request.parameters.prompts("none"):
+        return await _refuse(conn, request, issuer, "login_required", Problem("unauthenticated"))
     await authorization.extend(conn, request)
-    back = f"/oauth2/authorize?client_id={quote(client.client_id)}&request_uri={REQUEST_URI_PREFIX}{request.handle}"
-    return go(f"/login?next={quote(back, safe='')}")
+    return go(f"/login?next={quote(_again(request), safe='')}")
+
+
+async def _ask(
+    request: Request, conn: Connection, client: ClientParty, pending: Pending, session: Session
+) -> Response:
+    """The page that names who asks and for what. A request that cannot be allowed is refused without it."""
+    issuer = platform_of(request).base_url
+    if pending.parameters.prompts("none"):
+        return await _refuse(conn, pending, issuer, "interaction_required", Problem("interaction_required"))
+    try:
+        await pairwise.check_may_serve(conn, client, session.resident_key or 0)
+    except Problem as problem:
+        return await _refuse(conn, pending, issuer, "access_denied", problem)
+    await authorization.show_to(conn, pending, session)
+    return render(
+        request,
+        "login/authorize.html",
+        Anonymous(),
+        form_targets=(pending.parameters.redirect_uri,),
+        client=client,
+        organization=await store_parties.party(conn, client.organization_key),
+        scopes=pending.parameters.scope.split(),
+        login=session.login,
+        days=authorization.GRANT_SECONDS.get(client.kind, 0) // (24 * 3600),
+        request_uri=REQUEST_URI_PREFIX + pending.handle,
+    )
+
+
+async def decide(request: Request, caller: Anonymous) -> Response:
+    """The resident's answer to that page: only by its own form, and only by whom it was shown to."""
+    platform = platform_of(request)
+    form = await read_form(request, caller)
+    async with platform.control.transaction() as conn:
+        handle = form.get("request_uri", "").removeprefix(REQUEST_URI_PREFIX)
+        pending = await authorization.pending(conn, None, handle)
+        client = await clients.known_client(conn, pending.client_id)
+        authorization.recheck(client, pending)
+        session = await sessions.read_session(conn, request.cookies.get(platform.cookie_name))
+        shown = session is not None and authorization.was_shown_to(pending, session)
+        if session is None or not shown or authorization.login_due(pending, session, utc_now()):
+            return go(_again(pending))
+        if form.get("answer") != "allow":
+            declined = Problem("authorization_declined")
+            return await _refuse(conn, pending, platform.base_url, "access_denied", declined)
+        return await _answer(conn, client, pending, session, platform.base_url)
 
 
 async def _answer(
-    conn: Connection, client: ClientParty, request: Pending, session: Session | None, issuer: str
+    conn: Connection, client: ClientParty, request: Pending, session: Session, issuer: str
 ) -> Response:
     parameters = request.parameters
-    if session is None:
-        raise Problem("unauthenticated")
     try:
         async with conn.transaction():
             code = await authorization.grant_code(conn, client, request, session)
     except Problem as problem:
         if problem.code == "request_uri_invalid":
             raise
-        await authorization.drop(conn, request)
-        return _error(parameters.redirect_uri, issuer, parameters.state, "access_denied", problem)
+        return await _refuse(conn, request, issuer, "access_denied", problem)
     return go(authorization.redirect_target(parameters.redirect_uri, issuer, parameters.state, code=code))
 
 
@@ -122,12 +176,12 @@ async def end_session(request: Request, caller: Anonymous) -> Response:
         hint = None
         if "id_token_hint" in given:
             hint = await tokens.read_id_token_hint(conn, platform.base_url, given["id_token_hint"])
-        client_id = given.get("client_id") if hint is None else hint[0]
+        client_id = given.get("client_id") if hint is None else hint.aud
         target = await _after_logout(conn, client_id, given)
         session = await sessions.read_session(conn, request.cookies.get(platform.cookie_name))
         if session is None:
             return go(target)
-        hinted = None if hint is None else await store_oauth.session_of_grant(conn, hint[1])
+        hinted = None if hint is None else await store_oauth.session_of_grant(conn, hint.sid)
         if hinted == session.session_hash:
             await sessions.close(conn, session)
             return _without_cookie(go(target), platform.cookie_name)

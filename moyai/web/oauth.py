@@ -12,13 +12,14 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
+from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import Response
 
 from moyai.base import keys
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
-from moyai.identity import authorization, clients, discovery, grants, guessing, pairwise
+from moyai.identity import authorization, clients, discovery, grants, guessing, pairwise, tokens
 from moyai.identity.authorization import PUSHED_SECONDS, REQUEST_URI_PREFIX
 from moyai.identity.dpop import Proof, check_proof
 from moyai.identity.grants import Issuer, TokenResponse
@@ -154,6 +155,8 @@ async def push_request(request: Request, caller: Anonymous) -> Response:
                 raise Problem("proof_invalid", "dpop_jkt is not the key of the proof")
         redirect_uri = authorization.check_redirect_uri(client, form.get("redirect_uri"))
         parameters = authorization.check_parameters(client, form, redirect_uri)
+        hinted = await tokens.hinted_resident(conn, platform.base_url, client, form.get("id_token_hint"))
+        parameters = replace(parameters, hinted=hinted)
         handle = await authorization.keep(conn, client, parameters, PUSHED_SECONDS)
     return answer(PushedRequest(REQUEST_URI_PREFIX + handle, PUSHED_SECONDS), 201)
 

@@ -57,6 +57,7 @@ ROUTES: tuple[Operation, ...] = (
     Operation("POST", "/oauth2/par", oauth.push_request, Public(), ja="認可リクエストの事前登録", en="Push an authorization request", errors="oauth"),
     Operation("GET", "/oauth2/authorize", authorize.authorize, Public(), ja="認可（ブラウザー）", en="Authorize (browser)", errors="page"),
     Operation("POST", "/oauth2/authorize", authorize.authorize, Public(), ja="認可（フォームで送る）", en="Authorize (by form)", errors="page"),
+    Operation("POST", "/oauth2/authorize/decision", authorize.decide, Public(), ja="許可する・許可しない", en="Allow or do not allow", errors="page"),
     Operation("POST", "/oauth2/token", oauth.token, Public(), ja="トークンの発行", en="Obtain tokens", errors="oauth"),
     Operation("GET", "/oauth2/userinfo", oauth.userinfo, Resident("openid"), ja="住民の識別子", en="The resident's subject"),
     Operation("POST", "/oauth2/revoke", oauth.revoke, Public(), ja="認可の取消し", en="Revoke a token", errors="oauth"),

@@ -23,7 +23,7 @@ async function visit(url, form) {
 // Fill in the page's form, send it, and say where that leads.
 async function submit(url, values) {
   const page = await (await visit(url)).text()
-  const form = page.match(/<form method="post" action="(\/login[^"]*)"[^]*?<\/form>/)
+  const form = page.match(/<form method="post" action="(\/(?:login|oauth2)[^"]*)"[^]*?<\/form>/)
   const fields = Object.fromEntries(
     [...form[0].matchAll(/<input type="hidden" name="([^"]+)" value="([^"]*)"/g)].map(([, name, value]) => [
       name,
@@ -34,11 +34,11 @@ async function submit(url, values) {
 }
 
 async function logIn(url) {
-  let next = (await visit(url)).headers.get('location')
+  const next = (await visit(url)).headers.get('location')
+  if (next === null) return new URL(await submit(url, { answer: 'allow' }))
   if (!next.startsWith('/login')) return new URL(next)
-  next = await submit(next, { login: given.login, password: given.password })
-  next = await submit(next, { code: given.code })
-  return new URL((await visit(next)).headers.get('location'))
+  const half = await submit(next, { login: given.login, password: given.password })
+  return new URL(await submit(await submit(half, { code: given.code }), { answer: 'allow' }))
 }
 
 async function configure(id, authentication) {

@@ -189,7 +189,14 @@ class Person:
             answer = await self.log_in(answer.headers["location"], step=step)
         if answer.headers.get("location", "").startswith("/oauth2/authorize"):
             answer = await self.http.get(answer.headers["location"])
+        if answer.status_code == 200:
+            answer = await self.answer(answer)
         return answer
+
+    async def answer(self, page: httpx.Response, answer: str = "allow") -> httpx.Response:
+        """Press a button of the page that asks for leave."""
+        form = form_of(page, "/oauth2/authorize/decision")
+        return await self.http.post("/oauth2/authorize/decision", data={**form, "answer": answer})
 
 
 def members_of(answer: httpx.Response) -> dict[str, str]:

@@ -196,8 +196,7 @@ async def test_one_login_serves_several_services(scene: Scene, web: httpx.AsyncC
         redirect_uris=(CALLBACK,),
     )
     await _code(scene)
-    answer = await web.get("/oauth2/authorize", params=other.request(CALLBACK))
-    assert members_of(answer)["code"]
+    assert members_of(await scene.hanako.authorize(other.request(CALLBACK)))["code"]
     subjects = await scene.control.fetch("select distinct subject from identity.pairwise")
     assert len(subjects) == 2
 
@@ -206,6 +205,8 @@ async def test_prompt_none_asks_nobody(scene: Scene, web: httpx.AsyncClient) -> 
     asked = scene.service.request(CALLBACK, prompt="none")
     assert members_of(await web.get("/oauth2/authorize", params=asked))["error"] == "login_required"
     await scene.hanako.log_in()
+    assert members_of(await web.get("/oauth2/authorize", params=asked))["error"] == "interaction_required"
+    await factories.tie(scene.control, scene.town.hanako, scene.town.mimamori)
     assert members_of(await web.get("/oauth2/authorize", params=asked))["code"]
 
 
@@ -213,6 +214,7 @@ async def test_prompt_none_asks_nobody(scene: Scene, web: httpx.AsyncClient) -> 
 async def test_a_service_may_demand_a_fresh_login(
     scene: Scene, web: httpx.AsyncClient, demand: dict[str, str]
 ) -> None:
+    await factories.tie(scene.control, scene.town.hanako, scene.town.mimamori)
     await scene.hanako.log_in(step=-1)
     answer = await web.get("/oauth2/authorize", params=scene.service.request(CALLBACK, **demand))
     assert answer.headers["location"].startswith("/login")

@@ -295,6 +295,7 @@ async def why_closed(conn: Connection, resident: Resident) -> dict[int, str]:
     """
     known = {
         "client_state": "active",
+        "client_may_exchange": True,
         "organization_state": "certified",
         "resident_key": resident.resident_key,
         "resident_state": resident.state,

@@ -27,6 +27,7 @@ from tests.factories import (
 
 GOOD: dict[str, Any] = {
     "client_state": "active",
+    "client_may_exchange": True,
     "organization_state": "certified",
     "resident_key": 7,
     "tie_ended": None,
@@ -51,6 +52,7 @@ GOOD: dict[str, Any] = {
 # In the order in which the gate tells them.
 BAD: list[tuple[str, dict[Any, str]]] = [
     ("client_state", {"disabled": "forbidden", None: "forbidden"}),
+    ("client_may_exchange", {False: "forbidden", None: "forbidden"}),
     (
         "organization_state",
         {
@@ -223,7 +225,7 @@ async def test_batch_of_many_people_in_many_states(scene: Scene, states: list[st
 
 
 async def test_stranger_organisation_is_not_let_in_by_a_borrowed_component(scene: Scene) -> None:
-    """A client asks under another organisation's component: the link's consumer is that component's own."""
+    """A client asks under another organisation's component: it speaks for its own component alone."""
     town, conn = scene.town, scene.conn
     stranger = await make_organization(conn, "stranger", state="registered")
     component = await make_component(conn, stranger, "stranger-app")
@@ -237,4 +239,4 @@ async def test_stranger_organisation_is_not_let_in_by_a_borrowed_component(scene
         town.purposes["health-support"].key,
     )
     (verdict,) = await gate.ask(conn, [question])
-    assert (verdict.permits, verdict.refusals[0].code) == ([], "organization_not_certified")
+    assert (verdict.permits, verdict.refusals[0].code) == ([], "forbidden")

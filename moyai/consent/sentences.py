@@ -232,6 +232,13 @@ def _first_login(scene: Scene) -> Pair:
     )
 
 
+def _own_secrets(_: Scene) -> Pair:
+    return (
+        "あなたが、紙のパスワードと認証アプリの設定を、自分のものに変えました。",
+        "You replaced the password and authenticator of your sheet by your own.",
+    )
+
+
 _SENTENCES: dict[Kind, Callable[[Scene], Pair]] = {
     Kind.ITEMS_STORED: _stored,
     Kind.ITEMS_DELETED: _stored,
@@ -244,6 +251,7 @@ _SENTENCES: dict[Kind, Callable[[Scene], Pair]] = {
     Kind.SHARING_ACCEPTED: _taken,
     Kind.SHARING_ENDED: _sharing_ended,
     Kind.SUBJECT_TIED: _first_login,
+    Kind.INITIAL_PASSWORD_CHANGED: _own_secrets,
 }
 
 

@@ -16,7 +16,7 @@ import pyotp
 from pyotp.totp import TOTP
 
 from moyai import ledger
-from moyai.base.db import Connection, Database
+from moyai.base.db import Connection, Database, Record
 from moyai.base.errors import Problem
 from moyai.base.secrets import SEALED, SecretBox
 from moyai.identity import (
@@ -44,13 +44,14 @@ _LOGIN = re.compile(r"[a-z0-9][a-z0-9._@-]{2,63}")
 
 class Credential(msgspec.Struct, frozen=True):
     """A login that showed its password. `has_code` says whether a second factor is due; `generation` is the person's
-    at that moment (`store_sessions`)."""
+    at that moment (`store_sessions`); `initial` that the secrets are those that were handed over (`first_login`)."""
 
     login: str
     resident_key: int | None
     staff_key: int | None
     has_code: bool
     generation: int = 0
+    initial: bool = False
 
 
 def normal_login(login: str) -> str:
@@ -58,7 +59,8 @@ def normal_login(login: str) -> str:
     return unicodedata.normalize("NFKC", login).strip().lower()
 
 
-def _sealed_name(login: str) -> str:
+def sealed_name(login: str) -> str:
+    """Under what an authenticator secret is sealed."""
     return f"totp:{login}"
 
 
@@ -91,6 +93,28 @@ async def issue_for_staff(
     return await _insert(conn, box, issuer, login, password, staff_key=staff_key)
 
 
+async def reissue_for_staff(
+    conn: Connection, box: SecretBox, issuer: str, login: str, staff_key: int
+) -> IssuedLogin:
+    """New first secrets for a staff account; the old ones and all sessions end, and what was guessed is forgotten.
+
+    Not recorded here: the caller's act is. Raises Problem login_missing.
+    """
+    if await store_logins.credential(conn, login) is None:
+        raise Problem("login_missing")
+    issued = await _replace(conn, box, login, issuer)
+    await store_sessions.end_all_of_staff(conn, staff_key)
+    return issued
+
+
+async def _replace(conn: Connection, box: SecretBox, login: str, issuer: str) -> IssuedLogin:
+    password, secret = passwords.generate(), pyotp.random_base32()
+    sealed = box.seal(sealed_name(login), secret.encode())
+    await store_logins.replace_secrets(conn, login, await passwords.make_hash(password), sealed)
+    await guessing.forget_login(conn, login)
+    return _issued(login, password, secret, issuer)
+
+
 async def _insert(
     conn: Connection,
     box: SecretBox,
@@ -109,7 +133,7 @@ async def _insert(
     if await store_logins.credential(conn, login) is not None:
         raise Problem("login_taken")
     secret = pyotp.random_base32()
-    sealed = box.seal(_sealed_name(login), secret.encode())
+    sealed = box.seal(sealed_name(login), secret.encode())
     await store_logins.insert_credential(
         conn, login, resident_key, staff_key, await passwords.make_hash(password), sealed
     )
@@ -117,8 +141,12 @@ async def _insert(
 
 
 def _issued(login: str, password: str, secret: str, issuer: str) -> IssuedLogin:
-    uri = TOTP(secret, interval=TOTP_SECONDS).provisioning_uri(name=login, issuer_name=issuer)
-    return IssuedLogin(login, password, secret, uri)
+    return IssuedLogin(login, password, secret, provisioning_uri(login, secret, issuer))
+
+
+def provisioning_uri(login: str, secret: str, issuer: str) -> str:
+    """What an authenticator app scans."""
+    return TOTP(secret, interval=TOTP_SECONDS).provisioning_uri(name=login, issuer_name=issuer)
 
 
 async def recover(
@@ -138,13 +166,10 @@ async def recover(
     if alone and await second_person.join(conn, desk, "recover", resident) is None:
         await second_person.ask(conn, desk, "recover", resident)
         return None
-    password, secret = passwords.generate(), pyotp.random_base32()
-    sealed = box.seal(_sealed_name(login), secret.encode())
-    await store_logins.replace_secrets(conn, login, await passwords.make_hash(password), sealed)
+    issued = await _replace(conn, box, login, issuer)
     await store_sessions.end_all_of_resident(conn, resident.resident_key)
-    await guessing.forget_login(conn, login)
     await _record(conn, Kind.AUTHENTICATOR_RECOVERED, desk, resident)
-    return _issued(login, password, secret, issuer)
+    return issued
 
 
 async def _no_transfer(conn: Connection, resident: Resident) -> None:
@@ -196,13 +221,23 @@ async def check_password(
             await guessing.succeeded(conn, counters)
         else:
             await guessing.give_back(conn, counters)
-    has_code = row["sealed_totp"] is not None
-    return Credential(login, row["resident_key"], row["staff_key"], has_code, row["generation"])
+    return _credential(row)
+
+
+def _credential(row: Record) -> Credential:
+    return Credential(
+        row["login"],
+        row["resident_key"],
+        row["staff_key"],
+        row["sealed_totp"] is not None,
+        row["generation"],
+        row["must_change"],
+    )
 
 
 async def check_code(
     database: Database, box: SecretBox, login: str, code: str, origin: Origin = _NOWHERE
-) -> None:
+) -> Credential:
     """The second factor: one of the codes of now and one step around, each good once. Counted with the passwords.
 
     Raises Problem login_failed, login_locked (`retry_after`: seconds), code_used.
@@ -213,13 +248,14 @@ async def check_code(
         row = await store_logins.credential(conn, login)
     if row is None or row["sealed_totp"] is None:
         raise Problem("login_failed")
-    step = matching_step(box.open(_sealed_name(login), row["sealed_totp"]).decode(), code, time.time())
+    step = matching_step(box.open(sealed_name(login), row["sealed_totp"]).decode(), code, time.time())
     if step is None:
         raise Problem("login_failed")
     async with database.transaction() as conn:
         if not await store_logins.take_totp_step(conn, login, step):
             raise Problem("code_used")
         await guessing.succeeded(conn, counters)
+    return _credential(row)
 
 
 def matching_step(secret: str, code: str, at: float) -> int | None:
@@ -234,17 +270,23 @@ def matching_step(secret: str, code: str, at: float) -> int | None:
 
 
 async def change_password(
-    database: Database, login: str, old: str, new: str, origin: Origin = _NOWHERE
+    database: Database, box: SecretBox, login: str, old: str, code: str, new: str, origin: Origin = _NOWHERE
 ) -> int:
-    """Everything that was opened or authorised with the old password ends; gives the generation that begins.
+    """Password and code are asked for again. Everything that was opened or authorised with the old password ends, and
+    no other browser counts as known; gives the generation that begins.
 
-    Raises Problem login_failed, login_locked, password_too_weak.
+    Raises Problem login_failed, login_locked, code_used, password_too_weak, password_unchanged.
     """
     passwords.check_new(new)
     credential = await check_password(database, login, old, origin)
+    if passwords.same(old, new):
+        raise Problem("password_unchanged")
+    if credential.has_code:
+        await check_code(database, box, login, code, origin)
     hashed = await passwords.make_hash(new)
     async with database.transaction() as conn:
         await store_logins.set_password(conn, login, hashed)
+        await guessing.forget_login(conn, login, keep=origin.browser)
         if credential.resident_key is not None:
             return await store_sessions.end_all_of_resident(conn, credential.resident_key)
         return await store_sessions.end_all_of_staff(conn, credential.staff_key or 0)
@@ -263,7 +305,7 @@ async def authenticator_secret(conn: Connection, box: SecretBox, login: str) -> 
     row = await store_logins.credential(conn, normal_login(login))
     if row is None or row["sealed_totp"] is None:
         raise Problem("does_not_exist", "no such login")
-    return box.open(_sealed_name(row["login"]), row["sealed_totp"]).decode()
+    return box.open(sealed_name(row["login"]), row["sealed_totp"]).decode()
 
 
 async def current_code(conn: Connection, box: SecretBox, login: str) -> str:
@@ -280,7 +322,7 @@ async def seal_anew(conn: Connection, box: SecretBox) -> None:
             await store_logins.seal_totp(
                 conn,
                 [
-                    (row["login"], box.seal_anew(_sealed_name(row["login"]), row["sealed_totp"]))
+                    (row["login"], box.seal_anew(sealed_name(row["login"]), row["sealed_totp"]))
                     for row in rows
                 ],
             )

@@ -299,7 +299,8 @@ class Session(msgspec.Struct, frozen=True):
     """A browser session: whose, by which method, with which factors when, and the level that they give.
 
     `session_id` names it in records and opens nothing; the cookie is never stored. `generation` is the person's when
-    the first factor was shown: once that is counted up, the session has ended.
+    the first factor was shown: once that is counted up, the session has ended. `initial`: every factor was shown, but
+    they are those that were handed over, and their owner has yet to choose others (`first_login`).
     """
 
     session_hash: bytes
@@ -313,6 +314,7 @@ class Session(msgspec.Struct, frozen=True):
     generation: int = 0
     device: str = ""
     method: str = OWN_METHOD
+    initial: bool = False
 
     @property
     def session_id(self) -> str:

@@ -85,6 +85,11 @@ def _normal(password: str) -> str:
     return unicodedata.normalize("NFKC", password)
 
 
+def same(one: str, other: str) -> bool:
+    """Whether two entries are one password."""
+    return _normal(one) == _normal(other)
+
+
 async def make_hash(password: str) -> str:
     """Raises Problem("unavailable") when too many wait."""
     async with turns.turn():

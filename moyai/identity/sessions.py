@@ -24,6 +24,9 @@ TOTAL_SECONDS: Final = 12 * 3600
 PENDING_SECONDS: Final = 5 * 60
 """How long the second factor may take."""
 
+INITIAL_SECONDS: Final = 30 * 60
+"""How long somebody may take to choose their own secrets at the first log-in."""
+
 AAL2_SECONDS: Final = 12 * 3600
 """How long a session counts at the level it was opened with (guidebook 1.2.4: the level has a validity time)."""
 
@@ -47,14 +50,15 @@ async def open_session(
     shown: tuple[Factor, ...] = (),
     device: str = "",
 ) -> Opened:
-    """A new session after `amr` were shown; complete if that is all this login has.
+    """A new session after `amr` were shown; complete if that is all this login has, and its owner has chosen it.
 
     `shown` are the factors of the step before, with their times; the others were shown now. Each step of a login opens
     a new session: what a browser held before it logged in opens nothing afterwards. If everything of the person was
     ended since the password was checked, the session is none from the start.
     """
     cookie, now = secrets.token_urlsafe(32), utc_now()
-    complete = not credential.has_code or "otp" in amr
+    shown_all = not credential.has_code or "otp" in amr
+    complete = shown_all and not credential.initial
     earlier = {factor.name: factor for factor in shown}
     session = Session(
         _hash(cookie),
@@ -67,6 +71,7 @@ async def open_session(
         tuple(earlier.get(name, Factor(name, now)) for name in amr),
         credential.generation,
         device,
+        initial=shown_all and credential.initial,
     )
     await _insert(conn, session)
     return Opened(cookie, session)
@@ -93,7 +98,7 @@ async def _insert(conn: Connection, session: Session) -> None:
         session.generation,
         session.authenticated_at,
         session.device,
-        IDLE_SECONDS if session.complete else PENDING_SECONDS,
+        IDLE_SECONDS if session.complete else INITIAL_SECONDS if session.initial else PENDING_SECONDS,
     )
 
 
@@ -122,6 +127,7 @@ def _session_of(row: Record) -> Session:
         row["generation"],
         row["device"],
         row["method"],
+        row["initial"],
     )
 
 

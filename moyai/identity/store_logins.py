@@ -10,7 +10,7 @@ from moyai.base.db import Connection, Record
 async def credential(conn: Connection, login: str) -> Record | None:
     return await conn.fetchrow(
         """
-        select c.login, c.resident_key, c.staff_key, c.password_hash, c.sealed_totp,
+        select c.login, c.resident_key, c.staff_key, c.password_hash, c.sealed_totp, c.must_change,
                -- with the secrets in one statement: a log-in that shows old ones belongs to an old generation
                coalesce((select a.generation from identity.authority a
                           where a.resident_key = c.resident_key or a.staff_key = c.staff_key), 0) as generation
@@ -32,10 +32,11 @@ async def insert_credential(
     password_hash: str,
     sealed_totp: bytes | None,
 ) -> None:
+    """Secrets that were handed over, so good for one log-in, in which their owner chooses others."""
     await conn.execute(
         """
-        insert into identity.credential (login, resident_key, staff_key, password_hash, sealed_totp)
-        values ($1, $2, $3, $4, $5)
+        insert into identity.credential (login, resident_key, staff_key, password_hash, sealed_totp, must_change)
+        values ($1, $2, $3, $4, $5, true)
         """,
         login,
         resident_key,
@@ -46,16 +47,40 @@ async def insert_credential(
 
 
 async def replace_secrets(conn: Connection, login: str, password_hash: str, sealed_totp: bytes) -> None:
+    """As `insert_credential`, for a login that has secrets."""
     await conn.execute(
         """
         update identity.credential
-           set password_hash = $2, sealed_totp = $3, totp_step = 0, changed_at = clock_timestamp()
+           set password_hash = $2, sealed_totp = $3, totp_step = 0, must_change = true,
+               changed_at = clock_timestamp()
          where login = $1
         """,
         login,
         password_hash,
         sealed_totp,
     )
+
+
+async def replace_initial(
+    conn: Connection, login: str, old_hash: str, password_hash: str, sealed_totp: bytes, step: int
+) -> bool:
+    """Whether what was handed over, with this hash, was still in force; its owner's own secrets are from now on.
+    `step` is the time step of the code that was shown: it is used up."""
+    replaced = await conn.fetchval(
+        """
+        update identity.credential
+           set password_hash = $3, sealed_totp = $4, totp_step = $5, must_change = false,
+               changed_at = clock_timestamp()
+         where login = $1 and password_hash = $2 and must_change
+        returning true
+        """,
+        login,
+        old_hash,
+        password_hash,
+        sealed_totp,
+        step,
+    )
+    return replaced is not None
 
 
 async def set_password(conn: Connection, login: str, password_hash: str) -> None:

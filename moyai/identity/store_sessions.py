@@ -61,7 +61,10 @@ async def session(conn: Connection, session_hash: bytes) -> Record | None:
     """
     return await conn.fetchrow(
         """
-        select s.session_hash, s.login, s.method, s.factors, s.amr, s.aal, s.generation, s.authenticated_at, s.created_at,
+        select s.session_hash, s.login, s.method, s.factors, s.amr, s.aal, s.generation, s.created_at,
+               -- while secrets are those that were handed over, no session is complete, whatever it showed
+               case when not coalesce(c.must_change, false) then s.authenticated_at end as authenticated_at,
+               coalesce(c.must_change and (c.sealed_totp is null or 'otp' = any(s.amr)), false) as initial,
                s.device, s.seen_at < clock_timestamp() - interval '1 minute' as slide,
                p.resident_key, p.staff_key,
                r.resident_id, r.ial, r.state as resident_state,
@@ -77,6 +80,18 @@ async def session(conn: Connection, session_hash: bytes) -> Record | None:
                                          where a.resident_key = p.resident_key or a.staff_key = p.staff_key), 0)
         """,
         session_hash,
+    )
+
+
+async def set_new_secret(conn: Connection, session_hash: bytes, sealed: bytes) -> None:
+    await conn.execute(
+        "update identity.session set sealed_totp = $2 where session_hash = $1", session_hash, sealed
+    )
+
+
+async def new_secret(conn: Connection, session_hash: bytes) -> bytes | None:
+    return await conn.fetchval(
+        "select sealed_totp from identity.session where session_hash = $1", session_hash
     )
 
 

@@ -108,6 +108,15 @@ class SecondPerson(Content, frozen=True, kw_only=True):
     act: str
 
 
+# --- logins ---------------------------------------------------------------------------------------------------
+
+
+class InitialSecretsChanged(Content, frozen=True, kw_only=True):
+    """INITIAL_PASSWORD_CHANGED: what was handed over is replaced. `factors` by their names of RFC 8176."""
+
+    factors: list[str]
+
+
 # --- the registry ---------------------------------------------------------------------------------------------
 
 
@@ -316,6 +325,7 @@ CONTENTS: dict[Kind, type[Content]] = {
     Kind.STAFF_ACCESS_REFUSED: StaffAccess,
     Kind.PROTECTION_CHANGED: Protection,
     Kind.SECOND_PERSON_ASKED: SecondPerson,
+    Kind.INITIAL_PASSWORD_CHANGED: InitialSecretsChanged,
     Kind.ORGANIZATION_REGISTERED: RegistryEntry,
     Kind.ORGANIZATION_CERTIFIED: OrganizationCertified,
     Kind.COMPONENT_REGISTERED: RegistryEntry,

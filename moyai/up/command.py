@@ -20,7 +20,7 @@ from moyai.commands.introspection import introspect
 from moyai.context.command import import_file
 from moyai.up import filling, scenario, screen, story
 from moyai.up.platform import Town, make_home
-from moyai.up.run_file import facts
+from moyai.up.run_file import facts, handed_over, shown
 from moyai.up.scenario import Scenario
 from moyai.up.world import World
 
@@ -43,10 +43,10 @@ async def _up(home: Home, found: Scenario, *, once: bool, as_json: bool) -> int:
             world = await _world(town, session)
             try:
                 await filling.enrol_everybody(world, found, show.progress)
+                await filling.first_log_ins(world, shown(world), await handed_over(town), show.progress)
                 await filling.begin(world, found, show.progress)
                 known = await facts(town, world)
                 town.supervisor.describe(**known)
-                world.know_staff(known["staff"])
                 if once:
                     return await _tell(world, found, home, show, as_json)
                 show.table(town, world, known["staff"])

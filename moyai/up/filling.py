@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from moyai.calling import CallError
+from moyai.up.person import Login
 from moyai.up.scenario import Scenario, people
 from moyai.up.verbs import VERBS
 from moyai.up.world import World
@@ -57,6 +59,26 @@ async def _enrol(world: World, key: str) -> None:
         issued = await world.recover(key)
     if issued.status >= 400:
         raise CallError(f"{key} got no login: {issued.body}")
+
+
+async def first_log_ins(world: World, residents: list[str], staff: list[Login], tell: Tell) -> None:
+    """Those whose log-ins are shown have logged in once: what the desk printed is worth nothing any more."""
+    waiting = [key for key in residents if not world.people[key].own]
+    new = [one for one in staff if one.login not in world.staff]
+    turns, done = asyncio.Semaphore(_AT_ONCE), 0
+
+    async def one(work: Coroutine[Any, Any, None]) -> None:
+        nonlocal done
+        async with turns:
+            await work
+        done += 1
+        tell("はじめてのログイン / first log-ins", done, len(waiting) + len(new))
+
+    await asyncio.gather(
+        *(one(world.first_log_in(key)) for key in waiting),
+        *(one(world.first_log_in_of_staff(login)) for login in new),
+    )
+    world.save()
 
 
 async def begin(world: World, scenario: Scenario, tell: Tell) -> None:

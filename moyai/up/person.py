@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import re
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
@@ -22,13 +23,15 @@ from joserfc.jwk import ECKey
 from pyotp.totp import TOTP
 
 from moyai.calling import Answer, CallError, Signer, read_answer, whole_url
+from moyai.identity import passwords
 
 _TOUCH_POINT_REDIRECT = "http://127.0.0.1/callback"
 _CODE_SECONDS = 30
+_NEW_SECRET = re.compile(r"otpauth://[^\"]*?[?&;]secret=([A-Z2-7]+)")
 
 
 class Login(msgspec.Struct, frozen=True):
-    """What the desk handed over."""
+    """What somebody logs in with: what was handed over, and from the first log-in on what they chose themselves."""
 
     login: str
     password: str
@@ -82,13 +85,20 @@ class Page(msgspec.Struct, frozen=True):
 
 
 class Person:
-    """One resident. `authorization` is what an earlier one held, to go on with. Use `close` when done."""
+    """One person. `authorization` is what an earlier one held, to go on with; `changed` is told the password and
+    authenticator that they chose at their first log-in. Use `close` when done."""
 
     def __init__(
-        self, base_url: str, login: Login, touch_point: str, authorization: Authorization | None = None
+        self,
+        base_url: str,
+        login: Login,
+        touch_point: str,
+        authorization: Authorization | None = None,
+        changed: Callable[[Login], None] | None = None,
     ) -> None:
         self.base_url = base_url
         self.login = login
+        self._changed = changed
         self._touch_point = touch_point
         self._browser = aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True))
         self.authorization = authorization or Authorization(
@@ -111,8 +121,23 @@ class Person:
             # asked again, somebody else used this code up (each is good once): the next one is good already
             if _Form(page.text, "code").action is not None:
                 page = await self._fill(page, "code", {"code": await self._code(ahead)}, stop_at)
+        found = _NEW_SECRET.search(page.text)
+        if found is not None:
+            page = await self._choose_own(page, found[1], stop_at)
         # the page that names who asks to act for this person, or to know them
         return await self._fill(page, "request_uri", {"answer": "allow"}, stop_at)
+
+    async def _choose_own(self, page: Page, secret: str, stop_at: str | None) -> Page:
+        """The first log-in: a password of one's own, and the authenticator app scans a new secret."""
+        chosen = Login(self.login.login, passwords.generate(), secret)
+        self.login, self._last_code = chosen, ""
+        given = {"new": chosen.password, "again": chosen.password, "confirmation": await self._code(0)}
+        page = await self._fill(page, "confirmation", given, stop_at)
+        if _NEW_SECRET.search(page.text):
+            raise CallError(f"{chosen.login} could not choose a password: {page.status}")
+        if self._changed is not None:
+            self._changed(chosen)
+        return page
 
     async def submit(self, page: Page, field: str, values: Mapping[str, str]) -> Page:
         """Send the form of a page that has this field. Raises CallError where there is none."""

@@ -12,6 +12,7 @@ from moyai.base.db import Connection, connect
 from moyai.base.roles import SERVE
 from moyai.identity.credentials import authenticator_secret
 from moyai.registry import Service, links_of_service
+from moyai.up.person import Login
 from moyai.up.platform import Town
 from moyai.up.world import TOUCH_POINT, World
 
@@ -25,7 +26,7 @@ async def facts(town: Town, world: World) -> dict[str, Any]:
         return {
             "base_url": world.base_url,
             "residents": _residents(world),
-            "staff": await staff(conn, town),
+            "staff": staff(town, world),
             "clients": await _clients(conn, town),
             "touch_point": await _touch_point(conn),
             "services": [await _service(conn, one) for one in await registry.all_services(conn)],
@@ -39,7 +40,6 @@ async def facts(town: Town, world: World) -> dict[str, Any]:
 
 
 def _residents(world: World) -> list[dict[str, Any]]:
-    """The cast first, then some of the others, of every municipality."""
     return [
         {
             "key": key,
@@ -51,37 +51,51 @@ def _residents(world: World) -> list[dict[str, Any]]:
             "municipality": known.municipality_code,
             "subjects": known.subjects,
         }
-        for key, known in _first(world)
+        for key, known in [(key, world.people[key]) for key in shown(world)]
         if known.login is not None
     ]
 
 
-def _first(world: World) -> list[tuple[str, Any]]:
-    cast = [
-        (key, known) for key, known in world.people.items() if not key.startswith(("resident-", "story-"))
+def shown(world: World) -> list[str]:
+    """Keys of the cast first, then of some of the others, of every municipality."""
+    cast = [key for key in world.people if not key.startswith(("resident-", "story-"))]
+    others = [
+        (key, known.municipality_code) for key, known in world.people.items() if key.startswith("resident-")
     ]
-    others = [(key, known) for key, known in world.people.items() if key.startswith("resident-")]
-    codes = sorted({known.municipality_code for _, known in others})
+    codes = sorted({code for _, code in others})
     share = _RESIDENTS // max(len(codes), 1)
-    chosen = [
-        pair
-        for code in codes
-        for pair in [one for one in others if one[1].municipality_code == code][-share:]
+    return cast + [
+        key for code in codes for key in [key for key, lives_in in others if lives_in == code][-share:]
     ]
-    return cast + chosen
 
 
-async def staff(conn: Connection, town: Town) -> list[dict[str, Any]]:
-    """Staff that the scenario declares, with their log-ins."""
+async def handed_over(town: Town) -> list[Login]:
+    """What the staff that the scenario declares got for their first log-in."""
     secrets, box = town.home.secrets(), town.home.box()
+    conn = await connect(town.home.dsn(SERVE))
+    try:
+        return [
+            Login(
+                one.login,
+                login_password(secrets, one.login),
+                await authenticator_secret(conn, box, one.login),
+            )
+            for one in read(town.scenario.path).staff
+        ]
+    finally:
+        await conn.close()
+
+
+def staff(town: Town, world: World) -> list[dict[str, Any]]:
+    """Staff that the scenario declares, with what they log in with."""
     return [
         {
             "login": one.login,
             "name": one.name,
             "organization": one.organization_id,
             "roles": one.roles,
-            "password": login_password(secrets, one.login),
-            "totp_secret": await authenticator_secret(conn, box, one.login),
+            "password": world.staff[one.login].password,
+            "totp_secret": world.staff[one.login].totp_secret,
         }
         for one in read(town.scenario.path).staff
     ]

@@ -10,7 +10,6 @@ import asyncio
 import base64
 import secrets
 import time
-from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -29,13 +28,15 @@ _SEALED_AS = "demo-people"
 
 
 class Known(msgspec.Struct):
-    """One person: what the desk enters, what it handed over, what each component knows them as."""
+    """One person: what the desk enters, what they log in with, what each component knows them as."""
 
     person: dict[str, str]
     story_ja: str = ""
     story_en: str = ""
     resident_id: str | None = None
     login: Login | None = None
+    own: bool = False
+    """Whether password and authenticator are their own, or still those that were handed over."""
     subjects: dict[str, str] = {}
 
     @property
@@ -45,6 +46,7 @@ class Known(msgspec.Struct):
 
 class _Saved(msgspec.Struct):
     people: dict[str, Known] = {}
+    staff: dict[str, Login] = {}
     runs: int = 0
     steps_begun: int = 0
     begun: bool = False
@@ -68,7 +70,6 @@ class World:
         self.acts: list[str] = []
         self.sharings: dict[str, tuple[str, str]] = {}
         self.last = Answer(0, None, {})
-        self.staff: dict[str, Login] = {}
         self._session = session
         self._urls = urls
         self._desks = desks
@@ -83,6 +84,11 @@ class World:
     @property
     def people(self) -> dict[str, Known]:
         return self._saved.people
+
+    @property
+    def staff(self) -> dict[str, Login]:
+        """What staff log in with since their first log-in, by login."""
+        return self._saved.staff
 
     @property
     def begun(self) -> bool:
@@ -128,12 +134,13 @@ class World:
         if known.login is None:
             raise CallError(f"{key} has no login yet")
         if key not in self._browsers:
-            self._browsers[key] = Person(self.base_url, known.login, TOUCH_POINT)
-        return self._browsers[key]
 
-    def know_staff(self, staff: Sequence[Mapping[str, Any]]) -> None:
-        """Who works here, as `run.json` has them."""
-        self.staff = {one["login"]: msgspec.convert(one, Login) for one in staff}
+            def changed(login: Login) -> None:
+                known.login, known.own = login, True
+                self.save()
+
+            self._browsers[key] = Person(self.base_url, known.login, TOUCH_POINT, changed=changed)
+        return self._browsers[key]
 
     async def clerk(self, login: str) -> Person:
         """A member of staff with a browser."""
@@ -141,6 +148,29 @@ class World:
         if key not in self._browsers:
             self._browsers[key] = Person(self.base_url, self.staff[login], TOUCH_POINT)
         return self._browsers[key]
+
+    async def first_log_in(self, key: str) -> None:
+        """What was handed over is good once: whoever has not logged in yet chooses password and authenticator.
+
+        Who cannot (a start was interrupted just then, and nobody knows what was chosen) goes to the desk again.
+        """
+        for _ in range(2):
+            page = await (await self.person(key)).visit(f"{self.base_url}/login")
+            if page.status < 400 and "/login" not in page.url:
+                self.people[key].own = True
+                return
+            await self.recover(key)
+        raise CallError(f"{key} cannot log in")
+
+    async def first_log_in_of_staff(self, handed_over: Login) -> None:
+        """The same for a member of staff whom the registry's file names."""
+        person = Person(self.base_url, handed_over, TOUCH_POINT)
+        self._browsers[f"staff {handed_over.login}"] = person
+        page = await person.visit(f"{self.base_url}/login")
+        if page.status >= 400 or "/login" in page.url:
+            raise CallError(f"{handed_over.login} cannot log in")
+        self.staff[handed_over.login] = person.login
+        self.save()
 
     async def enrol(self, key: str) -> Answer:
         known = self.people[key]
@@ -163,7 +193,7 @@ class World:
     async def recover(self, key: str) -> Answer:
         answer = await self.desk_call(key, "POST", "authenticator", {})
         if answer.status == 200:
-            self.people[key].login = msgspec.convert(answer.body, Login)
+            self.people[key].login, self.people[key].own = msgspec.convert(answer.body, Login), False
             if key in self._browsers:
                 await self._browsers.pop(key).close()
         return answer

@@ -20,7 +20,7 @@ from moyai.base.storage import is_full
 from moyai.identity.model import Caller
 from moyai.web import metrics, ngsi, oauth_errors, pages, problems
 from moyai.web.auth import authenticate
-from moyai.web.operation import Operation, PortalSession, StaffSession
+from moyai.web.operation import AnyOf, Demand, Operation, PortalSession, StaffSession
 from moyai.web.platform import Platform
 from moyai.web.rate_limits import Taken, TooMany, tell
 
@@ -126,7 +126,7 @@ def error_response(
 ) -> Response:
     """The error in the form of this operation's family."""
     if operation.errors == "page":
-        if problem.code == "unauthenticated" and isinstance(operation.auth, (PortalSession, StaffSession)):
+        if problem.code == "unauthenticated" and _takes_session(operation.auth):
             return _to_login(request)
         return pages.problem_page(request, problem, caller, correlation_id(request))
     if operation.errors == "ngsi":
@@ -135,6 +135,12 @@ def error_response(
         return oauth_errors.response(problem)
     base_url: str = request.app.state.platform.base_url
     return problems.response(problem, base_url, correlation_id(request))
+
+
+def _takes_session(demand: Demand) -> bool:
+    if isinstance(demand, AnyOf):
+        return any(_takes_session(one) for one in demand.demands)
+    return isinstance(demand, (PortalSession, StaffSession))
 
 
 def _to_login(request: Request) -> Response:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from math import ceil
 from urllib.parse import parse_qs, quote, urlsplit
 
+from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import Response
 
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
-from moyai.identity import authorization, clients, credentials, guessing, sessions
+from moyai.base.secrets import SecretBox
+from moyai.identity import authorization, clients, credentials, first_login, guessing, sessions
 from moyai.identity.authorization import REQUEST_URI_PREFIX
 from moyai.identity.credentials import Credential
-from moyai.identity.model import Anonymous, ResidentCaller, Session, StaffCaller
+from moyai.identity.model import Anonymous, Factor, ResidentCaller, Session, StaffCaller
 from moyai.identity.sessions import Opened
 from moyai.registry.store_parties import ClientParty
 from moyai.web.authorize import go
@@ -83,7 +85,11 @@ def told_when(page: Response, error: Problem) -> Response:
 
 
 async def show_login(request: Request, caller: Anonymous) -> Response:
-    return await _page(request, "login/password.html", safe_next(request.query_params.get("next")))
+    target = safe_next(request.query_params.get("next"))
+    session = await _unfinished(request)
+    if session is not None and session.initial:
+        return go(f"/login/first?next={quote(target, safe='')}")
+    return await _page(request, "login/password.html", target)
 
 
 async def take_password(request: Request, caller: Anonymous) -> Response:
@@ -100,9 +106,22 @@ async def take_password(request: Request, caller: Anonymous) -> Response:
         return await _page(request, "login/password.html", target, problem, login[:64])
     async with platform.control.transaction() as conn:
         await _end_old(conn, request)
-        opened = await sessions.open_session(conn, credential, ("pwd",))
+        opened = await _open(conn, platform.box, credential, ("pwd",))
     onward = f"/login/code?next={quote(target, safe='')}"
-    return await _go_on(request, opened, onward if credential.has_code else target)
+    return await finish(request, opened, onward if credential.has_code else target)
+
+
+async def _open(
+    conn: Connection,
+    box: SecretBox,
+    credential: Credential,
+    amr: tuple[str, ...],
+    shown: tuple[Factor, ...] = (),
+) -> Opened:
+    opened = await sessions.open_session(conn, credential, amr, shown=shown)
+    if opened.session.initial:
+        await first_login.prepare(conn, box, opened.session)
+    return opened
 
 
 async def _unfinished(request: Request) -> Session | None:
@@ -114,7 +133,8 @@ async def _unfinished(request: Request) -> Session | None:
 
 async def show_code(request: Request, caller: Anonymous) -> Response:
     target = safe_next(request.query_params.get("next"))
-    if await _unfinished(request) is None:
+    session = await _unfinished(request)
+    if session is None or session.initial:
         return go(f"/login?next={quote(target, safe='')}")
     return await _page(request, "login/code.html", target)
 
@@ -124,23 +144,22 @@ async def take_code(request: Request, caller: Anonymous) -> Response:
     session = await _unfinished(request)
     form = await read_form(request, caller)
     target = safe_next(form.get("next"))
-    if session is None:
+    if session is None or session.initial:
         return go(f"/login?next={quote(target, safe='')}")
     try:
-        await credentials.check_code(
+        credential = await credentials.check_code(
             platform.control, platform.box, session.login, form.get("code", ""), origin_of(request)
         )
     except Problem as problem:
         if problem.code not in _AGAIN:
             raise
         return await _page(request, "login/code.html", target, problem)
-    credential = Credential(
-        session.login, session.resident_key, session.staff_key, has_code=True, generation=session.generation
-    )
+    # of the generation in which the password was shown: what has ended since does not begin again
+    credential = replace(credential, generation=session.generation)
     async with platform.control.transaction() as conn:
         await sessions.supersede(conn, session)
-        opened = await sessions.open_session(conn, credential, ("pwd", "otp"), shown=session.factors)
-    return await _go_on(request, opened, target)
+        opened = await _open(conn, platform.box, credential, ("pwd", "otp"), session.factors)
+    return await finish(request, opened, target)
 
 
 async def _end_old(conn: Connection, request: Request) -> None:
@@ -150,7 +169,10 @@ async def _end_old(conn: Connection, request: Request) -> None:
         await sessions.supersede(conn, session)
 
 
-async def _go_on(request: Request, opened: Opened, target: str) -> Response:
+async def finish(request: Request, opened: Opened, target: str) -> Response:
+    """Go on with the session's cookie: to the target, or first to where somebody chooses their own secrets."""
+    if opened.session.initial:
+        return _with_cookie(request, go(f"/login/first?next={quote(target, safe='')}"), opened)
     response = _with_cookie(request, go(target or await _home(request, opened)), opened)
     if opened.session.complete:
         browser = Recognised(request)
@@ -176,6 +198,10 @@ def _with_cookie(request: Request, response: Response, opened: Opened) -> Respon
 async def _home(request: Request, opened: Opened) -> str:
     async with platform_of(request).control.connection() as conn:
         caller = await sessions.caller_of(conn, opened.cookie)
+    return _home_of(caller)
+
+
+def _home_of(caller: ResidentCaller | StaffCaller | None) -> str:
     if isinstance(caller, StaffCaller):
         return "/desk" if "desk" in caller.roles else "/console"
     return "/portal" if isinstance(caller, ResidentCaller) else "/"
@@ -184,13 +210,32 @@ async def _home(request: Request, opened: Opened) -> str:
 # --- a new password ------------------------------------------------------------------------------------------
 
 
-async def show_password(request: Request, caller: ResidentCaller) -> Response:
-    done = request.query_params.get("done") == "1"
-    return render(request, "login/change.html", caller, error=None, wait=("", ""), done=done)
+async def show_password(request: Request, caller: ResidentCaller | StaffCaller) -> Response:
+    return _change_page(request, caller, done=request.query_params.get("done") == "1")
 
 
-async def change_password(request: Request, caller: ResidentCaller) -> Response:
-    """Asks for the present password, although the resident is logged in: the browser may have been left alone."""
+def _change_page(
+    request: Request,
+    caller: ResidentCaller | StaffCaller,
+    problem: Problem | None = None,
+    *,
+    done: bool = False,
+) -> Response:
+    page = render(
+        request,
+        "login/change.html",
+        caller,
+        status=200 if problem is None else problem.status,
+        error=None if problem is None else problem.code,
+        wait=waiting_time(problem),
+        done=done,
+        home=_home_of(caller),
+    )
+    return page if problem is None else told_when(page, problem)
+
+
+async def change_password(request: Request, caller: ResidentCaller | StaffCaller) -> Response:
+    """Asks for password and code, although somebody is logged in: the browser may have been left alone."""
     platform = platform_of(request)
     form = await read_form(request, caller)
     async with platform.control.connection() as conn:
@@ -201,21 +246,18 @@ async def change_password(request: Request, caller: ResidentCaller) -> Response:
         if form.get("new") != form.get("again"):
             raise Problem("passwords_differ")
         generation = await credentials.change_password(
-            platform.control, session.login, form.get("old", ""), form.get("new", ""), origin_of(request)
+            platform.control,
+            platform.box,
+            session.login,
+            form.get("old", ""),
+            form.get("code", ""),
+            form.get("new", ""),
+            origin_of(request),
         )
     except Problem as problem:
-        if problem.code not in (*_AGAIN, "password_too_weak", "passwords_differ"):
+        if problem.code not in (*_AGAIN, "password_too_weak", "password_unchanged", "passwords_differ"):
             raise
-        page = render(
-            request,
-            "login/change.html",
-            caller,
-            status=problem.status,
-            error=problem.code,
-            wait=waiting_time(problem),
-            done=False,
-        )
-        return told_when(page, problem)
+        return _change_page(request, caller, problem)
     async with platform.control.transaction() as conn:
         opened = await sessions.reopen(conn, session, generation)
     return _with_cookie(request, go("/login/password?done=1"), opened)

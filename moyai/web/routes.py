@@ -16,6 +16,7 @@ from moyai.web import (
     desk_protection,
     desk_transfers,
     docs,
+    first_login,
     identity_api,
     identity_transfers,
     log,
@@ -36,7 +37,7 @@ from moyai.web import (
     registry_stops,
     static_files,
 )
-from moyai.web.operation import Client, Operation, PortalSession, Public, Resident, StaffSession
+from moyai.web.operation import AnyOf, Client, Operation, PortalSession, Public, Resident, StaffSession
 
 _SUBJECT = "/personal/v1/subjects/{subject}"
 _ITEMS = f"{_SUBJECT}/datasets/{{dataset}}/items"
@@ -47,6 +48,7 @@ _REGISTRAR = Client("registry:write")
 _CONSOLE = StaffSession("operator", "auditor")
 
 _DESK = StaffSession("desk")
+_ANY_SESSION = AnyOf(PortalSession(), StaffSession("desk", "operator", "auditor", "provider_admin"))
 
 # fmt: off
 ROUTES: tuple[Operation, ...] = (
@@ -68,8 +70,10 @@ ROUTES: tuple[Operation, ...] = (
     Operation("POST", "/login", login.take_password, Public(), ja="パスワードの確認", en="Check the password", errors="page"),
     Operation("GET", "/login/code", login.show_code, Public(), ja="確認コードの入力", en="Ask for the code", errors="page"),
     Operation("POST", "/login/code", login.take_code, Public(), ja="確認コードの確認", en="Check the code", errors="page"),
-    Operation("GET", "/login/password", login.show_password, PortalSession(), ja="パスワードの変更", en="Change the password", errors="page"),
-    Operation("POST", "/login/password", login.change_password, PortalSession(), ja="パスワードの変更の実行", en="Set a new password", errors="page"),
+    Operation("GET", "/login/first", first_login.show, Public(), ja="はじめてのログイン", en="First log-in", errors="page"),
+    Operation("POST", "/login/first", first_login.take, Public(), ja="自分のパスワードと認証アプリの登録", en="Choose own password and authenticator", errors="page"),
+    Operation("GET", "/login/password", login.show_password, _ANY_SESSION, ja="パスワードの変更", en="Change the password", errors="page"),
+    Operation("POST", "/login/password", login.change_password, _ANY_SESSION, ja="パスワードの変更の実行", en="Set a new password", errors="page"),
     Operation("POST", "/logout", authorize.logout, Public(), ja="ログアウト", en="Log out", errors="page"),
     # --- desk and identity ----------------------------------------------------------------------------
     Operation("POST", "/identity/v1/residents", identity_api.enrol, Client("identity:enrol"), ja="住民の登録", en="Enrol a resident"),

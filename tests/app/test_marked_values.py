@@ -144,6 +144,8 @@ class Story:
             ),
             "openid consent",
         )
+        self.marks.secret("own password", login.password)
+        self.marks.secret("own TOTP secret", login.totp.secret)
         resident = Touch(self.http, touch[0].dpop, touch[1], None)  # type: ignore[arg-type]
         await resident.join()
         undo_app = await self.party("undo", self.town.undo_app, redirect_uris=(CALLBACK,))

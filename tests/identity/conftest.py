@@ -14,6 +14,7 @@ from moyai.identity.model import Desk, Evidence, IssuedLogin, Person, Resident
 from moyai.identity.staff import StaffDeclaration
 from tests import factories
 from tests.factories import C1, Made, Town
+from tests.logins import own_login
 
 EVIDENCE = Evidence(2, "desk_document", "drivers_license")
 
@@ -63,4 +64,4 @@ async def taro(control: Connection, scene: Scene) -> Resident:
 
 @pytest.fixture
 async def login(control: Connection, box: SecretBox, scene: Scene, taro: Resident) -> IssuedLogin:
-    return await credentials.issue(control, box, scene.c1, taro, "test")
+    return await own_login(control, box, await credentials.issue(control, box, scene.c1, taro, "test"))

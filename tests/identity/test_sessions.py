@@ -13,6 +13,7 @@ from moyai.identity.model import IssuedLogin, Resident, ResidentCaller, StaffCal
 from moyai.identity.staff import StaffDeclaration
 from tests.conftest import Platform
 from tests.identity.conftest import Scene
+from tests.logins import own_login
 
 
 def _credential(login: IssuedLogin, taro: Resident) -> Credential:
@@ -112,7 +113,7 @@ async def test_staff_need_two_factors(control: Connection, box: SecretBox, scene
     declaration = StaffDeclaration("mado-c1", "窓口の人", "c1", ["desk"])
     assert await staff.declare(control, declaration, "test") == "created"
     assert await staff.declare(control, declaration, "test") == "unchanged"
-    issued = await staff.issue_login(control, box, "mado-c1", "test")
+    issued = await own_login(control, box, await staff.issue_login(control, box, "mado-c1", "test"))
     key = await control.fetchval("select staff_key from identity.staff where login = 'mado-c1'")
     one = Credential(issued.login, None, key, has_code=False)
     opened = await sessions.open_session(control, one, ("pwd",))

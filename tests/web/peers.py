@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import html
 import json
+import re
 import secrets
 import time
 from html.parser import HTMLParser
@@ -159,6 +161,13 @@ def form_of(page: httpx.Response, action: str) -> dict[str, str]:
     return next(fields for found, fields in parser.forms if found == action)
 
 
+def secret_of(page: httpx.Response) -> str:
+    """The authenticator secret that a page offers to the app of this device."""
+    found = re.search(r'href="(otpauth://[^"]+)"', page.text)
+    assert found is not None, "the page offers no authenticator secret"
+    return parse_qs(urlsplit(html.unescape(found[1])).query)["secret"][0]
+
+
 class Person:
     """Somebody with a login, an authenticator and a browser."""
 
@@ -180,7 +189,19 @@ class Person:
             return answer
         page = await self.http.get(answer.headers["location"])
         form = {**form_of(page, "/login/code"), "code": self.code(step)}
-        return await self.http.post("/login/code", data=form)
+        answer = await self.http.post("/login/code", data=form)
+        if answer.headers.get("location", "").startswith("/login/first"):
+            return await self.choose_own(answer.headers["location"])
+        return answer
+
+    async def choose_own(self, at: str = "/login/first") -> httpx.Response:
+        """The first log-in: an own password, and the app scans a new secret. Its code of the step before is shown, so
+        that those of now and of the next step are still good."""
+        page = await self.http.get(at)
+        self.password = f"my-own-{secrets.token_urlsafe(8)}"
+        self.totp = pyotp.TOTP(secret_of(page))
+        given = {"new": self.password, "again": self.password, "confirmation": self.code(-1)}
+        return await self.http.post("/login/first", data={**form_of(page, "/login/first"), **given})
 
     async def authorize(self, parameters: dict[str, str], *, step: int = 0) -> httpx.Response:
         """Follow an authorization request through the login if it asks for one; gives the answer's redirect."""

@@ -14,6 +14,7 @@ from moyai.base.secrets import SecretBox
 from moyai.identity import credentials, residents, sessions, store_sessions
 from tests import factories
 from tests.conftest import RolledBack
+from tests.logins import next_codes
 from tests.web import in_process
 from tests.web.peers import Key, Party, Person, form_of, members_of
 from tests.web.touch_point import CALLBACK, Scene, make_scene
@@ -43,7 +44,8 @@ def endings(control: Connection, box: SecretBox, journal: Journal) -> dict[str, 
 
     async def password(scene: Scene) -> None:
         form = form_of(await scene.hanako.http.get("/login/password"), "/login/password")
-        typed = {**form, "old": scene.hanako.password, "new": NEW, "again": NEW}
+        await next_codes(control, scene.hanako.login)
+        typed = {**form, "old": scene.hanako.password, "code": scene.hanako.code(), "new": NEW, "again": NEW}
         answer = await scene.hanako.http.post("/login/password", data=typed)
         assert answer.status_code == 303, answer.text
 

@@ -14,6 +14,7 @@ from moyai.identity import staff
 from moyai.identity.staff import StaffDeclaration
 from tests import factories
 from tests.factories import C2, Town
+from tests.logins import own_login
 from tests.web import in_process
 from tests.web.peers import Person, form_of
 
@@ -61,7 +62,7 @@ async def clerk_of(
 ) -> Person:
     login = login or f"{role}-{organization}"
     await staff.declare(control, StaffDeclaration(login, "窓口の人", organization, [role]), "test")
-    issued = await staff.issue_login(control, box, login, "test")
+    issued = await own_login(control, box, await staff.issue_login(control, box, login, "test"))
     person = Person(http, issued.login, issued.password, issued.totp_secret)
     assert (await person.log_in()).status_code == 303
     return person

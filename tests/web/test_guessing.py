@@ -14,6 +14,7 @@ from moyai.identity.residents import find
 from moyai.web.login import waiting_time
 from tests import factories
 from tests.factories import Town
+from tests.logins import own_login
 from tests.web import in_process
 from tests.web.peers import Key, Party, Person, form_of
 
@@ -31,7 +32,7 @@ async def hanako(control: Connection, box: SecretBox, web: httpx.AsyncClient, to
     resident = await find(control, town.hanako.key)
     assert resident is not None
     at = await desk.desk_of(control, town.unei.key, "staff:test")
-    issued = await credentials.issue(control, box, at, resident, "test")
+    issued = await own_login(control, box, await credentials.issue(control, box, at, resident, "test"))
     return Person(web, issued.login, issued.password, issued.totp_secret)
 
 

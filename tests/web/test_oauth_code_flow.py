@@ -15,6 +15,7 @@ from moyai.identity import credentials, desk
 from moyai.identity.residents import find
 from tests import factories
 from tests.factories import Town
+from tests.logins import own_login
 from tests.web import in_process
 from tests.web.in_process import BASE
 from tests.web.peers import Party, Person, members_of
@@ -52,7 +53,7 @@ async def _person(
     resident = await find(control, resident_key)
     assert resident is not None
     at = await desk.desk_of(control, town.unei.key, "staff:test")
-    issued = await credentials.issue(control, box, at, resident, "test")
+    issued = await own_login(control, box, await credentials.issue(control, box, at, resident, "test"))
     return Person(web, issued.login, issued.password, issued.totp_secret)
 
 

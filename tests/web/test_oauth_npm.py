@@ -16,6 +16,7 @@ from moyai.identity import credentials, desk
 from moyai.identity.residents import find
 from tests import factories
 from tests.conftest import RolledBack
+from tests.logins import own_login
 from tests.serving import listening_socket, served
 from tests.web import in_process
 from tests.web.peers import Key, Person
@@ -42,7 +43,7 @@ async def _person(control: Connection, box: SecretBox, town: factories.Town) -> 
     resident = await find(control, town.hanako.key)
     assert resident is not None
     at = await desk.desk_of(control, town.unei.key, "staff:test")
-    issued = await credentials.issue(control, box, at, resident, "test")
+    issued = await own_login(control, box, await credentials.issue(control, box, at, resident, "test"))
     code = Person(None, issued.login, issued.password, issued.totp_secret).code()  # type: ignore[arg-type]
     return {"login": issued.login, "password": issued.password, "code": code}
 

@@ -13,6 +13,7 @@ from moyai.identity.model import Desk, Resident
 from moyai.identity.residents import find
 from tests import factories
 from tests.factories import Made, Town
+from tests.logins import own_login
 from tests.web.peers import Key, Party, Person, members_of
 
 CALLBACK = "http://127.0.0.1:51234/callback"
@@ -68,7 +69,7 @@ async def make_scene(control: Connection, box: SecretBox, web: httpx.AsyncClient
     resident = await find(control, town.hanako.key)
     assert resident is not None
     at = await desk.desk_of(control, town.unei.key, "staff:test")
-    issued = await credentials.issue(control, box, at, resident, "test")
+    issued = await own_login(control, box, await credentials.issue(control, box, at, resident, "test"))
     hanako = Person(web, issued.login, issued.password, issued.totp_secret)
     scene = Scene(town, client, Party(web, "portal-app", public=True), hanako, resident, at, {})
     tokens = await scene.app.redeem(await scene.code(step=-1), CALLBACK)

@@ -1,0 +1,28 @@
+"""People who have logged in before: what the desk handed over is replaced by their own, as the first log-in does."""
+
+from __future__ import annotations
+
+import pyotp
+
+from moyai.base.db import Connection
+from moyai.base.secrets import SecretBox
+from moyai.identity import credentials, passwords, store_logins
+from moyai.identity.model import IssuedLogin
+
+
+async def own_login(conn: Connection, box: SecretBox, issued: IssuedLogin) -> IssuedLogin:
+    """The login with a password and an authenticator secret that nobody handed over."""
+    row = await store_logins.credential(conn, issued.login)
+    assert row is not None
+    password, secret = passwords.generate(), pyotp.random_base32()
+    sealed = box.seal(credentials.sealed_name(issued.login), secret.encode())
+    new_hash = await passwords.make_hash(password)
+    assert await store_logins.replace_initial(conn, issued.login, row["password_hash"], new_hash, sealed, 0)
+    return IssuedLogin(
+        issued.login, password, secret, credentials.provisioning_uri(issued.login, secret, "test")
+    )
+
+
+async def next_codes(conn: Connection, login: str) -> None:
+    """As if half a minute passed: the codes of now are good again."""
+    await conn.execute("update identity.credential set totp_step = 0 where login = $1", login)

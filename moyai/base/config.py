@@ -172,6 +172,13 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         float,
         Meta(gt=0, description="Requests to `/oauth2` and `/login` from one address to a process."),
     ] = 3000.0
+    answer_bytes: Annotated[
+        int,
+        Meta(
+            ge=65_536,
+            description="Largest answer with items; what is over comes in the next page. At least twice `max_body_bytes`.",
+        ),
+    ] = 8_388_608
     hashing_queue: Annotated[
         int, Meta(ge=1, description="Passwords that wait to be checked in a process; more are answered 503.")
     ] = 32
@@ -200,6 +207,14 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     backup: BackupSettings = BackupSettings()
     limits: Limits = Limits()
     users: Users = Users()
+
+
+def _checked(config: Config) -> Config:
+    """Settings that must fit each other. Raises msgspec.ValidationError."""
+    if config.limits.answer_bytes < 2 * config.server.max_body_bytes:
+        # an item is as large as a body at most; its numbers may be written longer when it is cut to a consent
+        raise msgspec.ValidationError("limits.answer_bytes: less than twice server.max_body_bytes")
+    return config
 
 
 class Held(msgspec.Struct, frozen=True):
@@ -262,7 +277,8 @@ class Home:
     def config(self) -> Config:
         """Read and check `moyai.toml`. Raises ConfigError with the path of the setting that is wrong."""
         try:
-            return msgspec.convert(tomllib.loads(self.config_file.read_text(encoding="utf-8")), Config)
+            text = self.config_file.read_text(encoding="utf-8")
+            return _checked(msgspec.convert(tomllib.loads(text), Config))
         except FileNotFoundError as error:
             raise ConfigError(
                 f"no platform at {self.directory}: {self.config_file.name} is missing"

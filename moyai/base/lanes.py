@@ -177,5 +177,6 @@ def safe_array(values: Sequence[str]) -> str:
     return "{" + ",".join(values) + "}"
 
 
-def bytea_array(values: Sequence[bytes]) -> str:
-    return "{" + ",".join('"\\\\x' + value.hex() + '"' for value in values) + "}"
+def quoted_array(values: Sequence[str]) -> str:
+    """The same where a value may be empty, or spell `null`."""
+    return "{" + ",".join(f'"{value}"' for value in values) + "}"

@@ -16,50 +16,94 @@ from moyai.consent.permit import ErasurePermit, Permit
 from moyai.identity.residents import hold_active
 from moyai.ledger import Act, Kind, record
 from moyai.personal import store_control, store_items
-from moyai.personal.model import NewItem, Stored
+from moyai.personal.model import Condition, NewItem, Stored, etag_of
 from moyai.personal.stores import Store, Stores
+
+ALWAYS = Condition()
 
 
 async def put_items(
-    control: Database, stores: Stores, permit: Permit, items: Sequence[NewItem], shape: bytes, actor: str
+    control: Database,
+    stores: Stores,
+    permit: Permit,
+    items: Sequence[NewItem],
+    shape: bytes,
+    actor: str,
+    condition: Condition = ALWAYS,
 ) -> list[Stored]:
     """Create or replace items, all or none. Contents are checked against the dataset's schema by the caller, who
-    says by its `shape` which it was (`registry.shape_of`).
+    says by its `shape` which it was (`registry.shape_of`). `condition` is judged in the transaction that stores.
 
-    Raises Problem: store_missing (the organisation has no store here), source_unavailable.
+    Raises Problem: store_missing (the organisation has no store here), source_unavailable, precondition_failed.
     """
     store = await _store(stores, permit)
     intent_id = await _begin(control, permit, store)
     async with store.transaction() as conn:
-        stored = [await _put(conn, permit, item, shape) for item in items]
-        added = sum(done.created for done in stored)
+        stored = [await _put(conn, permit, item, shape, condition) for item in items]
+        done = [one for one in stored if one is not None]
+        added = sum(one.created for one in done)
         await _mark(conn, intent_id, permit, added)
-    await _settle(
-        control, permit, store, intent_id, added, _act(Kind.ITEMS_STORED, permit, len(items), actor)
-    )
-    return stored
+    act = _act(Kind.ITEMS_STORED, permit, len(done), actor) if done else None
+    await _settle(control, permit, store, intent_id, added, act)
+    if len(done) < len(items):
+        raise Problem("precondition_failed")
+    return done
 
 
-async def _put(conn: Connection, permit: Permit, item: NewItem, shape: bytes) -> Stored:
+async def _put(
+    conn: Connection, permit: Permit, item: NewItem, shape: bytes, condition: Condition
+) -> Stored | None:
+    """None if the condition does not hold: then nothing is changed."""
+    if condition.match is not None and not await _holds(conn, permit, item.item_id, condition):
+        return None
     content = bytes(item.content).decode()
     row = await store_items.put(
-        conn, permit.provider_subject, permit.dataset_id, item.item_id, content, item.observed_at, shape
+        conn,
+        permit.provider_subject,
+        permit.dataset_id,
+        item.item_id,
+        content,
+        item.observed_at,
+        shape,
+        only_new=condition.absent,
     )
-    return Stored(item.item_id, row["version"], row["created"])
+    if row is None:
+        return None
+    return Stored(item.item_id, row["version"], row["created"], etag_of(row["version"], row["created_at"]))
 
 
-async def delete_item(control: Database, stores: Stores, permit: Permit, item_id: str, actor: str) -> None:
+async def _holds(conn: Connection, permit: Permit, item_id: str, condition: Condition) -> bool:
+    """Whether the condition holds; it does until the transaction ends."""
+    row = await store_items.lock(conn, permit.provider_subject, permit.dataset_id, item_id)
+    return condition.holds(None if row is None else etag_of(row["version"], row["created_at"]))
+
+
+async def delete_item(
+    control: Database,
+    stores: Stores,
+    permit: Permit,
+    item_id: str,
+    actor: str,
+    condition: Condition = ALWAYS,
+) -> None:
     """Delete one item; it is no longer shareable, and its location goes with the last one (R-009).
 
-    Raises Problem: does_not_exist, store_missing, source_unavailable.
+    Raises Problem: does_not_exist, precondition_failed, store_missing, source_unavailable.
     """
     store = await _store(stores, permit)
     intent_id = await _begin(control, permit, store)
     async with store.transaction() as conn:
-        gone = await store_items.delete(conn, permit.provider_subject, permit.dataset_id, item_id)
+        holds = await _holds(conn, permit, item_id, condition)
+        gone = (
+            await store_items.delete(conn, permit.provider_subject, permit.dataset_id, item_id)
+            if holds
+            else 0
+        )
         await _mark(conn, intent_id, permit, -gone)
     act = _act(Kind.ITEMS_DELETED, permit, gone, actor) if gone else None
     await _settle(control, permit, store, intent_id, -gone, act)
+    if not holds:
+        raise Problem("precondition_failed")
     if not gone:
         raise Problem("does_not_exist", f"item {item_id}")
 

@@ -21,6 +21,7 @@ from moyai.ledger.release import Judged, Release, prepare
 from moyai.personal.door import Door, until_released
 from moyai.personal.model import ExchangeAnswer, ExchangeRequest, Result, Source
 from moyai.personal.names import Names
+from moyai.personal.paging import Page, positions
 from moyai.personal.reading import read_all, summary
 from moyai.personal.retries import Recording, Retries, Retry, digest_of
 from moyai.personal.stores import Stores
@@ -43,6 +44,7 @@ class Outcome(msgspec.Struct, frozen=True):
     results: list[Result]
     refusals: list[Refusal]
     released: bool
+    next: str | None
 
 
 class Exchange:
@@ -76,10 +78,10 @@ class Exchange:
         """
         if caller.component_key is None:
             raise Problem("forbidden", "this client belongs to no component")
-        questions = await self._questions(caller, request)
+        questions, page = await self._questions(caller, request), _page(request)
 
         async def judged() -> tuple[Outcome, Recording] | None:
-            outcome = await self._read(request, await self._gate.ask(questions))
+            outcome = await self._read(page, await self._gate.ask(questions))
             recorded = await self._record(caller, request, proof, retry_key, outcome)
             return None if recorded is None else (outcome, recorded)
 
@@ -87,7 +89,12 @@ class Exchange:
         if not outcome.released:
             raise outcome.refusals[0].raised()
         return ExchangeAnswer(
-            str(recorded.entry_id), rfc3339(recorded.at), request.subject, request.purpose, outcome.results
+            str(recorded.entry_id),
+            rfc3339(recorded.at),
+            request.subject,
+            request.purpose,
+            outcome.results,
+            outcome.next,
         )
 
     async def _questions(self, caller: ClientCaller, request: ExchangeRequest) -> tuple[Question, ...]:
@@ -106,15 +113,15 @@ class Exchange:
             ]
         )
 
-    async def _read(self, request: ExchangeRequest, verdicts: Sequence[Verdict]) -> Outcome:
+    async def _read(self, page: Page, verdicts: Sequence[Verdict]) -> Outcome:
         permits = [permit for verdict in verdicts for permit in verdict.permits]
         refusals = [refusal for verdict in verdicts for refusal in verdict.refusals]
-        results = await read_all(self._stores, permits, request.limit)
-        results.extend([self._refused(refusal) for refusal in refusals])
+        pages = await read_all(self._stores, permits, page)
+        results = [*pages.results, *[self._refused(refusal) for refusal in refusals]]
         first = verdicts[0].judged
         ends = min(verdict.judged.ends_ms for verdict in verdicts)
         judged = msgspec.structs.replace(first, ends_ms=ends) if ends != first.ends_ms else first
-        return Outcome(judged, results, refusals, bool(permits))
+        return Outcome(judged, results, refusals, bool(permits), pages.next)
 
     def _refused(self, refusal: Refusal) -> Result:
         source = None
@@ -145,9 +152,20 @@ class Exchange:
             again = {**detail, "exchange": str(earlier.entry_id)}
             return _prepare(Kind.EXCHANGE_REPEATED, caller, outcome, again, proof)
 
-        request_hash = hashlib.sha256(_encode(request)).digest()
+        request_hash = hashlib.sha256(_encode(_asked(request))).digest()
         retry = Retry(caller.component_key, retry_key, request_hash, digest_of(outcome.results), repeated)
         return await self._retries.record(made, retry)
+
+
+def _page(request: ExchangeRequest) -> Page:
+    """Raises Problem("invalid_request") for a cursor that is none."""
+    return Page(request.limit, request.since, request.until, request.item_id, positions(request.cursor))
+
+
+def _asked(request: ExchangeRequest) -> dict[str, object]:
+    """What makes two requests the same, as it was before there were pages: a retry may come after an update. Another
+    page is another request."""
+    return {name: value for name, value in msgspec.structs.asdict(request).items() if value is not None}
 
 
 def _prepare(

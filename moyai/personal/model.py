@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
 import msgspec
@@ -18,6 +18,32 @@ Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 """RFC 3339, so with its offset from UTC."""
 
 MOST_ITEMS = 1000
+
+Limit = Annotated[int, msgspec.Meta(ge=1, le=MOST_ITEMS)]
+
+Cursor = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^[A-Za-z0-9_-]{1,65536}$(?!\n)", description="`next` of the answer before, as it came."
+    ),
+]
+
+Since = Annotated[
+    datetime,
+    msgspec.Meta(tz=True, description="Items of this moment or later (observed, else first stored)."),
+]
+Until = Annotated[datetime, msgspec.Meta(tz=True, description="Items before this moment.")]
+
+ITEM_BYTES = 256
+"""What an item takes of an answer beside its content, at most; the statement that reads counts with the same."""
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def etag_of(version: int, created_at: datetime) -> str:
+    """The strong entity tag of an item: one that was deleted and stored anew is another one (RFC 9110, 8.8.3)."""
+    return f'"{version}-{(created_at - _EPOCH) // timedelta(microseconds=1):x}"'
 
 
 class NewItem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -47,6 +73,21 @@ class Stored(msgspec.Struct, frozen=True):
     item_id: str
     version: int
     created: bool
+    etag: str
+
+
+class Condition(msgspec.Struct, frozen=True):
+    """What must hold for a write (RFC 9110, 13.1): the item has one of the tags in `match` (`*`: it is there), or with
+    `absent` there is none."""
+
+    match: tuple[str, ...] | None = None
+    absent: bool = False
+
+    def holds(self, etag: str | None) -> bool:
+        """By strong comparison: a weak tag is the tag of no item."""
+        if self.absent:
+            return etag is None
+        return self.match is None or (etag is not None and ("*" in self.match or etag in self.match))
 
 
 class Location(msgspec.Struct, frozen=True):
@@ -69,13 +110,23 @@ class Location(msgspec.Struct, frozen=True):
 class ExchangeRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A consumer asks for datasets of one person, for one purpose.
 
-    `subject` is what the consumer component knows the person as; at most `limit` items per source, newest first.
+    `subject` is what the consumer component knows the person as. At most `limit` items per source, newest first by when
+    they were observed, else first stored; `since` (inclusive) and `until` (exclusive) bound that time. `cursor` goes on
+    where an answer ended. `item_id` asks for that item alone, and goes with none of the three.
     """
 
     subject: Subject
     purpose: RegistryId
     datasets: Annotated[list[RegistryId], msgspec.Meta(min_length=1, max_length=20)]
-    limit: Annotated[int, msgspec.Meta(ge=1, le=MOST_ITEMS)] = 100
+    limit: Limit = 100
+    since: Since | None = None
+    until: Until | None = None
+    cursor: Cursor | None = None
+    item_id: ItemId | None = None
+
+    def __post_init__(self) -> None:
+        if self.item_id is not None and (self.since or self.until or self.cursor):
+            raise ValueError("item_id goes without since, until and cursor")
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -100,11 +151,13 @@ class Result(msgspec.Struct, frozen=True, omit_defaults=True):
     version: int | None = None
 
 
-class ExchangeAnswer(msgspec.Struct, frozen=True):
-    """One shape wherever the data lay. `exchange_id` is the ledger entry that recorded it."""
+class ExchangeAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One shape wherever the data lay. `exchange_id` is the ledger entry that recorded it. `next` is the cursor of the
+    next page, an exchange of its own; without it, the sources that answered have no more."""
 
     exchange_id: str
     recorded_at: str
     subject: str
     purpose: str
     results: list[Result]
+    next: str | None = None

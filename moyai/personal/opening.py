@@ -50,6 +50,7 @@ def stores_of(control: Database, box: SecretBox, config: Config, *, seconds: flo
         most=config.database.store_pools,
         pool_size=config.database.store_pool_size,
         seconds=seconds or config.limits.source_seconds,
+        answer_bytes=config.limits.answer_bytes,
     )
 
 

@@ -8,6 +8,7 @@ keep their digits.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, cast
 
@@ -16,7 +17,8 @@ import msgspec
 from moyai.base.db import Database
 from moyai.base.errors import Problem
 from moyai.consent.permit import Permit
-from moyai.personal.model import Item
+from moyai.personal.model import Item, etag_of
+from moyai.personal.paging import Position
 from moyai.registry import link_version_schemas, shape_of
 
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
@@ -31,6 +33,15 @@ class StoredItem(msgspec.Struct, frozen=True):
 
     item: Item
     shape: bytes | None
+    created_at: datetime
+
+    @property
+    def position(self) -> Position:
+        return Position(self.item.observed_at or self.created_at, self.item.item_id)
+
+    @property
+    def etag(self) -> str:
+        return etag_of(self.item.version, self.created_at)
 
 
 class Shape(msgspec.Struct, frozen=True):

@@ -6,29 +6,78 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from moyai.base.db import Connection, Record
-from moyai.base.lanes import int_array, safe_array
+from moyai.base.lanes import int_array, quoted_array, safe_array
 
 
 async def read_many(
-    conn: Connection, subjects: Sequence[str], dataset_ids: Sequence[str], limits: Sequence[int]
+    conn: Connection,
+    subjects: Sequence[str],
+    dataset_ids: Sequence[str],
+    limits: Sequence[int],
+    most_bytes: Sequence[int],
+    since: Sequence[str],
+    before: Sequence[str],
+    before_ids: Sequence[str],
 ) -> list[Record]:
-    """Items for several questions in one statement: rows (n, item_id, version, observed_at, content, shape), newest first.
+    """Items for several questions in one statement, newest first: rows (n, item_id, version, observed_at, created_at,
+    shape, content). `content` is null for the one that is more than `limits` or `most_bytes` allow: it only says that
+    there is more.
 
-    Arguments are checked ids: they travel inside array literals.
+    `since` and `before` are times (inclusive, exclusive) or `infinity`; an item of just the time `before` comes if its
+    id is less than `before_ids`. Arguments are checked ids: they travel inside array literals.
     """
     return await conn.fetch(
         """
-        select q.n::int, i.item_id, i.version, i.observed_at, i.content::text as content, i.shape
-          from unnest($1::text::uuid[], $2::text::text[], $3::text::int[])
-               with ordinality as q(subject, dataset_id, most, n)
+        select q.n::int, i.item_id, i.version, i.observed_at, i.created_at, i.shape,
+               case when i.nth <= q.most and i.total <= q.most_bytes then i.content::text end as content
+          from unnest($1::text::uuid[], $2::text::text[], $3::text::int[], $4::text::bigint[],
+                      $5::text::timestamptz[], $6::text::timestamptz[], $7::text::text[])
+               with ordinality as q(subject, dataset_id, most, most_bytes, since, before, before_id, n)
          cross join lateral (
-               select item_id, version, observed_at, content, shape from store.item
-                where subject = q.subject and dataset_id = q.dataset_id
-                order by observed_at desc nulls last, item_id limit q.most) i
+               select *, row_number() over newest as nth, sum(weight) over newest as total
+                 from (select item_id, version, observed_at, created_at, shape, content, bytes + 256 as weight,
+                              coalesce(observed_at, created_at) as at
+                         from store.item
+                        where subject = q.subject and dataset_id = q.dataset_id
+                          and coalesce(observed_at, created_at) >= q.since
+                          and (coalesce(observed_at, created_at), item_id) < (q.before, q.before_id)
+                        order by coalesce(observed_at, created_at) desc, item_id desc limit q.most + 1) found
+               window newest as (order by at desc, item_id desc rows unbounded preceding)) i
+         where i.total - i.weight <= q.most_bytes
         """,
         safe_array(subjects),
         safe_array(dataset_ids),
         int_array(limits),
+        int_array(most_bytes),
+        safe_array(since),
+        safe_array(before),
+        quoted_array(before_ids),
+    )
+
+
+async def read_by_id(
+    conn: Connection,
+    subjects: Sequence[str],
+    dataset_ids: Sequence[str],
+    item_ids: Sequence[str],
+    most_bytes: Sequence[int],
+) -> list[Record]:
+    """One item for each question, where it is there: rows as `read_many` has them."""
+    return await conn.fetch(
+        """
+        select q.n::int, i.item_id, i.version, i.observed_at, i.created_at, i.shape,
+               case when i.bytes + 256 <= q.most_bytes then i.content::text end as content
+          from unnest($1::text::uuid[], $2::text::text[], $3::text::text[], $4::text::bigint[])
+               with ordinality as q(subject, dataset_id, item_id, most_bytes, n)
+         cross join lateral (
+               select * from store.item one
+                where one.subject = q.subject and one.dataset_id = q.dataset_id and one.item_id = q.item_id
+               offset 0) i
+        """,
+        safe_array(subjects),
+        safe_array(dataset_ids),
+        quoted_array(item_ids),
+        int_array(most_bytes),
     )
 
 
@@ -40,16 +89,19 @@ async def put(
     content: str,
     observed_at: datetime | None,
     shape: bytes,
-) -> Record:
-    """Create or replace one item: (version, created)."""
-    row = await conn.fetchrow(
+    *,
+    only_new: bool,
+) -> Record | None:
+    """Create or replace one item: (version, created, created_at). None where it is there and must not be."""
+    return await conn.fetchrow(
         """
         insert into store.item (subject, dataset_id, item_id, content, observed_at, shape)
         values ($1::text::uuid, $2, $3, $4::text::json, $5, $6)
         on conflict (subject, dataset_id, item_id) do update
            set content = excluded.content, observed_at = excluded.observed_at, shape = excluded.shape,
                version = store.item.version + 1, updated_at = clock_timestamp()
-        returning version, version = 1 as created
+         where not $7::boolean
+        returning version, version = 1 as created, created_at
         """,
         subject,
         dataset_id,
@@ -57,9 +109,21 @@ async def put(
         content,
         observed_at,
         shape,
+        only_new,
     )
-    assert row is not None
-    return row
+
+
+async def lock(conn: Connection, subject: str, dataset_id: str, item_id: str) -> Record | None:
+    """Hold one item as it is, if it is there, until the transaction ends: (version, created_at)."""
+    return await conn.fetchrow(
+        """
+        select version, created_at from store.item
+         where subject = $1::text::uuid and dataset_id = $2 and item_id = $3 for update
+        """,
+        subject,
+        dataset_id,
+        item_id,
+    )
 
 
 async def delete(conn: Connection, subject: str, dataset_id: str, item_id: str) -> int:

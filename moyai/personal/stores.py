@@ -20,7 +20,11 @@ from moyai.base.tasks import hold
 from moyai.personal import store_items
 from moyai.personal.breaker import Breaker
 from moyai.personal.model import Item
+from moyai.personal.paging import Position
 from moyai.personal.projection import Projection, StoredItem
+
+ANSWER_BYTES = 8_388_608
+"""Largest answer, over all its sources, where no setting says otherwise."""
 
 
 class Address(msgspec.Struct, frozen=True):
@@ -36,11 +40,24 @@ Locate = Callable[[int], Awaitable[Address | None]]
 
 
 class Read(msgspec.Struct, frozen=True):
-    """One question to a store: the newest items of a dataset of one person. Ids are checked."""
+    """One question to a store: a page of a dataset of one person, of at most `most_bytes` in an answer; with `item_id`
+    that item alone. Ids are checked."""
 
     subject: str
     dataset_id: str
     limit: int
+    most_bytes: int
+    since: datetime | None = None
+    before: datetime | None = None
+    before_id: str = ""
+    item_id: str | None = None
+
+
+class Found(msgspec.Struct, frozen=True):
+    """What a store has: items, newest first, and the first that the page has no place for."""
+
+    items: list[StoredItem]
+    beyond: Position | None = None
 
 
 @dataclass
@@ -51,14 +68,14 @@ class Store:
     pool_size: int
     breaker: Breaker
     seconds: float
-    reads: Lane[Read, list[StoredItem]] = field(init=False)
+    reads: Lane[Read, Found] = field(init=False)
     _pool: Pool | None = None
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def __post_init__(self) -> None:
         self.reads = Lane(self.address.dsn, read_items)
 
-    async def read(self, question: Read) -> list[StoredItem]:
+    async def read(self, question: Read) -> Found:
         """The answer to one question. Raises Problem: source_unavailable, unavailable, deadline_exceeded."""
         with self.breaker.attempt():
             try:
@@ -103,38 +120,72 @@ class Store:
             await pool.close()
 
 
-async def read_items(conn: Connection, questions: Sequence[Read]) -> list[list[StoredItem]]:
-    """Answer all questions that wait at one store with one statement."""
-    rows = await store_items.read_many(
-        conn,
-        [q.subject for q in questions],
-        [q.dataset_id for q in questions],
-        [q.limit for q in questions],
-    )
-    found = [list[StoredItem]() for _ in questions]
+async def read_items(conn: Connection, questions: Sequence[Read]) -> list[Found]:
+    """Answer all questions that wait at one store with one statement; those for one item with another."""
+    pages = [q for q in questions if q.item_id is None]
+    single = [q for q in questions if q.item_id is not None]
+    found: dict[Read, Found] = {}
+    if pages:
+        rows = await store_items.read_many(
+            conn,
+            [q.subject for q in pages],
+            [q.dataset_id for q in pages],
+            [q.limit for q in pages],
+            [q.most_bytes for q in pages],
+            [q.since.isoformat() if q.since else "-infinity" for q in pages],
+            [q.before.isoformat() if q.before else "infinity" for q in pages],
+            [q.before_id for q in pages],
+        )
+        found |= _found(pages, rows)
+    if single:
+        rows = await store_items.read_by_id(
+            conn,
+            [q.subject for q in single],
+            [q.dataset_id for q in single],
+            [q.item_id or "" for q in single],
+            [q.most_bytes for q in single],
+        )
+        found |= _found(single, rows)
+    return [found[q] for q in questions]
+
+
+def _found(questions: Sequence[Read], rows: Sequence[Record]) -> dict[Read, Found]:
+    items = [list[StoredItem]() for _ in questions]
+    beyond: list[Position | None] = [None] * len(questions)
     for row in rows:
-        n: int = row["n"]
-        found[n - 1].append(_item(row))
-    return found
+        at: int = row["n"] - 1
+        if row["content"] is None:
+            beyond[at] = Position(row["observed_at"] or row["created_at"], row["item_id"])
+        else:
+            items[at].append(_item(row))
+    return {q: Found(items[n], beyond[n]) for n, q in enumerate(questions)}
 
 
 def _item(row: Record) -> StoredItem:
     observed_at: datetime | None = row["observed_at"]
     item = Item(row["item_id"], row["version"], observed_at, msgspec.Raw(row["content"].encode()))
-    return StoredItem(item, row["shape"])
+    return StoredItem(item, row["shape"], row["created_at"])
 
 
 class Stores:
     """Finds an organisation's store and keeps the most recently used ones open."""
 
     def __init__(
-        self, locate: Locate, projection: Projection, *, most: int, pool_size: int, seconds: float = 5.0
+        self,
+        locate: Locate,
+        projection: Projection,
+        *,
+        most: int,
+        pool_size: int,
+        seconds: float = 5.0,
+        answer_bytes: int = ANSWER_BYTES,
     ) -> None:
         self._locate = locate
         self.projection = projection
         self._most = most
         self._pool_size = pool_size
         self._seconds = seconds
+        self.answer_bytes = answer_bytes
         self._breakers: dict[int, Breaker] = {}
         self._open: OrderedDict[int, Store] = OrderedDict()
         self._closing: set[asyncio.Task[None]] = set()

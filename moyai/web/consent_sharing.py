@@ -23,7 +23,8 @@ from moyai.registry.model import Id
 from moyai.web import shared_items
 from moyai.web.consent import uuid_of
 from moyai.web.examples import SHARING
-from moyai.web.operation import answer, describes, read_json
+from moyai.web.operation import answer, describes, read_json, read_query
+from moyai.web.page_query import PageQuery
 from moyai.web.platform import Platform
 
 _Words = Annotated[str, msgspec.Meta(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f]+$(?!\n)")]
@@ -86,11 +87,12 @@ class Sharings(msgspec.Struct, frozen=True):
     sharings: list[SharingAnswer]
 
 
-class SharedItems(msgspec.Struct, frozen=True):
+class SharedItems(msgspec.Struct, frozen=True, omit_defaults=True):
     """In the form of an exchange's answer: per source its items, or the code why there are none."""
 
     sharing_id: UUID
     results: list[Result]
+    next: str | None = None
 
 
 def _platform(request: Request) -> Platform:
@@ -207,8 +209,10 @@ async def end(request: Request, caller: ResidentCaller) -> Response:
     return Response(status_code=204)
 
 
-@describes(response=SharedItems, codes=("grant_not_in_force", "does_not_exist"))
+@describes(response=SharedItems, query=PageQuery, codes=("grant_not_in_force", "does_not_exist"))
 async def items(request: Request, caller: ResidentCaller) -> Response:
-    """Look at what is shared: the chosen data and no other, while the sharing lives. Each look is on record."""
-    sharing_id = uuid_of(request, "sharing")
-    return answer(SharedItems(sharing_id, await shared_items.view(_platform(request), caller, sharing_id)))
+    """Look at what is shared: the chosen data and no other, while the sharing lives. Each look, and so each page, is on
+    record; `next` is the `cursor` of the next page."""
+    sharing_id, page = uuid_of(request, "sharing"), read_query(request, PageQuery).page()
+    pages = await shared_items.view(_platform(request), caller, sharing_id, page)
+    return answer(SharedItems(sharing_id, pages.results, pages.next))

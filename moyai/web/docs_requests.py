@@ -360,6 +360,7 @@ _MAKERS: dict[str, Make] = {
         lambda facts: {"items": [{"item_id": "example-2", "content": facts.content}]}, item=False
     ),
     f"GET {_ITEMS}": _item(item=False),
+    f"GET {_ITEMS}/{{item}}": _item(after=(f"PUT {_ITEMS}/{{item}}",)),
     f"DELETE {_ITEMS}/{{item}}": _item(after=(f"PUT {_ITEMS}/{{item}}",)),
     "GET /personal/v1/subjects/{subject}/locations": _location,
     "GET /v2/entities": lambda facts: {

@@ -20,6 +20,7 @@ from moyai.consent import sharing
 from moyai.consent.catalogue import names
 from moyai.identity.model import ResidentCaller
 from moyai.personal.model import Item, Result
+from moyai.personal.paging import Page, positions
 from moyai.registry import lookups
 from moyai.web import portal_build as build
 from moyai.web import shared_items
@@ -28,6 +29,9 @@ from moyai.web.formats import moment
 from moyai.web.pages import Form, Language, language_of, read_form, render
 from moyai.web.portal import decided_services, platform_of, uuid_in_path
 from moyai.web.portal_views import SharedGroup, say, words
+
+ITEMS = 100
+"""Of each source on one page."""
 
 
 async def sharings(request: Request, caller: ResidentCaller) -> Response:
@@ -167,15 +171,22 @@ async def look(request: Request, caller: ResidentCaller) -> Response:
         language_of(request),
         platform_of(request),
     )
-    results = await shared_items.view(platform, caller, sharing_id)
+    page = Page(ITEMS, after=positions(request.query_params.get("cursor")))
+    pages = await shared_items.view(platform, caller, sharing_id, page)
     async with platform.control.connection() as conn:
         known = await described(conn, caller, await sharing.sharings(conn, caller))
-        groups = [await _group(conn, result, language) for result in results]
+        groups = [await _group(conn, result, language) for result in pages.results]
     shared = next((each for each in known if each.sharing_id == sharing_id), None)
     if shared is None:
         raise Problem("does_not_exist", f"sharing {sharing_id}")
     return render(
-        request, "portal/shared_items.html", caller, sharing=build.sharing(shared, language), groups=groups
+        request,
+        "portal/shared_items.html",
+        caller,
+        sharing=build.sharing(shared, language),
+        groups=groups,
+        older=pages.next,
+        newer=page.after is not None,
     )
 
 

@@ -24,6 +24,7 @@ from moyai.web import (
     ngsi,
     oauth,
     operations,
+    own_items,
     personal,
     portal,
     portal_proof,
@@ -198,10 +199,11 @@ ROUTES: tuple[Operation, ...] = (
     Operation("POST", "/portal/sharing/{sharing}/end", portal_sharing.end, PortalSession(), ja="共有を終わりにする", en="End a sharing", errors="page"),
     # --- personal data --------------------------------------------------------------------------------
     Operation("POST", "/personal/v1/exchange", personal.exchange, Client("personal:exchange", "ledger"), "データ連携", "Exchange"),
-    Operation("PUT", f"{_ITEMS}/{{item}}", personal.put_item, Client("personal:store"), "データの登録", "Store an item"),
-    Operation("POST", _ITEMS, personal.put_items, Client("personal:store"), "データの一括登録", "Store many items"),
-    Operation("GET", _ITEMS, personal.own_items, Client("personal:store"), "自らのデータの取得", "Read own items"),
-    Operation("DELETE", f"{_ITEMS}/{{item}}", personal.delete_item, Client("personal:store"), "データの削除", "Delete an item"),
+    Operation("PUT", f"{_ITEMS}/{{item}}", own_items.put_item, Client("personal:store"), "データの登録", "Store an item"),
+    Operation("POST", _ITEMS, own_items.put_items, Client("personal:store"), "データの一括登録", "Store many items"),
+    Operation("GET", _ITEMS, own_items.own_items, Client("personal:store"), "自らのデータの取得", "Read own items"),
+    Operation("GET", f"{_ITEMS}/{{item}}", own_items.own_item, Client("personal:store"), "自らのデータの1件の取得", "Read an own item"),
+    Operation("DELETE", f"{_ITEMS}/{{item}}", own_items.delete_item, Client("personal:store"), "データの削除", "Delete an item"),
     Operation("GET", f"{_SUBJECT}/locations", personal.locations, Client("personal:exchange"), "データの所在", "Locate data"),
     # --- city data (NGSI) -----------------------------------------------------------------------------
     *ngsi.OPERATIONS,

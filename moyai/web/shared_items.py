@@ -23,39 +23,38 @@ from moyai.ledger import Kind
 from moyai.ledger.release import Judged, Release, epochs, prepare
 from moyai.personal.door import until_released
 from moyai.personal.model import Result, Source
-from moyai.personal.reading import read_all, summary
+from moyai.personal.paging import Page
+from moyai.personal.reading import Pages, read_all, summary
 from moyai.registry.model import Link
 from moyai.web.platform import Platform
 
-MOST_ITEMS = 100
 
-
-async def view(platform: Platform, caller: ResidentCaller, sharing_id: UUID) -> list[Result]:
-    """The chosen items, per source, newest first; a link that has closed since says why.
+async def view(platform: Platform, caller: ResidentCaller, sharing_id: UUID, page: Page) -> Pages:
+    """A page of the chosen items, per source, newest first; a link that has closed since says why.
 
     What closed while a source was asked is judged anew before anything is released. Raises Refused grant_not_in_force
     or assurance_insufficient (the viewer's own levels), recorded before it is raised.
     """
 
     async def judged() -> _View | None:
-        made = await _look(platform, caller, sharing_id)
+        made = await _look(platform, caller, sharing_id, page)
         released = await platform.hot.door.release(made.release)
         return None if released is None else made
 
     made = await until_released(judged)
     if made.refused is not None:
         raise made.refused
-    return made.results
+    return made.pages
 
 
 class _View:
     """What one look came to, and the entry that records it."""
 
-    def __init__(self, release: Release, results: list[Result], refused: Refused | None = None) -> None:
-        self.release, self.results, self.refused = release, results, refused
+    def __init__(self, release: Release, pages: Pages, refused: Refused | None = None) -> None:
+        self.release, self.pages, self.refused = release, pages, refused
 
 
-async def _look(platform: Platform, caller: ResidentCaller, sharing_id: UUID) -> _View:
+async def _look(platform: Platform, caller: ResidentCaller, sharing_id: UUID, page: Page) -> _View:
     async with platform.control.connection() as conn:
         known = await store_sharing.sharing(conn, sharing_id)
         theirs = known if known is not None and known.viewer_key == caller.resident_key else None
@@ -69,14 +68,18 @@ async def _look(platform: Platform, caller: ResidentCaller, sharing_id: UUID) ->
     refused = _viewer_refused(caller, shared, links)
     if shared is None or refused is not None:
         refused = refused or Refused("grant_not_in_force", f"sharing {sharing_id}")
-        return _View(_entry(Kind.REFUSAL, caller, epochs_read, sharing_id, [], refused.code), [], refused)
-    results = await read_all(platform.stores, permits, MOST_ITEMS)
-    results += [_closed(refusal, links) for refusal in refusals]
+        return _View(
+            _entry(Kind.REFUSAL, caller, epochs_read, sharing_id, [], refused.code), Pages([]), refused
+        )
+    # the cursor names no link: whose data it is may be whose town it is
+    names = {link.link_id: str(n) for n, link in enumerate(sorted(links, key=lambda one: one.link_key))}
+    read = await read_all(platform.stores, permits, replace(page, names=names))
+    results = [*read.results, *[_closed(refusal, links) for refusal in refusals]]
     ends = min([permit.ends_ms for permit in permits], default=epochs_read.ends_ms)
     judged = replace(epochs_read, ends_ms=min(ends, int(shared.expires_at.timestamp() * 1000)))
     entry = _entry(Kind.SHARED_VIEW, caller, judged, sharing_id, results)
-    # whose data it is may be whose town it is
-    return _View(entry, [replace(result, source=None) for result in results] if hidden else results)
+    shown = [replace(result, source=None) for result in results] if hidden else results
+    return _View(entry, Pages(shown, read.next))
 
 
 async def _ask_gate(conn: Connection, shared: Sharing | None) -> tuple[list[Permit], list[Refusal]]:

@@ -8,7 +8,7 @@ from moyai.consent import gate
 from moyai.consent.gate import Question
 from moyai.ledger import Kind
 from moyai.ledger.release import Outcome, prepare, release_many
-from moyai.personal import store_items
+from moyai.personal.stores import ANSWER_BYTES, Read, read_items
 
 
 @asynccontextmanager
@@ -41,7 +41,10 @@ async def exchange_statements(conn, ground, sources, number):
     for permit, party in zip(permits, ground.parties, strict=False):
         store = await connect(party.dsn)
         async with recorded(store, stores):
-            rows = await store_items.read_many(store, [permit.provider_subject], [party.dataset_id], [100])
-        found.append([dict(row) for row in rows])
+            asked = Read(permit.provider_subject, party.dataset_id, 100, ANSWER_BYTES)
+            (read,) = await read_items(store, [asked])
+        found.append(
+            [{"item_id": i.item.item_id, "content": bytes(i.item.content).decode()} for i in read.items]
+        )
         await store.close()
     return control, stores, permits, found

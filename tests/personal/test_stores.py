@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 import pytest
 
@@ -13,7 +12,7 @@ from moyai.base.db import connect
 from moyai.base.engine import ADMIN
 from moyai.base.errors import Problem
 from moyai.personal.projection import Projection
-from moyai.personal.stores import Address, Read, Stores
+from moyai.personal.stores import Address, Found, Read, Stores
 from tests.personal.conftest import Person, World
 from tests.personal.test_exchange import codes, contents
 from tests.personal.test_items import store_of
@@ -120,7 +119,7 @@ async def test_least_recently_used_store_is_closed_with_its_sessions(world: Worl
     for _ in range(3):
         store = await stores.of(keys["c1"])
         assert store is not None
-        await store.reads.ask(Read(NOBODY, "steps", 1))
+        await store.reads.ask(Read(NOBODY, "steps", 1, 1000))
         async with store.transaction() as conn:
             await conn.ping()
     assert await sessions(world, role) == before + 2
@@ -136,12 +135,12 @@ async def test_store_closed_under_its_users_still_answers_them(world: World) -> 
     stores = Stores(lambda key: address(world, key), Projection(world.control), most=1, pool_size=1)
     keys = [world.town.c1.key, world.town.koiki.key]
 
-    async def read(n: int) -> list[Any]:
+    async def read(n: int) -> Found:
         store = await stores.of(keys[n % 2])
         assert store is not None
-        return await store.reads.ask(Read(NOBODY, "steps", 1))
+        return await store.reads.ask(Read(NOBODY, "steps", 1, 1000))
 
-    assert await asyncio.gather(*(read(n) for n in range(40))) == [[]] * 40
+    assert await asyncio.gather(*(read(n) for n in range(40))) == [Found([])] * 40
     await stores.close()
 
 

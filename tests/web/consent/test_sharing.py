@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64decode
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -133,6 +134,29 @@ async def test_a_withdrawn_consent_closes_its_part_of_the_sharing(family: Family
     assert (seen["steps"]["status"], seen["steps"]["code"]) == ("refused", "consent_withdrawn")
     assert "items" not in seen["steps"]
     assert seen["presence"]["status"] == "ok"
+
+
+async def test_m13_what_is_shared_is_read_to_the_end_and_each_page_is_a_look(
+    family: Family, organization_store: Store, box: SecretBox
+) -> None:
+    for day in ("2026-11-21", "2026-11-22"):
+        await put(organization_store, box, family.steps_subject, "steps", day, '{"steps": 1}')
+    items = await family.shared("kenko-steps", "kenko-presence")
+    first = (await family.daughter.get(f"{items}?limit=2")).json()
+    cursor = first["next"]
+    # where the resident's data lies may say where the resident lives
+    assert b"kenko" not in urlsafe_b64decode(cursor + "==")
+    second = (await family.daughter.get(f"{items}?limit=2&cursor={cursor}")).json()
+    found = [[i["item_id"] for r in page["results"] for i in r["items"]] for page in (first, second)]
+    assert [len(one) for one in found] == [2, 1]
+    assert len({*found[0], *found[1]}) == 3
+    assert "next" not in second
+    rows = (await family.hanako.get("/consent/v1/history")).json()["rows"]
+    assert [row["kind"] for row in rows].count("shared_view") == 2
+    await family.hanako.post(f"{SERVICE}/withdrawal", {"links": ["kenko-steps"]})
+    after = (await family.daughter.get(f"{items}?limit=2&cursor={cursor}")).json()
+    assert [r["code"] for r in after["results"]] == ["consent_withdrawn"]
+    assert problem(await family.daughter.get(f"{items}?cursor=abc")) == (422, "invalid_request")
 
 
 async def test_scope_is_judged_on_the_resident_who_shares(family: Family) -> None:

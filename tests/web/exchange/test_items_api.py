@@ -22,7 +22,8 @@ def places(answer: Any) -> list[tuple[str, str, str, int]]:
 async def test_store_update_share_and_delete(road: Road) -> None:
     person = await road.resident("steps")
     first = await person.put("steps", "day-1", {"steps": 1})
-    assert (first.status_code, first.json()) == (201, {"item_id": "day-1", "version": 1, "created": True})
+    made = {"item_id": "day-1", "version": 1, "created": True, "etag": first.headers["etag"]}
+    assert (first.status_code, first.json()) == (201, made)
     again = await person.put("steps", "day-1", {"steps": 2})
     assert (again.status_code, again.json()["version"]) == (200, 2)
     own = await road.call("undo-app", "GET", person.items("steps"))

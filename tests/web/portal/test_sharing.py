@@ -78,6 +78,33 @@ async def take(page: Page, code: str) -> None:
     await page.get_by_role("button", name="合言葉を使う").click()
 
 
+async def test_m13_a_relative_reads_on_to_the_oldest_item(
+    town: Town, visit: Visit, stored: None, control: Connection, organization_store: Store, box: SecretBox
+) -> None:
+    subject = await control.fetchval(
+        "select subject from identity.pairwise where resident_key = $1 and component_key = $2",
+        town.hanako.key,
+        town.undo_app.key,
+    )
+    items = await connect(organization_store.dsn(box))
+    await items.execute(
+        "insert into store.item (subject, dataset_id, item_id, content)"
+        " select $1, 'steps', 'more-' || n, '{\"steps\": 1}'::json from generate_series(1, 100) n",
+        subject,
+    )
+    await items.close()
+    mother = await visit(town.hanako, "/portal/sharing", javascript=False)
+    daughter = await visit(town.midori, "/portal/sharing", javascript=False)
+    await take(daughter, await offer(mother))
+    rows = daughter.locator("tbody tr")
+    await expect(rows).to_have_count(100)
+    await daughter.get_by_role("link", name="もっと前を見る").click()
+    await expect(rows).to_have_count(1)
+    await expect(daughter.get_by_role("link", name="もっと前を見る")).to_have_count(0)
+    await daughter.get_by_role("link", name="新しいほうへ戻る").click()
+    await expect(rows).to_have_count(100)
+
+
 @pytest.mark.requirement("R-004", part="portal", of=["api", "portal"])
 async def test_a_relative_sees_the_chosen_items_while_the_sharing_lives(
     town: Town, visit: Visit, stored: None

@@ -2,11 +2,12 @@
 
 Random and stored, one per resident and component, never derived: two components cannot find out by comparing that
 they serve the same person, and erasure leaves nothing to compute it from.
+
+A subject is never exchanged for another one: what a provider has stored lies under it, in the provider's own store.
 """
 
 from __future__ import annotations
 
-from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -20,9 +21,6 @@ from moyai.identity.residents import find
 from moyai.ledger import Act, Kind
 from moyai.registry import store_parties
 from moyai.registry.store_parties import ClientParty, ServedScope
-
-ROTATION_OVERLAP_SECONDS: Final = 24 * 3600
-"""How long an old subject still resolves after a rotation."""
 
 
 class Subject(msgspec.Struct, frozen=True):
@@ -118,25 +116,3 @@ async def ties_of(conn: Connection, resident_key: int) -> list[tuple[int, UUID]]
 
 async def subject_of(conn: Connection, resident_key: int, component_key: int) -> UUID | None:
     return await store_pairwise.current(conn, resident_key, component_key)
-
-
-async def rotate(conn: Connection, resident_key: int, component_key: int, actor: str) -> UUID:
-    """Give the component a new subject; the old one still resolves for a day, so that nothing is lost on the way.
-
-    Raises Problem subject_unknown if there is no tie.
-    """
-    if await store_pairwise.current(conn, resident_key, component_key) is None:
-        raise Problem("subject_unknown")
-    await store_pairwise.end(conn, resident_key, component_key, ROTATION_OVERLAP_SECONDS)
-    subject = ids.random_uuid()
-    await store_pairwise.insert(conn, resident_key, component_key, subject)
-    await ledger.record(
-        conn,
-        Act(
-            kind=Kind.SUBJECT_ROTATED,
-            actor=actor,
-            resident_key=resident_key,
-            detail={"component_key": component_key, "overlap_seconds": ROTATION_OVERLAP_SECONDS},
-        ),
-    )
-    return subject

@@ -32,18 +32,6 @@ async def insert(conn: Connection, resident_key: int, component_key: int, subjec
     return made is not None
 
 
-async def end(conn: Connection, resident_key: int, component_key: int, seconds: float) -> None:
-    await conn.execute(
-        """
-        update identity.pairwise set ends_at = clock_timestamp() + make_interval(secs => $3)
-         where resident_key = $1 and component_key = $2 and ends_at is null
-        """,
-        resident_key,
-        component_key,
-        seconds,
-    )
-
-
 async def resolve(conn: Connection, component_key: int, subject: UUID) -> Record | None:
     return await conn.fetchrow(
         """

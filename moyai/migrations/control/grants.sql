@@ -26,9 +26,9 @@ grant insert on registry.terms_version, registry.criteria_version to moyai_serve
 -- Persons. A resident ID stays when the person behind it is erased.
 grant insert, update on identity.resident, identity.staff, identity.refresh_token, identity.authority
     to moyai_serve;
-grant insert, update, delete on identity.person, identity.credential, identity.pairwise, identity.session,
+grant insert, update, delete on identity.person, identity.credential, identity.session,
     identity.guess, identity.known_browser, identity.authorization_request, identity.authorization_grant to moyai_serve;
-grant insert, delete on identity.proofing, identity.seen_token to moyai_serve;
+grant insert, delete on identity.proofing, identity.pairwise, identity.seen_token to moyai_serve;
 
 -- The desk: who waits for whom, who asked as the first of two, who may open what.
 grant insert, update, delete on identity.transfer, identity.desk_request to moyai_serve;

@@ -23,6 +23,7 @@ from moyai.consent.catalogue import ServiceFacts, facts_of
 from moyai.consent.eligibility import require_eligible
 from moyai.consent.enrolment import Ready, require_ready_to_decide
 from moyai.consent.model import Act, Choice, Presentation, State, ThisPlatform
+from moyai.consent.terms import acceptance
 from moyai.identity.model import ResidentCaller
 from moyai.ledger import Act as LedgerAct
 from moyai.ledger import Kind, record
@@ -175,7 +176,7 @@ async def _record(conn: Connection, caller: ResidentCaller, facts: ServiceFacts,
     terms = {"service_terms": facts.terms.version, "platform_terms": facts.platform_terms.version}
     named = {"service": facts.service.service_id, "client": caller.client_id, **terms}
     if not made.ready.in_use:
-        await record(conn, _leaf(caller, Kind.TERMS_ACCEPTED, made.ready.terms_accepted_at, named))
+        await record(conn, acceptance(caller, facts, made.ready.terms_accepted_at))
     decided: dict[str, object] = {
         **named,
         "act_id": str(made.act_id),

@@ -132,7 +132,8 @@ def judge(row: Row) -> str | None:
     that fails. Unknown or missing facts fail. (Guidebook 1.2.1 scope, 1.2.4 levels, 3.2.5 consent.)
 
     A consent is to a version of the link. It opens the items that still mean what was read; a text that says
-    anything else now (another purpose, party, meaning) makes it outdated. See `registry.link_coverage`.
+    anything else now (another purpose, party, meaning) makes it outdated. See `registry.link_coverage`. Terms that
+    changed only make the service pause, from the date on that was published with them.
     """
     if row["client_state"] != "active" or not row["client_may_exchange"]:
         return "forbidden"
@@ -161,6 +162,8 @@ def _judge_link(row: Row) -> str | None:
         return "consent_expired"
     if not row["consent_items"]:
         return "consent_outdated"
+    if row["terms_outdated"] is not False:
+        return "terms_outdated"
     if row["ial"] < row["required_ial"] or row["consent_aal"] < row["required_aal"]:
         return "assurance_insufficient"
     if row["provider_subject"] is None:
@@ -186,6 +189,8 @@ def _refusal(code: str, row: Record, dataset_key: int) -> Refusal:
         }
     if code == "consent_outdated":
         extra = {"consented_version": row["consent_version"]}
+    if code == "terms_outdated":
+        extra = {"accept_at": f"/portal/services/{row['service_id']}/terms"}
     return Refusal(
         code,
         dataset_key,

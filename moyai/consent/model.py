@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from enum import IntEnum
 from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
+
+from moyai.base.clock import tokyo
 
 Choice = Literal["given", "refused"]
 Granularity = Literal["service", "component"]
@@ -164,12 +166,29 @@ class LinkState(msgspec.Struct, frozen=True):
 
 
 class Membership(msgspec.Struct, frozen=True):
-    """A resident's use of a service, with both terms versions and the time they were accepted."""
+    """A resident's use of a service, with both terms versions and the time they were accepted.
+
+    `…_until` is when the accepted version stops being enough; None where it is. `terms_paused`: one of them has.
+    """
 
     service_key: int
     service_terms_key: int
     platform_terms_key: int
     accepted_at: datetime
+    service_terms_until: datetime | None = None
+    platform_terms_until: datetime | None = None
+    terms_paused: bool = False
+
+    @property
+    def accept_by(self) -> date | None:
+        """The last day (Asia/Tokyo) to accept what changed, if something has to be."""
+        ends = [one for one in (self.service_terms_until, self.platform_terms_until) if one is not None]
+        return last_day(min(ends)) if ends else None
+
+
+def last_day(until: datetime | None) -> date | None:
+    """The day (Asia/Tokyo) that ends at `until`."""
+    return None if until is None else (tokyo(until) - timedelta(microseconds=1)).date()
 
 
 def canonical(value: Any) -> bytes:

@@ -7,7 +7,7 @@ web puts the three together.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 
 import msgspec
@@ -70,7 +70,11 @@ class LinkStanding(msgspec.Struct, frozen=True):
 
 
 class ServiceStanding(msgspec.Struct, frozen=True):
-    """A service, whether the resident uses it or could (`reason`: the code why not), and its links."""
+    """A service, whether the resident uses it or could (`reason`: the code why not), and its links.
+
+    `terms_changed`: other terms are in force than were accepted; `accept_by` is the last day (Asia/Tokyo) to accept
+    them, and `paused` says that it has passed.
+    """
 
     service_id: str
     name_ja: str
@@ -88,6 +92,8 @@ class ServiceStanding(msgspec.Struct, frozen=True):
     terms_changed: bool
     reason: str | None
     links: tuple[LinkStanding, ...]
+    accept_by: date | None = None
+    paused: bool = False
 
 
 async def offered(conn: Connection, caller: ResidentCaller) -> list[ServiceStanding]:
@@ -167,6 +173,8 @@ def _service(
         terms_changed=member is not None and on_offer and not is_current(member, facts),
         reason=problem.code if problem else None if on_offer else "service_not_offered",
         links=tuple(_link(link, known, facts) for link in shown),
+        accept_by=member.accept_by if member else None,
+        paused=member is not None and member.terms_paused,
     )
 
 

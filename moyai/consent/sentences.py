@@ -279,7 +279,8 @@ def _viewer(scene: Scene) -> Pair:
 
 
 def _service(scene: Scene) -> Pair:
-    ja, en = scene.names.service(scene.event.detail.get("service"))
+    detail = scene.event.detail
+    ja, en = scene.names.service(detail.get("service_id") or detail.get("service"))
     return ja or "", en or ""
 
 

@@ -195,9 +195,13 @@ async def memberships(conn: Connection, resident_key: int) -> dict[int, Membersh
     """The services that the resident uses now, by service_key."""
     rows = await conn.fetch(
         """
-        select service_key, service_terms_key, platform_terms_key, accepted_at
-          from consent.membership
-         where resident_key = $1 and ended_at is null
+        select m.service_key, m.service_terms_key, m.platform_terms_key, m.accepted_at,
+               s.until as service_terms_until, p.until as platform_terms_until,
+               coalesce(least(s.until, p.until) <= clock_timestamp(), false) as terms_paused
+          from consent.membership m
+          left join registry.terms_standing s on s.terms_key = m.service_terms_key
+          left join registry.terms_standing p on p.terms_key = m.platform_terms_key
+         where m.resident_key = $1 and m.ended_at is null
         """,
         resident_key,
     )
@@ -215,6 +219,25 @@ async def join_service(
         on conflict (resident_key, service_key) do update
            set service_terms_key = excluded.service_terms_key, platform_terms_key = excluded.platform_terms_key,
                accepted_at = excluded.accepted_at, ended_at = null
+        """,
+        resident_key,
+        service_key,
+        *terms,
+        at,
+    )
+
+
+async def accept_terms(
+    conn: Connection, resident_key: int, service_key: int, terms: tuple[int, int], at: datetime
+) -> None:
+    """`terms` as in `join_service`. The platform's terms are one text: they are accepted for every service in use."""
+    await conn.execute(
+        """
+        update consent.membership
+           set platform_terms_key = $4,
+               service_terms_key = case when service_key = $2 then $3 else service_terms_key end,
+               accepted_at = case when service_key = $2 then $5 else accepted_at end
+         where resident_key = $1 and ended_at is null
         """,
         resident_key,
         service_key,

@@ -1,7 +1,8 @@
 """The gate's SQL: everything that can close a link, read from the primary in one statement for all who wait.
 
 Reads the views that `registry` and `identity` publish for the gate. The consent row comes by a lateral join with
-`offset 0`: otherwise the planner probes its index by resident alone.
+`offset 0`: otherwise the planner probes its index by resident alone. `terms_until` says of each version of terms from
+when on its acceptance is not enough; whose acceptance is not on record accepted the first version at most.
 """
 
 from __future__ import annotations
@@ -37,9 +38,14 @@ async def standing_of_links(
                l.required_ial, l.required_aal,
                l.dataset_key, l.dataset_id,
                l.provider_component_key, l.provider_component_id,
-               l.provider_organization_key, l.provider_organization_id, l.version_key,
+               l.provider_organization_key, l.provider_organization_id, l.version_key, l.service_id,
                k.state as consent_state, k.aal as consent_aal,
-               k.expires_at <= clock_timestamp() as consent_expired, k.expires_at as consent_ends,
+               k.expires_at <= clock_timestamp() as consent_expired,
+               coalesce(least(l.terms_until[coalesce(k.service_terms, 1)],
+                              l.platform_terms_until[coalesce(k.platform_terms, 1)]) <= clock_timestamp(),
+                        false) as terms_outdated,
+               least(k.expires_at, l.terms_until[coalesce(k.service_terms, 1)],
+                     l.platform_terms_until[coalesce(k.platform_terms, 1)]) as consent_ends,
                v.version as consent_version, v.items as consent_items,
                p.subject::text as provider_subject
           from unnest($1::text::int[], $2::text::int[], $3::text::uuid[], $4::text::int[], $5::text::int[])
@@ -120,9 +126,14 @@ async def standing_of_resident_links(
                l.required_ial, l.required_aal,
                l.dataset_key, l.dataset_id,
                l.provider_component_key, l.provider_component_id,
-               l.provider_organization_key, l.provider_organization_id, l.version_key,
+               l.provider_organization_key, l.provider_organization_id, l.version_key, l.service_id,
                k.state as consent_state, k.aal as consent_aal,
-               k.expires_at <= clock_timestamp() as consent_expired, k.expires_at as consent_ends,
+               k.expires_at <= clock_timestamp() as consent_expired,
+               coalesce(least(l.terms_until[coalesce(k.service_terms, 1)],
+                              l.platform_terms_until[coalesce(k.platform_terms, 1)]) <= clock_timestamp(),
+                        false) as terms_outdated,
+               least(k.expires_at, l.terms_until[coalesce(k.service_terms, 1)],
+                     l.platform_terms_until[coalesce(k.platform_terms, 1)]) as consent_ends,
                v.version as consent_version, v.items as consent_items,
                r.subject::text as provider_subject
           from registry.link_standing l
@@ -144,7 +155,10 @@ async def standing_of_consents(conn: Connection, resident_key: int, municipality
         select l.link_key, l.link_state, l.service_state, l.provider_state, l.consumer_state,
                $2::text = any(l.municipality_codes) as in_scope, l.required_ial, l.required_aal,
                k.state as consent_state, k.aal as consent_aal,
-               k.expires_at <= clock_timestamp() as consent_expired, v.items as consent_items
+               k.expires_at <= clock_timestamp() as consent_expired, v.items as consent_items,
+               coalesce(least(l.terms_until[coalesce(k.service_terms, 1)],
+                              l.platform_terms_until[coalesce(k.platform_terms, 1)]) <= clock_timestamp(),
+                        false) as terms_outdated
           from consent.state k
           join registry.link_standing l using (link_key)
           left join registry.version_standing v on v.version_key = k.version_key and v.link_key = k.link_key

@@ -117,6 +117,20 @@ class InitialSecretsChanged(Content, frozen=True, kw_only=True):
     factors: list[str]
 
 
+# --- terms ----------------------------------------------------------------------------------------------------
+
+
+class TermsAccepted(Content, frozen=True, kw_only=True):
+    """TERMS_ACCEPTED: the versions of both terms that a resident accepted for a service, with the texts' hashes."""
+
+    service_id: str
+    client_id: str
+    service_terms: int
+    service_sha256: str
+    platform_terms: int
+    platform_sha256: str
+
+
 # --- the registry ---------------------------------------------------------------------------------------------
 
 
@@ -312,6 +326,7 @@ class ItemsRead(Content, frozen=True, kw_only=True):
 
 
 CONTENTS: dict[Kind, type[Content]] = {
+    Kind.TERMS_ACCEPTED: TermsAccepted,
     Kind.LOCATIONS_READ: LocationsRead,
     Kind.ITEMS_READ: ItemsRead,
     Kind.RESIDENT_ENROLLED: Enrolled,

@@ -129,6 +129,16 @@ class LinkDeclaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     consent_days: Annotated[int, msgspec.Meta(ge=1, le=3650)] = 365
 
 
+AcceptWithin = Annotated[
+    int,
+    msgspec.Meta(
+        ge=7,
+        le=365,
+        description="For a text that changes: how many days from its publication residents who use the service have to accept it",
+    ),
+]
+
+
 class TermsSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A section that the owner of the terms adds to the ones every terms text has."""
 
@@ -147,6 +157,7 @@ class PlatformTermsDeclaration(msgspec.Struct, frozen=True, forbid_unknown_field
     distinction: Bilingual | None = None
     certification_and_audit: Bilingual | None = None
     sections: list[TermsSection] = []
+    accept_within_days: AcceptWithin = 30
 
 
 class ServiceTermsDeclaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -160,6 +171,7 @@ class ServiceTermsDeclaration(msgspec.Struct, frozen=True, forbid_unknown_fields
     distinction: Bilingual | None = None
     certification_and_audit: Bilingual | None = None
     sections: list[TermsSection] = []
+    accept_within_days: AcceptWithin = 30
 
 
 class ClientDeclaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

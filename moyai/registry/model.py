@@ -5,7 +5,7 @@ and never leave the platform. How things are declared is in `declarations`.
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -188,7 +188,10 @@ class Link(msgspec.Struct, frozen=True):
 
 
 class TermsVersion(msgspec.Struct, frozen=True):
-    """A published text. `sha256` (hex) is of the canonical JSON of `content`: what is hashed is what is rendered."""
+    """A published text. `sha256` (hex) is of the canonical JSON of `content`: what is hashed is what is rendered.
+
+    `accept_by` is the last day (Asia/Tokyo) on which those who accepted an earlier version may go on without this one.
+    """
 
     terms_key: int
     kind: Literal["platform", "service"]
@@ -198,6 +201,7 @@ class TermsVersion(msgspec.Struct, frozen=True):
     content: dict[str, Any]
     sha256: str
     published_at: datetime
+    accept_by: date | None = None
 
 
 class Criteria(msgspec.Struct, frozen=True):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
+from moyai.base.clock import tokyo, utc_now
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
 from moyai.ledger import Act, Kind, record
@@ -34,7 +36,9 @@ async def publish_platform_terms(conn: Connection, declared: PlatformTermsDeclar
     await lock_for_writing(conn)
     operator = await lookups.operating_organization(conn)
     criteria = await _criteria(conn, declared)
-    return await _publish(conn, None, "platform", platform_content(declared, operator, criteria), actor)
+    return await _publish(
+        conn, None, "platform", platform_content(declared, operator, criteria), declared, actor
+    )
 
 
 async def publish_service_terms(conn: Connection, declared: ServiceTermsDeclaration, actor: str) -> Change:
@@ -54,7 +58,7 @@ async def publish_service_terms(conn: Connection, declared: ServiceTermsDeclarat
         await store_links.links(conn, service_key=service.service_key),
         await _criteria(conn, declared),
     )
-    return await _publish(conn, service.service_key, service.service_id, content, actor)
+    return await _publish(conn, service.service_key, service.service_id, content, declared, actor)
 
 
 def _check(declared: PlatformTermsDeclaration | ServiceTermsDeclaration) -> None:
@@ -82,14 +86,23 @@ async def _components(conn: Connection, service: Service) -> list[Component]:
 
 
 async def _publish(
-    conn: Connection, service_key: int | None, owner: str, content: dict[str, Any], actor: str
+    conn: Connection,
+    service_key: int | None,
+    owner: str,
+    content: dict[str, Any],
+    declared: PlatformTermsDeclaration | ServiceTermsDeclaration,
+    actor: str,
 ) -> Change:
+    """The day by which a changed text asks for acceptance is part of what is published, but no change by itself."""
     stored = await store.terms(conn, service_key)
-    if stored is not None and _without_version(stored.content) == content:
+    if stored is not None and _as_declared(stored.content) == content:
         return Change("terms", owner, "unchanged")
     version = stored.version + 1 if stored else 1
-    published = content | {"version": version}
-    await store.add_terms(conn, service_key, version, published, digest(published))
+    published, accept_by = content | {"version": version}, None
+    if stored is not None:
+        accept_by = tokyo(utc_now()).date() + timedelta(days=declared.accept_within_days)
+        published |= {"accept_by": accept_by.isoformat()}
+    await store.add_terms(conn, service_key, version, published, digest(published), accept_by)
     detail = TermsPublished(
         noun="terms",
         id=owner,
@@ -100,8 +113,8 @@ async def _publish(
     return Change("terms", owner, "changed" if stored else "created", ("content",) if stored else ())
 
 
-def _without_version(content: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in content.items() if name != "version"}
+def _as_declared(content: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in content.items() if name not in ("version", "accept_by")}
 
 
 async def terms_in_force(conn: Connection, service_id: str | None = None) -> TermsVersion:

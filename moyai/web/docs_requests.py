@@ -345,6 +345,15 @@ _MAKERS: dict[str, Make] = {
         body=_decision,
         take=lambda facts: {"sha256": f"{_SERVICE.format(service=facts.service)}/presentation#/sha256"},
     ),
+    f"GET {_SERVICE}/terms": _newcomer(_step("decision")),
+    f"POST {_SERVICE}/terms": _newcomer(
+        _step("decision"),
+        body=lambda _: {"service_terms": "{service_terms}", "platform_terms": "{platform_terms}"},
+        take=lambda facts: {
+            "service_terms": f"{_REGISTRY}/terms/{facts.service}#/sha256",
+            "platform_terms": f"{_REGISTRY}/terms/platform#/sha256",
+        },
+    ),
     f"POST {_SERVICE}/withdrawal": _newcomer(_step("decision"), body=lambda _: {}),
     f"DELETE {_SERVICE}/enrolment": _newcomer(),
     "GET /consent/v1/receipts/{act}": lambda _: {

@@ -76,6 +76,8 @@ JAPANESE: Final[dict[str, str]] = {
     f"POST {_STEPS}/enrolment/platform-terms": "手順4。次が手順5、決めることです。",
     f"GET {_STEPS}/presentation": "決める前に読む文です。すべてを見せて、そのハッシュを送ります。利用中のサービスでも読めます。",
     f"POST {_STEPS}/decision": "手順5。文にある連携のすべてを、`given` か `refused` に決めます。同じ決定を2回送っても、1回と数えます（200）。",
+    f"GET {_STEPS}/terms": "利用中のサービスの規約について、同意した版、いまの版、変わったところ、同意の期日です。",
+    f"POST {_STEPS}/terms": "いまの規約（サービスと基盤）に同意します。連携への同意は変わりません。休止していたサービスは、また動きます。",
     f"POST {_STEPS}/withdrawal": "連携を選んで、またはサービスの利用ごと、やめます。次の要求から効きます。",
     f"DELETE {_STEPS}/enrolment": "手順の途中でやめます。途中のデータは残りません。",
     "GET /consent/v1/overview": "わたしのデータをだれが使えるか、どこにあるか、どう止めるか。",

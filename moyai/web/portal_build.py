@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 
 import msgspec
 
+from moyai.base.clock import TOKYO
 from moyai.consent import history
 from moyai.consent.differences import Difference, What
 from moyai.consent.overview import LinkStanding, ServiceStanding
 from moyai.personal.model import Location
+from moyai.registry.terms_changes import SectionChange
 from moyai.web.consent_sharing import SharingAnswer
 from moyai.web.flow_map import Edge
 from moyai.web.pages import Language
@@ -90,6 +92,22 @@ def changes(known: Iterable[Difference], language: Language) -> tuple[ChangeView
     return tuple(_change(each, language) for each in known)
 
 
+def terms_changes(known: Iterable[SectionChange], language: Language) -> tuple[ChangeView, ...]:
+    return tuple(
+        ChangeView(
+            words(each, "title", language),
+            each.old_ja if language == "ja" else each.old_en,
+            each.new_ja if language == "ja" else each.new_en,
+        )
+        for each in known
+    )
+
+
+def noon(of: date | None) -> datetime | None:
+    """A day (Asia/Tokyo) as a moment in it: what templates show as a day."""
+    return None if of is None else datetime.combine(of, time(12), TOKYO)
+
+
 def _change(known: Difference, language: Language) -> ChangeView:
     old = known.old_ja if language == "ja" else known.old_en
     new = known.new_ja if language == "ja" else known.new_en
@@ -109,6 +127,8 @@ def service(standing: ServiceStanding, language: Language) -> ServiceView:
         url=standing.url,
         in_use=standing.in_use,
         terms_changed=standing.terms_changed,
+        accept_by=noon(standing.accept_by),
+        paused=standing.paused,
         reason=standing.reason,
         links=tuple(link(known, language) for known in standing.links),
         receipt=newest.act_id if newest else None,

@@ -20,6 +20,7 @@ from moyai.consent.eligibility import require_eligible
 from moyai.consent.model import Choice
 from moyai.identity.model import ResidentCaller
 from moyai.web import portal_build as build
+from moyai.web import portal_terms
 from moyai.web.consent import this_platform
 from moyai.web.pages import Form, language_of, read_form, render
 from moyai.web.portal import platform_of
@@ -47,7 +48,8 @@ async def services(request: Request, caller: ResidentCaller) -> Response:
 
 
 async def service(request: Request, caller: ResidentCaller) -> Response:
-    """Where the resident is with a service: the next of the five steps, or the decision to look at again."""
+    """Where the resident is with a service: the next of the five steps, or the decision to look at again; before that,
+    for a service in use, the terms that changed."""
     platform, service_id = platform_of(request), _service_id(request)
     async with platform.control.transaction() as conn:
         facts = await facts_of(conn, service_id)
@@ -55,6 +57,8 @@ async def service(request: Request, caller: ResidentCaller) -> Response:
         member = await enrolment.membership(conn, caller, facts)
         walk = await enrolment.state(conn, caller, service_id)
         in_use = enrolment.is_current(member, facts)
+        if member is not None and not in_use and walk is None:
+            return _to(portal_terms.path_of(service_id))
         if in_use or (walk is not None and walk.step == 4):
             return await _decision_page(
                 request, conn, caller, in_use=in_use, choices=None if in_use else _preset(request, facts)

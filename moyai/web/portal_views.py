@@ -65,7 +65,10 @@ class LinkView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ServiceView(msgspec.Struct, frozen=True, kw_only=True):
-    """A service in the list or with its links. `reason` is the code why it cannot be used, if so."""
+    """A service in the list or with its links. `reason` is the code why it cannot be used, if so.
+
+    `accept_by`: the last day to accept terms that changed; `paused`: it has passed.
+    """
 
     service_id: str
     name: str
@@ -74,6 +77,8 @@ class ServiceView(msgspec.Struct, frozen=True, kw_only=True):
     url: str | None
     in_use: bool
     terms_changed: bool = False
+    accept_by: datetime | None = None
+    paused: bool = False
     reason: str | None = None
     links: tuple[LinkView, ...] = ()
     receipt: str | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -30,13 +30,17 @@ class TermsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PublishedTerms(msgspec.Struct, frozen=True):
-    """`sha256` (hex) is of `content` as JSON with sorted members and no spaces, in UTF-8."""
+    """`sha256` (hex) is of `content` as JSON with sorted members and no spaces, in UTF-8.
+
+    `accept_by`: until the end of this day (Asia/Tokyo) those who accepted an earlier version go on without this one.
+    """
 
     owner: str
     version: int
     sha256: str
     published_at: datetime
     content: dict[str, Any]
+    accept_by: date | None = None
 
 
 @describes(
@@ -50,4 +54,6 @@ async def terms(request: Request, _: Caller) -> Response:
     async with platform_of(request).control.connection() as conn:
         service_key = None if owner == "platform" else (await registry.service(conn, owner)).service_key
         found = await registry.terms_version(conn, service_key, query.version)
-    return answer(PublishedTerms(owner, found.version, found.sha256, found.published_at, found.content))
+    return answer(
+        PublishedTerms(owner, found.version, found.sha256, found.published_at, found.content, found.accept_by)
+    )

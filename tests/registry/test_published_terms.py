@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from moyai import registry
+from moyai.base.clock import tokyo, utc_now
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
 from moyai.registry.model import (
@@ -52,6 +54,28 @@ async def test_publishing_the_same_text_makes_no_version(control: Connection):
     assert (await published(control)).version == 2
     key = (await registry.service(control, "kenko")).service_key
     assert (await registry.terms_version(control, key, 1)).content["version"] == 1
+
+
+async def test_c1_a_text_that_changes_names_the_day_by_which_to_accept_it(control: Connection):
+    await certified_service(control)
+    assert (await published(control)).accept_by is None, "the first text asks nobody who accepted another"
+    today = tokyo(utc_now()).date()
+    changed = but(SERVICE_TERMS, stopping=Bilingual("すぐにやめられます。", "Stop at once."))
+    await registry.publish_service_terms(control, changed, ACTOR)
+    second = await published(control)
+    assert second.accept_by in (today + timedelta(days=30), today + timedelta(days=31))
+    assert second.content["accept_by"] == second.accept_by.isoformat(), (
+        "the day is in the text that is hashed"
+    )
+    for days in (30, 90):
+        again = but(changed, accept_within_days=days)
+        assert (await registry.publish_service_terms(control, again, ACTOR)).outcome == "unchanged"
+    third = but(
+        PLATFORM_TERMS, stopping=Bilingual("すぐにやめられます。", "Stop at once."), accept_within_days=90
+    )
+    await registry.publish_platform_terms(control, third, ACTOR)
+    accept_by = (await registry.terms_in_force(control)).accept_by
+    assert accept_by in (today + timedelta(days=90), today + timedelta(days=91))
 
 
 @pytest.mark.requirement("R-078")

@@ -28,7 +28,9 @@ async def test_c1_existing_consents_get_their_terms_and_pause_for_none(fresh_pla
     conn: Connection = await fresh_platform.connect(OWNER)
     await conn.raw.execute(BEFORE)
     town = await make_town(conn)
-    platform_terms = await conn.fetchval("select terms_key from registry.terms_version where kind = 'platform'")
+    platform_terms = await conn.fetchval(
+        "select terms_key from registry.terms_version where kind = 'platform'"
+    )
     newer = await make_terms(conn, town.kenko, version=2)
     old = await conn.fetchval(
         "select terms_key from registry.terms_version where service_key = $1 and version = 1", town.kenko.key
@@ -43,7 +45,9 @@ async def test_c1_existing_consents_get_their_terms_and_pause_for_none(fresh_pla
     await conn.raw.execute(this.sql)
     rows = await conn.fetch("select service_terms, platform_terms from consent.state order by resident_key")
     assert [tuple(row) for row in rows] == [(1, 1), (2, 1), (None, None)]
-    assert await conn.fetchval("select terms_until from registry.service where service_id = 'kenko-mimamori'") == [
+    assert await conn.fetchval(
+        "select terms_until from registry.service where service_id = 'kenko-mimamori'"
+    ) == [
         None,
         None,
     ]

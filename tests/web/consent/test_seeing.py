@@ -40,6 +40,8 @@ PORTAL_IN_THE_API = {
         f"DELETE {_API}/services/{{service}}/enrolment",
     ],
     "POST /portal/services/{service}/decision": [f"POST {_API}/services/{{service}}/decision"],
+    "GET /portal/services/{service}/terms": [f"GET {_API}/services/{{service}}/terms"],
+    "POST /portal/services/{service}/terms": [f"POST {_API}/services/{{service}}/terms"],
     "GET /portal/services/{service}/withdrawal": [f"GET {_API}/consents"],
     "POST /portal/services/{service}/withdrawal": [f"POST {_API}/services/{{service}}/withdrawal"],
     "GET /portal/sharing": [f"GET {_API}/sharings"],

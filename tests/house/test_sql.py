@@ -24,6 +24,7 @@ SCHEMA_OF_ROOM = {
 PUBLISHED_VIEWS = {
     "registry.link_standing": {"consent"},
     "registry.version_standing": {"consent"},
+    "registry.terms_standing": {"consent"},
     "ledger.registry_epoch_now": {"consent"},
     "ledger.resident_epoch_now": {"consent"},
     "registry.client_standing": {"consent", "context"},

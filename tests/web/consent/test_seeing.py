@@ -110,6 +110,9 @@ async def test_a_residents_whole_course_with_a_token(
     assert len((await hanako.get("/consent/v1/overview")).json()["who"]) == 3
     assert (await hanako.get(f"/consent/v1/receipts/{made['act_id']}")).json()["receipt"] == made["receipt"]
     assert (await hanako.get("/consent/v1/consents")).status_code == 200
+    known = (await hanako.get(f"{SERVICE}/terms")).json()
+    read = {name: known[name]["in_force"]["sha256"] for name in ("service_terms", "platform_terms")}
+    assert (await hanako.post(f"{SERVICE}/terms", read)).status_code == 200
     offered = await hanako.post(
         "/consent/v1/sharings",
         {"service_id": "kenko-mimamori", "links": ["kenko-steps"], "relation": "娘", "viewer_name": "みどり"},

@@ -13,6 +13,7 @@ from moyai.base.db import Connection
 from moyai.base.errors import CODES, Refused
 from moyai.consent import gate
 from moyai.consent.gate import Question, Verdict
+from tests.admin import as_admin
 from tests.factories import C2, Made, MadeResident, Town, make_client, make_consent, tie
 
 
@@ -214,9 +215,11 @@ async def test_subject_of_another_component_is_unknown(door: Door) -> None:
 
 async def test_rotated_subject_works_until_its_overlap_ends(door: Door) -> None:
     end = "update identity.pairwise set ends_at = $2 where subject = $1"
-    await door.conn.execute(end, door.subject, utc_now() + timedelta(minutes=5))
+    async with as_admin(door.conn):
+        await door.conn.execute(end, door.subject, utc_now() + timedelta(minutes=5))
     assert (await door.ask()).permits
-    await door.conn.execute(end, door.subject, utc_now() - timedelta(seconds=1))
+    async with as_admin(door.conn):
+        await door.conn.execute(end, door.subject, utc_now() - timedelta(seconds=1))
     assert await door.code() == "subject_unknown"
 
 

@@ -13,6 +13,7 @@ from moyai.identity import pairwise, residents
 from moyai.registry import store_parties
 from moyai.registry.store_parties import ClientParty, ServedScope
 from tests import factories
+from tests.admin import as_admin
 from tests.factories import C1, C2, Made
 from tests.identity.conftest import Scene
 
@@ -52,16 +53,19 @@ async def test_an_ended_number_resolves_until_it_has_run_out_and_never_ties_agai
 ) -> None:
     client = await _client(control, scene.town.mimamori)
     old = await pairwise.tie(control, client, scene.town.hanako.key)
-    await control.execute(
-        "update identity.pairwise set ends_at = clock_timestamp() + interval '1 day' where subject = $1", old
-    )
+    async with as_admin(control):
+        await control.execute(
+            "update identity.pairwise set ends_at = clock_timestamp() + interval '1 day' where subject = $1",
+            old,
+        )
     new = await pairwise.tie(control, client, scene.town.hanako.key)
     assert new != old
     for subject in (old, new):
         assert (await pairwise.resolve(control, scene.town.mimamori.key, subject)).resident_key
-    await control.execute(
-        "update identity.pairwise set ends_at = clock_timestamp() where ends_at is not null"
-    )
+    async with as_admin(control):
+        await control.execute(
+            "update identity.pairwise set ends_at = clock_timestamp() where ends_at is not null"
+        )
     assert await _code(pairwise.resolve(control, scene.town.mimamori.key, old)) == "subject_unknown"
 
 

@@ -72,7 +72,12 @@ async def test_m7_a_hint_under_a_revoked_key_names_nobody(
 ) -> None:
     _, key_id = await issued(serve, fresh_platform)
     key = await keys.current(serve, fresh_platform.home.box(), "oidc")
-    claims = {"iss": ISSUER, "aud": "mimamori", "sid": "00000000-0000-4000-8000-000000000001"}
+    claims = {
+        "iss": ISSUER,
+        "aud": "mimamori",
+        "sub": "00000000-0000-4000-8000-000000000002",
+        "sid": "00000000-0000-4000-8000-000000000001",
+    }
     hint = tokens._sign(key, "JWT", claims)  # pyright: ignore[reportPrivateUsage]
     assert await tokens.read_id_token_hint(serve, ISSUER, hint) is not None
     await keys.revoke(owner, fresh_platform.home.box(), key_id, "copied")

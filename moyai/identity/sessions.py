@@ -42,6 +42,11 @@ def _hash(cookie: str) -> bytes:
     return hashlib.sha256(cookie.encode()).digest()
 
 
+def session_id_of(session_hash: bytes) -> str:
+    """What names a session in lists and records, and opens nothing."""
+    return session_hash.hex()[:32]
+
+
 async def open_session(
     conn: Connection,
     credential: Credential,
@@ -182,7 +187,7 @@ def _resident(session: Session, row: Record) -> ResidentCaller | None:
 
 async def close(conn: Connection, session: Session) -> None:
     """Log out: the session ends, and with it every authorisation that was given in it."""
-    await store_oauth.revoke_grants_of_session(conn, session.session_hash)
+    await store_oauth.revoke_grants_of_session(conn, session.session_hash, None)
     await store_sessions.delete_session(conn, session.session_hash)
 
 

@@ -208,13 +208,15 @@ async def revoke_grant(conn: Connection, grant_id: UUID) -> None:
     )
 
 
-async def revoke_grants_of_session(conn: Connection, session_hash: bytes) -> None:
+async def revoke_grants_of_session(conn: Connection, session_hash: bytes, kept: UUID | None) -> None:
+    """Whatever was authorised in a session, but for one."""
     await conn.execute(
         """
         update identity.authorization_grant set revoked_at = clock_timestamp()
-         where session_hash = $1 and revoked_at is null
+         where session_hash = $1 and grant_id is distinct from $2 and revoked_at is null
         """,
         session_hash,
+        kept,
     )
 
 

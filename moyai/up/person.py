@@ -185,6 +185,14 @@ class Person:
         self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
         """One call of the resident's API with the touch point's token. `path` may be a whole URL."""
+        answer = await self._api(method, path, body, headers)
+        if answer.code == "token_invalid":
+            # the authorisation was ended, by the resident or the desk: the app asks for it anew
+            self.authorization.until, self.authorization.refresh_token = 0.0, None
+            answer = await self._api(method, path, body, headers)
+        return answer
+
+    async def _api(self, method: str, path: str, body: Any, headers: Mapping[str, str] | None) -> Answer:
         token = await self.token()
         url = whole_url(self.base_url, path)
         sent = {"Authorization": f"DPoP {token}", "DPoP": self._signer.proof(method, url, token)}

@@ -60,9 +60,12 @@ OF_TWO: Final = frozenset(
             for whose in ("", "me/")
             for act in ("confirmation", "decline")
         ),
+        # what there is to end may be the very authorisation that the line is sent with
+        "DELETE /identity/v1/me/sessions/{session}",
+        "DELETE /identity/v1/me/authorizations/{authorization}",
     }
 )
-"""Operations that answer what somebody else did before: no line can be sent as it stands."""
+"""Operations that answer what somebody else did, or end what they are sent with: no line can be sent as it stands."""
 
 
 def sent(operation: Operation, facts: Facts) -> Sent:

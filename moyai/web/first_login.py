@@ -72,5 +72,7 @@ async def take(request: Request, caller: Anonymous) -> Response:
             raise
         return await _page(request, session, target, problem)
     async with platform.control.transaction() as conn:
-        opened = await sessions.open_session(conn, credential, ("pwd", "otp"), shown=session.factors)
+        opened = await sessions.open_session(
+            conn, credential, ("pwd", "otp"), shown=session.factors, device=session.device
+        )
     return await finish(request, opened, target)

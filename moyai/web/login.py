@@ -19,9 +19,10 @@ from moyai.identity.model import Anonymous, Factor, ResidentCaller, Session, Sta
 from moyai.identity.sessions import Opened
 from moyai.registry.store_parties import ClientParty
 from moyai.web.authorize import go
+from moyai.web.device import device_of
 from moyai.web.known_browser import Recognised, origin_of
 from moyai.web.oauth import platform_of
-from moyai.web.pages import read_form, render
+from moyai.web.pages import read_form, render, set_session
 from moyai.web.problems import retry_after
 
 _AGAIN = frozenset({"login_failed", "login_locked", "code_used"})
@@ -106,7 +107,7 @@ async def take_password(request: Request, caller: Anonymous) -> Response:
         return await _page(request, "login/password.html", target, problem, login[:64])
     async with platform.control.transaction() as conn:
         await _end_old(conn, request)
-        opened = await _open(conn, platform.box, credential, ("pwd",))
+        opened = await _open(conn, platform.box, credential, ("pwd",), device=device_of(request))
     onward = f"/login/code?next={quote(target, safe='')}"
     return await finish(request, opened, onward if credential.has_code else target)
 
@@ -117,8 +118,10 @@ async def _open(
     credential: Credential,
     amr: tuple[str, ...],
     shown: tuple[Factor, ...] = (),
+    *,
+    device: str,
 ) -> Opened:
-    opened = await sessions.open_session(conn, credential, amr, shown=shown)
+    opened = await sessions.open_session(conn, credential, amr, shown=shown, device=device)
     if opened.session.initial:
         await first_login.prepare(conn, box, opened.session)
     return opened
@@ -158,7 +161,9 @@ async def take_code(request: Request, caller: Anonymous) -> Response:
     credential = replace(credential, generation=session.generation)
     async with platform.control.transaction() as conn:
         await sessions.supersede(conn, session)
-        opened = await _open(conn, platform.box, credential, ("pwd", "otp"), session.factors)
+        opened = await _open(
+            conn, platform.box, credential, ("pwd", "otp"), session.factors, device=session.device
+        )
     return await finish(request, opened, target)
 
 
@@ -172,26 +177,13 @@ async def _end_old(conn: Connection, request: Request) -> None:
 async def finish(request: Request, opened: Opened, target: str) -> Response:
     """Go on with the session's cookie: to the target, or first to where somebody chooses their own secrets."""
     if opened.session.initial:
-        return _with_cookie(request, go(f"/login/first?next={quote(target, safe='')}"), opened)
-    response = _with_cookie(request, go(target or await _home(request, opened)), opened)
+        return set_session(request, go(f"/login/first?next={quote(target, safe='')}"), opened.cookie)
+    response = set_session(request, go(target or await _home(request, opened)), opened.cookie)
     if opened.session.complete:
         browser = Recognised(request)
         async with platform_of(request).control.transaction() as conn:
             await guessing.remember(conn, opened.session.login, browser.hash)
         browser.tell(response)
-    return response
-
-
-def _with_cookie(request: Request, response: Response, opened: Opened) -> Response:
-    platform = platform_of(request)
-    response.set_cookie(
-        platform.cookie_name,
-        opened.cookie,
-        httponly=True,
-        samesite="lax",
-        path="/",
-        secure=platform.base_url.startswith("https://"),
-    )
     return response
 
 
@@ -260,4 +252,4 @@ async def change_password(request: Request, caller: ResidentCaller | StaffCaller
         return _change_page(request, caller, problem)
     async with platform.control.transaction() as conn:
         opened = await sessions.reopen(conn, session, generation)
-    return _with_cookie(request, go("/login/password?done=1"), opened)
+    return set_session(request, go("/login/password?done=1"), opened.cookie)

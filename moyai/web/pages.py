@@ -102,6 +102,20 @@ def _cookie(request: Request, purpose: str) -> str:
     return _platform(request).cookie_name.removesuffix("session") + purpose
 
 
+def set_session(request: Request, response: Response, cookie: str) -> Response:
+    """The browser's session from now on."""
+    platform = _platform(request)
+    response.set_cookie(
+        platform.cookie_name,
+        cookie,
+        httponly=True,
+        samesite="lax",
+        path="/",
+        secure=platform.base_url.startswith("https://"),
+    )
+    return response
+
+
 def _form_secret(request: Request) -> str | None:
     """What the token of a form is bound to: the session's cookie, or a cookie of its own before the login."""
     return request.cookies.get(_platform(request).cookie_name) or request.cookies.get(

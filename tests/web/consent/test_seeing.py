@@ -50,6 +50,13 @@ PORTAL_IN_THE_API = {
     "GET /portal/sharing/{sharing}": [f"GET {_API}/sharings/{{sharing}}/items"],
     "GET /portal/sharing/{sharing}/end": [f"GET {_API}/sharings"],
     "POST /portal/sharing/{sharing}/end": [f"DELETE {_API}/sharings/{{sharing}}"],
+    "GET /portal/access": ["GET /identity/v1/me/sessions", "GET /identity/v1/me/authorizations"],
+    "POST /portal/access": [
+        "DELETE /identity/v1/me/sessions",
+        "DELETE /identity/v1/me/sessions/{session}",
+        "DELETE /identity/v1/me/authorizations",
+        "DELETE /identity/v1/me/authorizations/{authorization}",
+    ],
     "GET /portal/transfers": ["GET /identity/v1/me/transfers"],
     "POST /portal/transfers/{transfer}": [
         "POST /identity/v1/me/transfers/{transfer}/confirmation",

@@ -122,7 +122,6 @@ async def end_authorization(request: Request, caller: ResidentCaller) -> Respons
 
 @describes(status=204)
 async def end_authorizations(request: Request, caller: ResidentCaller) -> Response:
-    """All but the one that this is sent with."""
     async with platform_of(request).control.transaction() as conn:
         await live_access.end_other_authorizations(conn, caller)
     return Response(status_code=204)
@@ -130,7 +129,6 @@ async def end_authorizations(request: Request, caller: ResidentCaller) -> Respon
 
 @describes(status=204)
 async def end_others(request: Request, caller: ResidentCaller) -> Response:
-    """Every session, and every authorisation but the one that this is sent with."""
     async with platform_of(request).control.transaction() as conn:
         await live_access.end_others(conn, caller, None)
     return Response(status_code=204)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from moyai.base.db import Connection, connect
+from moyai.base.db import Connection, Pool, connect
 from moyai.base.errors import Problem
 from moyai.personal.locations import locations_of
+from tests.conftest import Platform
 from tests.personal.conftest import Person, World
 from tests.personal.test_exchange import contents
 
@@ -19,19 +20,22 @@ async def places(person: Person) -> list[tuple[str, str, str, int]]:
     return sorted((each.dataset_id, each.organization_id, each.component_id, each.items) for each in found)
 
 
-async def store_of(world: World, organization_id: str) -> Connection:
-    """A session on one organisation's store, as that organisation's own role."""
-    async with world.control.connection() as conn:
+async def store_dsn(control: Pool, platform: Platform, organization_id: str) -> str:
+    """Where one organisation's store answers, as that organisation's own role."""
+    async with control.connection() as conn:
         row = await conn.fetchrow(
             "select s.* from registry.store s join registry.organization o using (organization_key)"
             " where o.organization_id = $1",
             organization_id,
         )
     assert row is not None
-    password = world.platform.home.box().open(f"store:{row['database']}", row["sealed_password"]).decode()
-    return await connect(
-        f"postgresql://{row['role']}:{password}@/{row['database']}?host={row['host']}&port={row['port']}"
-    )
+    password = platform.home.box().open(f"store:{row['database']}", row["sealed_password"]).decode()
+    return f"postgresql://{row['role']}:{password}@/{row['database']}?host={row['host']}&port={row['port']}"
+
+
+async def store_of(world: World, organization_id: str) -> Connection:
+    """A session on one organisation's store."""
+    return await connect(await store_dsn(world.control, world.platform, organization_id))
 
 
 async def test_location_names_holder_component_and_kind(world: World) -> None:

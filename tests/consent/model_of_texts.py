@@ -1,0 +1,115 @@
+"""What a resident may rely on, in plain Python over the texts that were served: it knows no table and no rule of the
+product, only what people read, and what they said then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+Text = dict[str, Any]
+"""One link of a served text, as it came."""
+
+SAME = (
+    *("link_id", "dataset_id", "dataset_ja", "dataset_en", "benefit_ja", "benefit_en"),
+    *("purpose_id", "purpose_name_ja", "purpose_name_en", "purpose_ja", "purpose_en"),
+    *("generates", "uses", "manages"),
+)
+"""What must be said of a link still, word for word, for what was read to be true."""
+
+
+@dataclass
+class Decision:
+    """The last text of a link that a resident read and answered, with what its items were when it was read."""
+
+    text: Text
+    meanings: dict[str, Any]
+    ends: datetime
+    given: bool
+
+
+@dataclass
+class Share:
+    sharer: str
+    viewer: str
+    links: frozenset[str]
+    ends: timedelta
+    ended: bool = False
+
+
+@dataclass
+class Texts:
+    """All that was read, and all that is said now. `later` is how much time has been let pass."""
+
+    now: datetime
+    later: timedelta = timedelta()
+    said: dict[str, Text] = field(default_factory=dict)
+    meanings: dict[str, dict[str, Any]] = field(default_factory=dict)
+    suspended: set[str] = field(default_factory=set)
+    decided: dict[tuple[str, str], Decision] = field(default_factory=dict)
+    shares: dict[str, Share] = field(default_factory=dict)
+
+    def says(self, links: Iterable[Text], meanings: dict[str, dict[str, Any]]) -> None:
+        """What the platform says of its links now; `meanings` are the schemas of the items, by dataset and name."""
+        self.said = {link["link_id"]: link for link in links}
+        self.meanings = {dataset: dict(items) for dataset, items in meanings.items()}
+
+    def decides(
+        self,
+        resident: str,
+        links: Iterable[Text],
+        choices: dict[str, str],
+        meanings: dict[str, dict[str, Any]],
+    ) -> None:
+        """An answer to a text, and what its items were when it was read."""
+        for link in links:
+            read = dict(meanings[link["dataset_id"]])
+            ends = datetime.fromisoformat(link["until"]) + self.later
+            given = choices[link["link_id"]] == "given"
+            self.decided[resident, link["link_id"]] = Decision(link, read, ends, given)
+
+    def stops(self, resident: str, link_id: str) -> None:
+        if (resident, link_id) in self.decided:
+            self.decided[resident, link_id].given = False
+
+    def items(self, resident: str, link_id: str) -> set[str]:
+        """The items of a link that this resident agreed to, and that still are what was read."""
+        read, now = self.decided.get((resident, link_id)), self.said.get(link_id)
+        if read is None or now is None or not read.given or self.now + self.later >= read.ends:
+            return set()
+        parties = {now["generates"]["organization_id"], now["uses"]["organization_id"]}
+        if parties & self.suspended or any(now[name] != read.text[name] for name in SAME):
+            return set()
+        then, today = (
+            self._items(read.text, read.meanings),
+            self._items(now, self.meanings[now["dataset_id"]]),
+        )
+        both = then.keys() & today.keys()
+        return set() if any(then[name] != today[name] for name in both) else both
+
+    def _items(self, text: Text, meanings: dict[str, Any]) -> dict[str, Any]:
+        return {item["name"]: (item, meanings.get(item["name"])) for item in text["items"]}
+
+    def may_flow(self, consumer: str, purpose: str, resident: str, dataset: str, provider: str) -> set[str]:
+        """Names of items that may come out for this component and purpose, from this provider."""
+        return {
+            name
+            for link_id, said in self.said.items()
+            if (said["uses"]["component_id"], said["purpose_id"]) == (consumer, purpose)
+            if (said["dataset_id"], said["generates"]["component_id"]) == (dataset, provider)
+            for name in self.items(resident, link_id)
+        }
+
+    def may_view(self, sharing: str, viewer: str, dataset: str, provider: str) -> set[str]:
+        """Names of items that a viewer may see."""
+        share = self.shares[sharing]
+        if share.ended or share.viewer != viewer or self.later >= share.ends:
+            return set()
+        return {
+            name
+            for link_id in share.links & self.said.keys()
+            if self.said[link_id]["dataset_id"] == dataset
+            if self.said[link_id]["generates"]["component_id"] == provider
+            for name in self.items(share.sharer, link_id)
+        }

@@ -204,17 +204,20 @@ async def check_password(
     """
     login = normal_login(login)[:64]
     async with database.transaction() as conn:
+        row = await _found(conn, login)
+        login = login if row is None else row["login"]
         counters = await guessing.paths(conn, login, origin)
         await guessing.take(conn, counters, "login_locked")
+        # after the lock: what was handed over may have been replaced meanwhile
         row = await store_logins.credential(conn, login)
     try:
-        fits = await passwords.verify(None if row is None else row["password_hash"], password)
+        right = await fits(None if row is None else row["password_hash"], password)
     except Problem:
         # too many wait for their turn: nothing was judged
         async with database.transaction() as conn:
             await guessing.give_back(conn, counters)
         raise
-    if row is None or not fits:
+    if row is None or not right:
         raise Problem("login_failed")
     async with database.transaction() as conn:
         if row["sealed_totp"] is None:
@@ -222,6 +225,21 @@ async def check_password(
         else:
             await guessing.give_back(conn, counters)
     return _credential(row)
+
+
+async def _found(conn: Connection, login: str) -> Record | None:
+    """The credential of a login, also of one that was handed over and typed without its hyphen."""
+    row = await store_logins.credential(conn, login)
+    other = passwords.login_as_generated(login)
+    return await store_logins.credential(conn, other) if row is None and other is not None else row
+
+
+async def fits(password_hash: str | None, typed: str) -> bool:
+    """Whether the password fits as it was typed, or as it was printed if it can have been. It takes the same time
+    whether there is such a login or not."""
+    written = passwords.as_generated(typed)
+    right = await passwords.verify(password_hash, typed)
+    return right if written is None else await passwords.verify(password_hash, written) or right
 
 
 def _credential(row: Record) -> Credential:

@@ -18,7 +18,7 @@ from moyai.base.db import Connection, Database
 from moyai.base.errors import Problem
 from moyai.base.secrets import SecretBox
 from moyai.identity import passwords, store_logins, store_residents, store_sessions
-from moyai.identity.credentials import Credential, matching_step, provisioning_uri, sealed_name
+from moyai.identity.credentials import Credential, fits, matching_step, provisioning_uri, sealed_name
 from moyai.identity.model import Session
 from moyai.ledger import Act, Kind, contents
 
@@ -67,7 +67,7 @@ async def choose(
     step = matching_step(secret, code, time.time())
     if step is None:
         raise Problem("code_wrong")
-    if await passwords.verify(row["password_hash"], password):
+    if await fits(row["password_hash"], password):
         raise Problem("password_unchanged")
     sealed = box.seal(sealed_name(session.login), secret.encode())
     new_hash = await passwords.make_hash(password)

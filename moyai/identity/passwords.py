@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 import unicodedata
 from collections import Counter
@@ -71,6 +72,26 @@ def generate_login() -> str:
     """A login name without meaning: 10 random characters in two groups."""
     letters = "".join(secrets.choice(_LETTERS) for _ in range(10))
     return f"{letters[:5]}-{letters[5:]}"
+
+
+def as_generated(typed: str) -> str | None:
+    """What was typed, as `generate` would write it: people leave the hyphens out, or type other lines for them. None
+    where it is none of ours, or is written so already."""
+    letters = _bare(typed)
+    text = "-".join(letters[i : i + 4] for i in range(0, 12, 4))
+    ours = len(letters) == 12 and set(letters) <= set(_LETTERS)
+    return text if ours and text != _normal(typed) else None
+
+
+def login_as_generated(login: str) -> str | None:
+    """The same for a login name."""
+    letters = _bare(login)
+    text = f"{letters[:5]}-{letters[5:]}"
+    return text if len(letters) == 10 and set(letters) <= set(_LETTERS) and text != login else None
+
+
+def _bare(typed: str) -> str:
+    return re.sub(r"[\s\u002d\u00ad\u2010-\u2015\u2212\u30fc]", "", _normal(typed)).lower()
 
 
 def check_new(password: str) -> None:

@@ -15,7 +15,15 @@ from moyai.base.db import Connection, Database
 from moyai.base.errors import Problem, Refused
 from moyai.base.journal import Journal
 from moyai.base.stops import ResidentClosed, ResidentErased
-from moyai.identity import meetings, names, store_desk, store_residents, store_sessions
+from moyai.identity import (
+    guessing,
+    meetings,
+    names,
+    store_desk,
+    store_logins,
+    store_residents,
+    store_sessions,
+)
 from moyai.identity.meetings import MeetsSomebody
 from moyai.identity.model import (
     DOCUMENT_CLASSES,
@@ -252,6 +260,9 @@ async def erase(conn: Connection, resident_key: int, actor: str, ground: str, jo
     resident = await find(conn, resident_key)
     if resident is None or resident.state == "erased":
         raise Problem("resident_inactive")
+    login = await store_logins.login_of_resident(conn, resident_key)
+    if login is not None:
+        await guessing.unlock(conn, login)
     await store_residents.erase(conn, resident_key)
     await journal.append(conn, ResidentErased(resident_id=resident.resident_id))
     # Recorded under nobody: this entry has to outlive the contents that are about to go.

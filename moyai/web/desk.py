@@ -192,7 +192,8 @@ async def recover(request: Request, caller: StaffCaller) -> Response:
 def _handed_over(request: Request, caller: StaffCaller, resident: Resident, issued: IssuedLogin) -> Response:
     """Shown once: the secrets cannot be read again."""
     qr = segno.make(issued.totp_uri, error="m").svg_inline(scale=5, border=4, light="#fff", omitsize=False)
-    return render(request, "desk/login.html", caller, subject=resident, issued=issued, qr=qr)
+    address = f"{platform_of(request).base_url}/login"
+    return render(request, "desk/login.html", caller, subject=resident, issued=issued, qr=qr, address=address)
 
 
 async def _ask(request: Request, caller: StaffCaller, page: str, reason: str, **context: Any) -> Response:

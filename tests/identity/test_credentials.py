@@ -37,6 +37,30 @@ async def test_a_login_is_typed_as_people_type(control_db: RolledBack, login: Is
     assert (await credentials.check_password(control_db, f" {wide} ", login.password)).login == login.login
 
 
+async def test_hyphens_of_a_sheet_may_be_left_out_or_typed_as_other_lines(
+    control: Connection, control_db: RolledBack, box: SecretBox, scene: Scene, taro: Resident
+) -> None:
+    sheet = await credentials.issue(control, box, scene.c1, taro, "test")
+    bare, lines = sheet.password.replace("-", ""), sheet.password.upper().replace("-", "ー")
+    for login, password in (
+        (sheet.login.replace("-", ""), bare),
+        (sheet.login.replace("-", " "), lines),
+        (sheet.login.replace("-", "―"), sheet.password.replace("-", " ")),
+    ):
+        assert (await credentials.check_password(control_db, login, password)).login == sheet.login
+    wrong = "".join(sorted(bare, reverse=True))
+    assert await _code(credentials.check_password(control_db, sheet.login, wrong)) == "login_failed"
+
+
+async def test_a_login_without_its_hyphen_is_counted_with_it(
+    control: Connection, control_db: RolledBack, box: SecretBox, scene: Scene, taro: Resident
+) -> None:
+    sheet = await credentials.issue(control, box, scene.c1, taro, "test")
+    for login in (sheet.login, sheet.login.replace("-", "")) * 5:
+        assert await _code(credentials.check_password(control_db, login, "wrong")) == "login_failed"
+    assert await _code(credentials.check_password(control_db, sheet.login, "wrong")) == "login_locked"
+
+
 async def test_secrets_are_not_stored_as_they_are(control: Connection, login: IssuedLogin) -> None:
     row = await control.fetchrow("select * from identity.credential where login = $1", login.login)
     assert row is not None

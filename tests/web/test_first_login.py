@@ -156,6 +156,7 @@ async def test_m10_a_copied_sheet_does_not_tell_the_secret_that_its_owner_scans(
         ({"again": "something else entirely"}, "二つの欄で違っています"),
         ({"confirmation": "000000"}, "確認コードが違います"),
         ({"new": "THE SHEET'S", "again": "THE SHEET'S"}, "いまのパスワードと同じです"),
+        ({"new": "WITHOUT HYPHENS", "again": "WITHOUT HYPHENS"}, "いまのパスワードと同じです"),
     ],
 )
 async def test_m10_a_bad_choice_changes_nothing(
@@ -164,7 +165,8 @@ async def test_m10_a_bad_choice_changes_nothing(
     person = _person(web, sheet)
     await _until_first(person)
     before = secret_of(await web.get("/login/first"))
-    typed = {name: sheet.password if value == "THE SHEET'S" else value for name, value in change.items()}
+    printed = {"THE SHEET'S": sheet.password, "WITHOUT HYPHENS": sheet.password.replace("-", "")}
+    typed = {name: printed.get(value, value) for name, value in change.items()}
     answer = await _choose(person, **typed)
     assert answer.status_code == 422
     assert said in answer.text

@@ -21,7 +21,8 @@ from moyai.consent.eligibility import obstacle
 from moyai.consent.enrolment import is_current
 from moyai.consent.model import Granularity, Item, LinkState, Membership, Party, granularity_of
 from moyai.identity.model import ForResident, ResidentCaller
-from moyai.registry.model import Link
+from moyai.registry.model import Link, Succession
+from moyai.registry.successions import successions
 from moyai.registry.version_text import VersionText, version_texts
 
 Standing = Literal["given", "outdated", "refused", "withdrawn", "expired", "undecided"]
@@ -36,6 +37,7 @@ class LinkStanding(msgspec.Struct, frozen=True):
 
     `version` counts the link's texts, `consented_version` is the one decided on, and `changes` are what the present
     text says otherwise. `waiting` names items that were added since: they do not flow until the resident decides.
+    `successions` are those of its parties since the decision that it was carried on through.
     """
 
     link_id: str
@@ -62,6 +64,7 @@ class LinkStanding(msgspec.Struct, frozen=True):
     consented_version: int | None = None
     changes: tuple[Difference, ...] = ()
     waiting: tuple[str, ...] = ()
+    successions: tuple[Succession, ...] = ()
 
     @property
     def to_decide(self) -> bool:
@@ -124,6 +127,7 @@ class _Known(msgspec.Struct, frozen=True):
     states: dict[int, LinkState]
     closed: dict[int, str]
     texts: dict[int, VersionText]
+    successions: list[Succession]
 
 
 async def _standings(conn: Connection, caller: ResidentCaller | ForResident) -> list[ServiceStanding]:
@@ -133,7 +137,8 @@ async def _standings(conn: Connection, caller: ResidentCaller | ForResident) -> 
     states = await store.states_of(conn, caller.resident_key)
     closed = await gate.why_closed(conn, resident)
     links = [link for one in facts for link in one.links]
-    known = _Known(states, closed, await version_texts(conn, _to_compare(links, states)))
+    texts = await version_texts(conn, _to_compare(links, states))
+    known = _Known(states, closed, texts, await successions(conn))
     return [
         _service(one, members.get(one.service.service_key), known, obstacle(resident, caller.aal, one))
         for one in facts
@@ -207,6 +212,7 @@ def _link(link: Link, known: _Known, facts: ServiceFacts) -> LinkStanding:
         consented_version=state.version if state else None,
         changes=changes,
         waiting=_waiting(changes) if standing == "given" else (),
+        successions=_carried_through(state, known) if standing == "given" and changes else (),
     )
 
 
@@ -226,6 +232,19 @@ def _changes(link: Link, state: LinkState | None, known: _Known) -> tuple[Differ
         return ()
     old, new = known.texts.get(state.version_key), known.texts.get(link.version_key)
     return () if old is None or new is None else differences(old, new)
+
+
+def _carried_through(state: LinkState | None, known: _Known) -> tuple[Succession, ...]:
+    """The successions, since the decision, of those whom the text that was read names."""
+    text = known.texts.get(state.version_key) if state is not None and state.version_key is not None else None
+    if state is None or text is None:
+        return ()
+    parties = [one for one in (text.provider, text.consumer, text.manager) if one is not None]
+    named = {("organization", one.organization_id) for one in parties}
+    named |= {("component", one.component_id) for one in parties if one.component_id}
+    return tuple(
+        one for one in known.successions if (one.noun, one.id) in named and one.recorded_at > state.since
+    )
 
 
 def _waiting(changes: tuple[Difference, ...]) -> tuple[str, ...]:

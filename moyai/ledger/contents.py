@@ -250,6 +250,22 @@ class ActEnded(Content, frozen=True, kw_only=True):
     reason: str
 
 
+class SuccessionRecorded(Content, frozen=True, kw_only=True):
+    """SUCCESSION_RECORDED: who is in the place of `noun` `id` from now on, on which document (`kind_of`: renaming,
+    merger, succession, operation)."""
+
+    succession_id: str
+    kind_of: str
+    noun: str
+    id: str
+    name_ja: Replaced
+    name_en: Replaced
+    document: str
+    document_number: str = ""
+    document_sha256: str = ""
+    effective_date: str
+
+
 # --- the platform -------------------------------------------------------------------------------------------------
 
 
@@ -367,6 +383,7 @@ CONTENTS: dict[Kind, type[Content]] = {
     Kind.ACT_CONFIRMED: ActConfirmed,
     Kind.ACT_DONE: ActDone,
     Kind.ACT_ENDED: ActEnded,
+    Kind.SUCCESSION_RECORDED: SuccessionRecorded,
     Kind.PLATFORM_RESTORED: PlatformRestored,
     Kind.KEY_ROTATED: KeyRotated,
     Kind.KEY_REVOKED: KeyRevoked,

@@ -101,6 +101,8 @@ class Kind(IntEnum):
     STORE_RESTORED = 101, "データ保管先の控えからの復元", "A store restored from a backup"
     KEY_REVOKED = 102, "署名鍵の失効", "Signing key revoked"
 
+    SUCCESSION_RECORDED = 110, "合併・承継・改称", "Succession recorded"
+
     ja: str
     en: str
 

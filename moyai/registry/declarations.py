@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from datetime import date
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -16,6 +17,7 @@ from moyai.registry.model import (
     MunicipalityCode,
     Name,
     OrganizationKind,
+    SuccessionKind,
     Text,
     Url,
     UserScope,
@@ -137,6 +139,33 @@ AcceptWithin = Annotated[
         description="For a text that changes: how many days from its publication residents who use the service have to accept it",
     ),
 ]
+
+
+class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a succession rests on: its title, and its number or the SHA-256 (hex) of the file, or both."""
+
+    title: Annotated[str, msgspec.Meta(min_length=1, max_length=300)]
+    number: Annotated[str, msgspec.Meta(max_length=100)] = ""
+    sha256: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")] | None = None
+
+
+class SuccessionDeclaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """合併, 承継, 改称, or another operating organisation: who is in an organisation's or component's place from now on.
+
+    The entry goes on under the same id, with its stores, clients, consents and pairwise ids, under the names given
+    here. `operation` is of the operating organisation alone. `effective_date` (Asia/Tokyo) is not in the future.
+    `notice_…` is what residents read.
+    """
+
+    kind: SuccessionKind
+    noun: Literal["organization", "component"]
+    id: Id
+    name_ja: Name
+    name_en: Name
+    document: Document
+    effective_date: date
+    notice_ja: Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]
+    notice_en: Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]
 
 
 class TermsSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
 import msgspec
 
@@ -185,6 +186,39 @@ class Link(msgspec.Struct, frozen=True):
     required_aal: int
     version_key: int | None
     version: int | None
+
+
+class Names(msgspec.Struct, frozen=True):
+    """What a party is called."""
+
+    name_ja: str
+    name_en: str
+
+
+SuccessionKind = Literal["renaming", "merger", "succession", "operation"]
+"""改称, 合併, 承継, 運営組織の交代."""
+
+
+class Succession(msgspec.Struct, frozen=True):
+    """A succession that has taken effect: whose names `before` became `after`, on which document, since when.
+
+    `way`: `second_person` confirmed it, or it `waited` its hours without a word against it.
+    """
+
+    succession_id: UUID
+    kind: SuccessionKind
+    noun: Literal["organization", "component"]
+    id: str
+    before: Names
+    after: Names
+    document: str
+    document_number: str
+    document_sha256: str | None
+    effective_date: date
+    notice_ja: str
+    notice_en: str
+    recorded_at: datetime
+    way: str | None = None
 
 
 class TermsVersion(msgspec.Struct, frozen=True):

@@ -26,19 +26,22 @@ from moyai.registry.model import (
 from moyai.registry.places import municipalities
 from moyai.registry.recording import builtins, require_clean, settle, shown
 from moyai.registry.store import lock_for_writing
+from moyai.registry.successions import keep_names
 
 
 async def register_organization(conn: Connection, declared: OrganizationDeclaration, actor: str) -> Change:
     """Register an organisation or change its entry; its standing is decided by certification alone.
 
     Raises Problem: invalid_request (a code that names no municipality; a municipality without its code),
-    operating_organization_exists, change_not_allowed (the kind of a certified organisation).
+    operating_organization_exists, change_not_allowed (the kind of a certified organisation), succession_required
+    (another name than residents have read).
     """
     require_clean(declared)
     _check_municipalities(declared)
     await lock_for_writing(conn)
     stored = await store.organization(conn, declared.organization_id)
     await _check_kind(conn, declared, stored)
+    declared = await keep_names(conn, "organization", declared.organization_id, declared, stored)
     return await settle(
         conn,
         "organization",

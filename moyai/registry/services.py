@@ -23,13 +23,14 @@ from moyai.registry.places import codes_of_prefecture, municipalities
 from moyai.registry.recording import builtins, require_clean, settle
 from moyai.registry.service_kinds import Levels, levels_for
 from moyai.registry.store import lock_for_writing
+from moyai.registry.successions import keep_names
 
 
 async def register_component(conn: Connection, declared: ComponentDeclaration, actor: str) -> Change:
     """Register a component or change it.
 
     Raises Problem: does_not_exist (organisation, dataset), contractor_not_named, change_not_allowed (another
-    organisation, or a dataset less, while links rest on it).
+    organisation, or a dataset less, while links rest on it), succession_required (another name than residents read).
     """
     require_clean(declared)
     await lock_for_writing(conn)
@@ -40,6 +41,7 @@ async def register_component(conn: Connection, declared: ComponentDeclaration, a
     stored = await store.component(conn, declared.component_id)
     if stored:
         await _check_component_change(conn, declared, stored)
+        declared = await keep_names(conn, "component", declared.component_id, declared, stored)
 
     async def write() -> None:
         key = await store.put_component(conn, declared, organization.organization_key)

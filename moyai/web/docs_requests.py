@@ -314,6 +314,7 @@ _MAKERS: dict[str, Make] = {
     f"DELETE {_REGISTRY}/organizations/{{id}}/suspension": _after(
         f"POST {_REGISTRY}/organizations/{{id}}/suspension"
     ),
+    f"POST {_REGISTRY}/successions": _after(_put("organizations")),
     _put("criteria"): _again("criteria", "criteria_version"),
     _put("authentication-services"): _again("authentication_service", "authentication_service_id"),
     _put("components"): _after(_put("organizations"), _put("datasets")),

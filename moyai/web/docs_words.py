@@ -68,6 +68,8 @@ JAPANESE: Final[dict[str, str]] = {
     f"POST {_REGISTRY}/services/{{id}}/certification": "関わる組織がすべて認定され、規約が公表されていれば、住民が選べるようになります。",
     f"POST {_REGISTRY}/services/{{id}}/suspension": "住民が選べなくなり、連携はすぐに閉じます。理由は記録に残ります。",
     f"DELETE {_REGISTRY}/services/{{id}}/suspension": "停止の前の状態に戻します。二人の職員の確認か24時間を待ちます（202）。認定し直しても、停止は終わりません。",
+    f"GET {_REGISTRY}/successions": "効力の生じた合併・承継・改称と、その根拠の文書です。",
+    f"POST {_REGISTRY}/successions": "組織や部品の場所に、だれが入るかを申し出ます。二人目の確認ののち、同意、利用者識別子、保管場所はそのまま続きます。",
     f"POST {_REGISTRY}/clients/{{id}}/suspension": "そのクライアントからの要求は、次から断ります。理由は記録に残ります。",
     f"DELETE {_REGISTRY}/clients/{{id}}/suspension": "停止の前の状態に戻します。二人の職員の確認か24時間を待ちます（202）。登録し直しても、停止は終わりません。",
     f"DELETE {_REGISTRY}/links/{{id}}": "連携を終わらせます。終えた連携は再開できません。新しいIDで登録し、住民にあらためて同意を求めます。",

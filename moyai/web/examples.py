@@ -30,6 +30,19 @@ def reason(id_: str, why: str) -> dict[str, Any]:
     return {"path": {"id": id_}, "query": {"reason": why}}
 
 
+SUCCESSION: Final[dict[str, Any]] = {
+    "body": {
+        "kind": "renaming",
+        "noun": "organization",
+        "id": "marugame",
+        "name_ja": "新丸亀市",
+        "name_en": "New Marugame City",
+        "document": {"title": "香川県告示", "number": "令和8年第100号"},
+        "effective_date": "2026-04-01",
+        "notice_ja": "丸亀市は、新丸亀市に名前が変わりました。データの扱いは変わりません。",
+        "notice_en": "Marugame City is now called New Marugame City. Nothing changes in how data is handled.",
+    }
+}
 SUSPENSION: Final = _put("marugame", reason="報告の遅れ")
 CRITERIA: Final = _put(
     "2027-1",

@@ -12,6 +12,7 @@ from moyai.consent import history
 from moyai.consent.differences import Difference, What
 from moyai.consent.overview import LinkStanding, ServiceStanding
 from moyai.personal.model import Location
+from moyai.registry.model import Succession, SuccessionKind
 from moyai.registry.terms_changes import SectionChange
 from moyai.web.consent_sharing import SharingAnswer
 from moyai.web.flow_map import Edge
@@ -25,6 +26,7 @@ from moyai.web.portal_views import (
     ProofView,
     ServiceView,
     SharingView,
+    SuccessionView,
     UserView,
     ViewerView,
     say,
@@ -66,7 +68,27 @@ def link(standing: LinkStanding, language: Language) -> LinkView:
         waiting=tuple(
             words(item, "text", language) for item in standing.items if item.name in standing.waiting
         ),
+        successions=tuple(succession(one, language) for one in standing.successions),
         to_decide=standing.to_decide,
+    )
+
+
+_SUCCESSIONS: dict[SuccessionKind, tuple[str, str]] = {
+    "renaming": ("名前が変わりました", "Renamed"),
+    "merger": ("合併がありました", "Merged"),
+    "succession": ("ほかの組織が引き継ぎました", "Taken over"),
+    "operation": ("基盤を運営する組織が代わりました", "Another operator of the platform"),
+}
+
+
+def succession(known: Succession, language: Language) -> SuccessionView:
+    return SuccessionView(
+        say(language, *_SUCCESSIONS[known.kind]),
+        words(known.before, "name", language),
+        words(known.after, "name", language),
+        datetime.combine(known.effective_date, time(12), TOKYO),
+        f"{known.document} {known.document_number}".strip(),
+        words(known, "notice", language),
     )
 
 

@@ -34,6 +34,17 @@ class ChangeView(msgspec.Struct, frozen=True):
     new: str | None
 
 
+class SuccessionView(msgspec.Struct, frozen=True):
+    """A succession in words: what kind, whose old name became which, since when, on which document, and its notice."""
+
+    title: str
+    old: str
+    new: str
+    effective: datetime
+    document: str
+    notice: str
+
+
 class LinkView(msgspec.Struct, frozen=True, kw_only=True):
     """One link as the resident reads it: what goes from whom to whom, why, and how it stands.
 
@@ -57,6 +68,7 @@ class LinkView(msgspec.Struct, frozen=True, kw_only=True):
     closed: str | None = None
     changes: tuple[ChangeView, ...] = ()
     waiting: tuple[str, ...] = ()
+    successions: tuple[SuccessionView, ...] = ()
     to_decide: bool = False
 
     @property

@@ -8,7 +8,9 @@ from starlette.responses import Response
 from moyai import registry
 from moyai.base.errors import Problem
 from moyai.identity.model import Caller
-from moyai.web.pages import render
+from moyai.registry import successions
+from moyai.web import portal_build as build
+from moyai.web.pages import language_of, render
 from moyai.web.platform import Platform
 
 
@@ -17,6 +19,7 @@ async def organizations(request: Request, caller: Caller) -> Response:
     platform: Platform = request.app.state.platform
     async with platform.control.connection() as conn:
         known = await registry.registered(conn)
+        succeeded = await successions.successions(conn)
     offered = [service for service in known.services if registry.is_offered(service)]
     return render(
         request,
@@ -26,6 +29,7 @@ async def organizations(request: Request, caller: Caller) -> Response:
         certified=[one for one in known.organizations if one.state == "certified"],
         suspended=[one for one in known.organizations if one.state == "suspended"],
         criteria=known.criteria,
+        successions=[build.succession(one, language_of(request)) for one in succeeded],
         offered={
             one.organization_id: [s for s in offered if s.organization_id == one.organization_id]
             for one in known.organizations

@@ -147,7 +147,7 @@ put_organization = putting(
     OrganizationDeclaration,
     "organization_id",
     alone(registry.register_organization),
-    ("operating_organization_exists", "change_not_allowed"),
+    ("operating_organization_exists", "change_not_allowed", "succession_required"),
     examples.ORGANIZATION,
 )
 put_criteria = putting(
@@ -178,7 +178,7 @@ put_component = putting(
     ComponentDeclaration,
     "component_id",
     alone(registry.register_component),
-    ("does_not_exist", "contractor_not_named", "change_not_allowed"),
+    ("does_not_exist", "contractor_not_named", "change_not_allowed", "succession_required"),
     examples.COMPONENT,
 )
 put_service = putting(

@@ -39,6 +39,7 @@ from moyai.web import (
     registry_pending,
     registry_reading,
     registry_stops,
+    registry_successions,
     static_files,
 )
 from moyai.web.operation import AnyOf, Client, Operation, PortalSession, Public, Resident, StaffSession
@@ -125,8 +126,10 @@ ROUTES: tuple[Operation, ...] = (
     # --- registry and console -------------------------------------------------------------------------
     Operation("GET", "/registry/v1/catalogue", registry_reading.catalogue, Public(), ja="カタログ", en="The catalogue"),
     Operation("GET", "/registry/v1/terms/{owner}", registry_reading.terms, Public(), ja="公表された規約", en="Published terms"),
+    Operation("GET", "/registry/v1/successions", registry_successions.show, Public(), ja="合併・承継・改称の一覧", en="Successions and renamings"),
     Operation("PUT", "/registry/v1/organizations/{id}", registry.put_organization, _REGISTRAR, ja="組織の登録", en="Register an organisation"),
     Operation("POST", "/registry/v1/organizations/{id}/certification", registry.certify_organization, _REGISTRAR, ja="組織の認定", en="Certify an organisation"),
+    Operation("POST", "/registry/v1/successions", registry_successions.ask, _REGISTRAR, ja="合併・承継・改称の申出", en="Ask for a succession or renaming"),
     Operation("PUT", "/registry/v1/criteria/{id}", registry.put_criteria, _REGISTRAR, ja="認定審査基準の公表", en="Publish certification criteria"),
     Operation("PUT", "/registry/v1/authentication-services/{id}", registry.put_authentication_service, _REGISTRAR, ja="個人認証サービスの登録", en="Register an authentication service"),
     Operation("PUT", "/registry/v1/datasets/{id}", registry.put_dataset, _REGISTRAR, ja="連携対象データの登録", en="Register a dataset"),

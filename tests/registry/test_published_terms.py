@@ -13,6 +13,7 @@ from moyai import registry
 from moyai.base.clock import tokyo, utc_now
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
+from moyai.registry import successions
 from moyai.registry.model import (
     Bilingual,
 )
@@ -29,6 +30,7 @@ from tests.registry.samples import (
     certified_service,
     registered_service,
 )
+from tests.registry.test_successions import of_city
 
 
 def section(terms: registry.TermsVersion, section_id: str) -> dict[str, Any]:
@@ -154,17 +156,11 @@ async def test_platform_terms_name_the_operating_organisation(control: Connectio
     await certified_service(control)
     terms = await registry.terms_in_force(control)
     assert "運営機構が提供し、運営します" in section(terms, "operator")["body"]["ja"]
-    renamed = but(await registered_operator(control), name_ja="新しい機構")
-    await registry.register_organization(control, renamed, ACTOR)
+    await successions.record_succession(
+        control, of_city(kind="operation", id="unei", name_ja="新しい機構"), ACTOR
+    )
     await registry.publish_platform_terms(control, PLATFORM_TERMS, ACTOR)
     assert (await registry.terms_in_force(control)).version == 2
-
-
-async def registered_operator(conn: Connection) -> registry.OrganizationDeclaration:
-    stored = await registry.operating_organization(conn)
-    return registry.OrganizationDeclaration(
-        stored.organization_id, stored.name_ja, stored.name_en, stored.kind, [], stored.contact
-    )
 
 
 @pytest.mark.requirement("R-038")

@@ -21,7 +21,7 @@ grant insert, update on registry.organization, registry.component, registry.serv
     registry.purpose, registry.link, registry.client, registry.authentication_service, registry.store,
     registry.witness, registry.stop, registry.pending to moyai_serve;
 grant insert, delete on registry.service_component, registry.component_dataset to moyai_serve;
-grant insert on registry.terms_version, registry.criteria_version to moyai_serve;
+grant insert on registry.terms_version, registry.criteria_version, registry.succession to moyai_serve;
 
 -- Persons. A resident ID stays when the person behind it is erased.
 grant insert, update on identity.resident, identity.staff, identity.refresh_token, identity.authority

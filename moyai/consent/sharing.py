@@ -25,7 +25,7 @@ from moyai.consent import store, store_sharing
 from moyai.consent.catalogue import ServiceFacts, facts_of
 from moyai.consent.eligibility import require_eligible
 from moyai.consent.model import Act, Sharing
-from moyai.identity import guessing
+from moyai.identity import guessing, step_up
 from moyai.identity.guessing import Counter
 from moyai.identity.model import ForResident, ResidentCaller
 from moyai.ledger import Act as LedgerAct
@@ -85,8 +85,9 @@ async def share(
 
     To show data to somebody asks for the same levels as to consent to its use. Raises Problem: does_not_exist
     (service or link), service_not_offered, outside_user_scope, assurance_insufficient, link_not_shared (a link
-    without consent in force).
+    without consent in force), insufficient_user_authentication (no second factor shown just now).
     """
+    step_up.require_fresh(caller)
     await store.lock_resident(conn, caller.resident_key)
     facts = await facts_of(conn, service_id)
     links = [facts.link(link_id) for link_id in dict.fromkeys(link_ids)]

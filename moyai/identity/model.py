@@ -44,6 +44,7 @@ class ResidentCaller(msgspec.Struct, frozen=True):
 
     `session_id` names the session (the token's `sid`) that texts are served to. `ial` and `aal` are levels of
     the framework `jp-ds500`: what was proofed at enrolment, and the factors really used in this session.
+    `second_factor_at` is when something that only the resident has was last shown.
     """
 
     resident_key: int
@@ -53,6 +54,10 @@ class ResidentCaller(msgspec.Struct, frozen=True):
     ial: int
     aal: int
     scopes: frozenset[str]
+    second_factor_at: datetime | None = None
+
+    def with_second_factor(self, at: datetime) -> ResidentCaller:
+        return msgspec.structs.replace(self, second_factor_at=at)
 
     @property
     def actor(self) -> str:

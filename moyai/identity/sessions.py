@@ -182,6 +182,7 @@ def _resident(session: Session, row: Record) -> ResidentCaller | None:
         row["ial"],
         session.aal,
         frozenset({"consent"}),
+        session.second_factor_at,
     )
 
 

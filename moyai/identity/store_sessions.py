@@ -110,6 +110,21 @@ async def slide_session(conn: Connection, session_hash: bytes, idle_seconds: int
     )
 
 
+async def set_factor(conn: Connection, session_hash: bytes, name: str) -> None:
+    """A factor was shown in this session once more, now."""
+    await conn.execute(
+        """
+        update identity.session s
+           set factors = coalesce((select jsonb_agg(f) from jsonb_array_elements(s.factors) f
+                                    where f->>'name' <> $2), '[]')
+                         || jsonb_build_array(jsonb_build_object('name', $2::text, 'at', clock_timestamp()))
+         where session_hash = $1
+        """,
+        session_hash,
+        name,
+    )
+
+
 async def delete_session(conn: Connection, session_hash: bytes) -> None:
     await conn.execute("delete from identity.session where session_hash = $1", session_hash)
 

@@ -282,6 +282,7 @@ async def resident(conn: Connection, token: AccessToken) -> ResidentCaller:
         row["ial"],
         level_now(row["aal"], row["authenticated_at"]),
         token.scopes & frozenset(row["scope"].split()) & resident_scopes(party),
+        row["second_factor_at"],
     )
 
 

@@ -24,6 +24,7 @@ from moyai.identity import (
     meetings,
     residents,
     second_person,
+    step_up,
     store_desk,
     store_residents,
     store_transfers,
@@ -192,12 +193,14 @@ def _same(recorded: str, typed: str) -> bool:
 
 
 async def confirm_as_resident(conn: Connection, caller: ResidentCaller, transfer_id: UUID) -> None:
-    """The resident, with two factors, says that it is them. Raises Problem: does_not_exist, assurance_insufficient."""
+    """The resident, with two factors, says that it is them. Raises Problem: does_not_exist, assurance_insufficient,
+    insufficient_user_authentication (the second was not shown just now)."""
     if caller.aal < 2:
         raise Problem("assurance_insufficient", "confirming a transfer needs two factors")
     row, resident = await _held(conn, transfer_id)
     if row["resident_key"] != caller.resident_key:
         raise Problem("does_not_exist", "no such transfer")
+    step_up.require_fresh(caller)
     await _complete(conn, f"resident:{caller.resident_id}", "", row, resident, "resident")
 
 

@@ -190,6 +190,9 @@ class Person:
             # the authorisation was ended, by the resident or the desk: the app asks for it anew
             self.authorization.until, self.authorization.refresh_token = 0.0, None
             answer = await self._api(method, path, body, headers)
+        if answer.code == "insufficient_user_authentication":
+            await self._authorize(max_age=str(answer.body["max_age"]))
+            answer = await self._api(method, path, body, headers)
         return answer
 
     async def _api(self, method: str, path: str, body: Any, headers: Mapping[str, str] | None) -> Answer:
@@ -208,7 +211,7 @@ class Person:
             await self._authorize()
         return held.access_token
 
-    async def _authorize(self) -> None:
+    async def _authorize(self, **more: str) -> None:
         verifier, state = secrets.token_urlsafe(48), secrets.token_urlsafe(16)
         challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
         query = urlencode(
@@ -220,6 +223,7 @@ class Person:
                 "state": state,
                 "code_challenge": challenge,
                 "code_challenge_method": "S256",
+                **more,
             }
         )
         page = await self.visit(f"{self.base_url}/oauth2/authorize?{query}", stop_at=_TOUCH_POINT_REDIRECT)

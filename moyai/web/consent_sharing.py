@@ -157,6 +157,7 @@ async def list_sharings(request: Request, caller: ResidentCaller) -> Response:
         "outside_user_scope",
         "assurance_insufficient",
         "link_not_shared",
+        "insufficient_user_authentication",
         "invalid_request",
     ),
     status=201,

@@ -18,12 +18,13 @@ from moyai.base.ids import random_uuid
 from moyai.base.journal import Journal
 from moyai.consent import sharing
 from moyai.consent.catalogue import names
+from moyai.identity import step_up
 from moyai.identity.model import ResidentCaller
 from moyai.personal.model import Item, Result
 from moyai.personal.paging import Page, positions
 from moyai.registry import lookups
 from moyai.web import portal_build as build
-from moyai.web import shared_items
+from moyai.web import second_factor, shared_items
 from moyai.web.consent_sharing import NewSharing, described
 from moyai.web.formats import moment
 from moyai.web.pages import Form, Language, language_of, read_form, render
@@ -53,6 +54,9 @@ async def _page(request: Request, caller: ResidentCaller, *, status: int = 200, 
         "ended": "ended" in request.query_params,
         "error": None,
         "code_error": None,
+        "code_due": not step_up.is_fresh(caller),
+        "factor_error": None,
+        "picked": [],
         "typed": {},
     }
     return render(
@@ -87,6 +91,17 @@ async def share(request: Request, caller: ResidentCaller) -> Response:
             request, caller, status=422, error=error, typed=dict(form), wanted=form.get("service")
         )
     once = _once(form)
+    caller, problem = await second_factor.take(request, caller, form)
+    if problem is not None:
+        return await _page(
+            request,
+            caller,
+            status=422,
+            factor_error=problem.code,
+            picked=form.getlist("links"),
+            typed=dict(form),
+            wanted=form.get("service"),
+        )
     async with platform_of(request).control.transaction() as conn:
         if await sharing.offered_before(conn, caller, once):
             return RedirectResponse("/portal/sharing", 303, headers={"Cache-Control": "no-store"})

@@ -10,10 +10,11 @@ from starlette.responses import Response
 
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
-from moyai.identity import transfers
+from moyai.identity import step_up, transfers
 from moyai.identity.model import ResidentCaller
 from moyai.registry import store_parties
 from moyai.registry.store_parties import Party
+from moyai.web import second_factor
 from moyai.web.authorize import go
 from moyai.web.operation import answer, describes
 from moyai.web.pages import read_form, render
@@ -48,14 +49,37 @@ async def _pending(conn: Connection, resident_key: int) -> tuple[transfers.Trans
 async def show(request: Request, caller: ResidentCaller) -> Response:
     async with platform_of(request).control.connection() as conn:
         found = await _pending(conn, caller.resident_key)
-    done = request.query_params.get("done", "")
+    return _page(request, caller, found)
+
+
+def _page(
+    request: Request,
+    caller: ResidentCaller,
+    found: tuple[transfers.Transfer, Party] | None,
+    problem: Problem | None = None,
+) -> Response:
     transfer, office = found or (None, None)
-    return render(request, "portal/transfer.html", caller, transfer=transfer, office=office, done=done)
+    return render(
+        request,
+        "portal/transfer.html",
+        caller,
+        status=200 if problem is None else 422,
+        transfer=transfer,
+        office=office,
+        done=request.query_params.get("done", ""),
+        code_due=not step_up.is_fresh(caller),
+        code_error=None if problem is None else problem.code,
+    )
 
 
 async def act(request: Request, caller: ResidentCaller) -> Response:
     form, transfer_id = await read_form(request, caller), uuid_in_path(request, "transfer")
     wanted = form.get("act")
+    if wanted == "confirm":
+        caller, problem = await second_factor.take(request, caller, form)
+        if problem is not None:
+            async with platform_of(request).control.connection() as conn:
+                return _page(request, caller, await _pending(conn, caller.resident_key), problem)
     async with platform_of(request).control.transaction() as conn:
         if wanted == "confirm":
             await transfers.confirm_as_resident(conn, caller, transfer_id)
@@ -90,7 +114,7 @@ async def _own(conn: Connection, caller: ResidentCaller) -> PendingTransfers:
 
 @describes(
     response=PendingTransfers,
-    codes=("does_not_exist", "assurance_insufficient"),
+    codes=("does_not_exist", "assurance_insufficient", "insufficient_user_authentication"),
     example={"path": {"transfer": _EXAMPLE}},
 )
 async def confirm(request: Request, caller: ResidentCaller) -> Response:

@@ -36,6 +36,12 @@ _WWW_AUTHENTICATE = {
 }
 
 
+def _step_up(problem: Problem) -> str:
+    """RFC 9470, section 3: with which parameters to have the resident log in again."""
+    asked = "".join(f', {name}="{problem.extra[name]}"' for name in ("acr_values", "max_age"))
+    return f'DPoP error="insufficient_user_authentication", algs="ES256"{asked}'
+
+
 def retry_after(problem: Problem) -> dict[str, str]:
     """When to ask again, as a header, where asking again is what to do; in whatever form the error is given."""
     return {"Retry-After": str(problem.extra.get("retry_after", 5))} if problem.status in (429, 503) else {}
@@ -45,6 +51,8 @@ def response(problem: Problem, base_url: str, correlation_id: str) -> Response:
     headers = {"Cache-Control": "no-store"}
     if problem.code in _WWW_AUTHENTICATE:
         headers["WWW-Authenticate"] = _WWW_AUTHENTICATE[problem.code]
+    if problem.code == "insufficient_user_authentication":
+        headers["WWW-Authenticate"] = _step_up(problem)
     headers |= retry_after(problem)
     if "allow" in problem.extra:
         headers["Allow"] = ", ".join(problem.extra["allow"])

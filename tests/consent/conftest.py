@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from moyai.base.clock import utc_now
 from moyai.base.db import Connection
 from moyai.base.secrets import SecretBox
 from moyai.consent import decisions, enrolment, facts_of, presentation
@@ -30,6 +31,7 @@ def calls(resident: MadeResident, *, session: str = "session-1", aal: int = 2) -
         ial=resident.ial,
         aal=aal,
         scopes=frozenset({"consent"}),
+        second_factor_at=utc_now(),
     )
 
 

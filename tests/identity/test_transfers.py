@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from moyai.base.clock import utc_now
 from moyai.base.db import Connection, Database
 from moyai.base.errors import Problem
 from moyai.base.journal import Journal
@@ -54,7 +55,9 @@ async def miki(control: Connection, control_db: Database, scene: Scene) -> Miki:
 
 
 def _caller(taro: Resident, aal: int = 2) -> ResidentCaller:
-    return ResidentCaller(taro.resident_key, taro.resident_id, "s", "portal", 2, aal, frozenset({"consent"}))
+    return ResidentCaller(
+        taro.resident_key, taro.resident_id, "s", "portal", 2, aal, frozenset({"consent"}), utc_now()
+    )
 
 
 async def _kinds(control: Connection, taro: Resident) -> list[int]:
@@ -110,6 +113,15 @@ async def test_the_resident_confirms_with_two_factors(
     await transfers.confirm_as_resident(control, _caller(taro), asked.transfer_id)
     moved = await desk.at_desk(control, miki.first, taro.resident_id)
     assert await credentials.recover(control, box, miki.first, moved, "test") is not None
+
+
+async def test_h2_a_browser_that_was_left_alone_confirms_nothing(
+    control: Connection, miki: Miki, taro: Resident
+) -> None:
+    asked = await miki.ask()
+    alone = ResidentCaller(taro.resident_key, taro.resident_id, "s", "portal", 2, 2, frozenset({"consent"}))
+    refused = transfers.confirm_as_resident(control, alone, asked.transfer_id)
+    assert await code_of(refused) == "insufficient_user_authentication"
 
 
 async def test_nobody_elses_transfer_is_confirmed(control: Connection, miki: Miki, taro: Resident) -> None:

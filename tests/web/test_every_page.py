@@ -75,7 +75,9 @@ def test_every_page_route_without_parameters_is_visited() -> None:
         for operation in ROUTES
         if operation.method == "GET" and operation.errors == "page" and "{" not in operation.path
     }
-    by_machine = {path for path in shown if path.startswith("/oauth2/")} | {"/login/code"}
+    by_machine = {path for path in shown if path.startswith("/oauth2/")}
+    # in the middle of a log-in: tests/web/test_desk_browser.py stands there
+    by_machine |= {"/login/code", "/login/first"}
     assert shown - by_machine <= {visit.path for visit in visits()}
 
 

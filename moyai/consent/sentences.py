@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 import msgspec
 
 from moyai.base.errors import CODES
+from moyai.consent import sentences_logins
 from moyai.consent.catalogue import Names
 from moyai.consent.model import Party
 from moyai.ledger import Event, Kind
@@ -67,6 +68,10 @@ def tell(scene: Scene) -> Told:
         return _moved(scene)
     if kind in _SENTENCES:
         return Told(_SENTENCES[kind](scene))
+    where = None if scene.target is None else _called(scene.target)
+    login = sentences_logins.tell(kind, scene.event.detail, where)
+    if login is not None:
+        return Told(login)
     return Told((f"{kind.ja}がありました。", f"{kind.en}."))
 
 

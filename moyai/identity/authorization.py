@@ -19,7 +19,7 @@ import msgspec
 from moyai.base import ids
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
-from moyai.identity import pairwise, store_oauth
+from moyai.identity import login_acts, pairwise, store_oauth
 from moyai.identity.model import Session
 from moyai.registry.store_parties import ClientParty
 
@@ -285,6 +285,7 @@ async def grant_code(conn: Connection, client: ClientParty, request: Pending, se
         conn, _hash(request.handle), session.resident_key, _hash(code), grant_id, CODE_SECONDS
     ):
         raise Problem("request_uri_invalid")
+    await login_acts.authorized(conn, client, session, request.parameters.scope.split())
     return code
 
 

@@ -21,6 +21,7 @@ from moyai.base.errors import Problem
 from moyai.base.secrets import SEALED, SecretBox
 from moyai.identity import (
     guessing,
+    login_acts,
     passwords,
     second_person,
     store_desk,
@@ -30,6 +31,7 @@ from moyai.identity import (
     store_transfers,
 )
 from moyai.identity.guessing import Origin
+from moyai.identity.login_acts import Whose
 from moyai.identity.model import Desk, IssuedLogin, Resident
 from moyai.ledger import Act, Kind
 
@@ -207,7 +209,7 @@ async def check_password(
         row = await _found(conn, login)
         login = login if row is None else row["login"]
         counters = await guessing.paths(conn, login, origin)
-        await guessing.take(conn, counters, "login_locked")
+        closed = await guessing.take(conn, counters, "login_locked")
         # after the lock: what was handed over may have been replaced meanwhile
         row = await store_logins.credential(conn, login)
     try:
@@ -218,6 +220,7 @@ async def check_password(
             await guessing.give_back(conn, counters)
         raise
     if row is None or not right:
+        await _failed(database, row, closed)
         raise Problem("login_failed")
     async with database.transaction() as conn:
         if row["sealed_totp"] is None:
@@ -242,6 +245,13 @@ async def fits(password_hash: str | None, typed: str) -> bool:
     return right if written is None else await passwords.verify(password_hash, written) or right
 
 
+async def _failed(database: Database, row: Record | None, closed: float) -> None:
+    """That a login is closed for a while stands in its owner's history; names that nobody has are nobody's."""
+    if row is not None and closed > 0:
+        async with database.transaction() as conn:
+            await login_acts.locked(conn, Whose(row["login"], row["resident_key"]), closed)
+
+
 def _credential(row: Record) -> Credential:
     return Credential(
         row["login"],
@@ -262,12 +272,13 @@ async def check_code(
     """
     async with database.transaction() as conn:
         counters = await guessing.paths(conn, login, origin)
-        await guessing.take(conn, counters, "login_locked")
+        closed = await guessing.take(conn, counters, "login_locked")
         row = await store_logins.credential(conn, login)
     if row is None or row["sealed_totp"] is None:
         raise Problem("login_failed")
     step = matching_step(box.open(sealed_name(login), row["sealed_totp"]).decode(), code, time.time())
     if step is None:
+        await _failed(database, row, closed)
         raise Problem("login_failed")
     async with database.transaction() as conn:
         if not await store_logins.take_totp_step(conn, login, step):
@@ -305,6 +316,7 @@ async def change_password(
     async with database.transaction() as conn:
         await store_logins.set_password(conn, login, hashed)
         await guessing.forget_login(conn, login, keep=origin.browser)
+        await login_acts.password_changed(conn, Whose(credential.login, credential.resident_key))
         if credential.resident_key is not None:
             return await store_sessions.end_all_of_resident(conn, credential.resident_key)
         return await store_sessions.end_all_of_staff(conn, credential.staff_key or 0)

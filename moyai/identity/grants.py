@@ -20,9 +20,11 @@ import msgspec
 from moyai.base.db import Connection, Database
 from moyai.base.errors import Problem
 from moyai.base.keys import KeyRing
-from moyai.identity import pairwise, store_oauth, store_pairwise, tokens
+from moyai.identity import login_acts, pairwise, store_oauth, store_pairwise, tokens
 from moyai.identity.authorization import RESIDENT_SCOPES, Parameters, is_registered, resident_scopes
+from moyai.identity.login_acts import Why
 from moyai.identity.model import Grant
+from moyai.registry import store_parties
 from moyai.registry.store_parties import ClientParty
 
 REFRESH_SECONDS: Final = 30 * 24 * 3600
@@ -90,7 +92,7 @@ async def redeem_code(
             await store_oauth.bind_grant(conn, row["grant_id"], jkt)
             return await _resident_tokens(conn, issuer, client, row["grant_id"], None, parameters.nonce, jkt)
         if row["client_id"] == client.client_id:
-            await store_oauth.revoke_grant(conn, row["grant_id"])
+            await _end(conn, client, row["grant_id"], "code_reused")
     raise _invalid("the code was used already; what it gave has been revoked")
 
 
@@ -128,8 +130,18 @@ async def refresh(
         if not row["used"]:
             await store_oauth.use_refresh_token(conn, token_hash)
             return await _resident_tokens(conn, issuer, client, row["grant_id"], form.get("scope"), None, jkt)
-        await store_oauth.revoke_grant(conn, row["grant_id"])
+        await _end(conn, client, row["grant_id"], "refresh_reused")
     raise _invalid("the refresh token was used already; the authorisation has been revoked")
+
+
+async def _end(conn: Connection, client: ClientParty, grant_id: UUID, why: Why) -> None:
+    """An authorisation that is in force is ended by what its client did, on record; one that has ended stays so."""
+    grant = await store_oauth.grant(conn, grant_id)
+    await store_oauth.revoke_grant(conn, grant_id)
+    if grant is not None:
+        of = client if grant["client_id"] == client.client_id else None
+        of = of or await store_parties.client_party(conn, grant["client_id"]) or client
+        await login_acts.authorization_ended(conn, grant["resident_key"], of, why)
 
 
 async def _resident_tokens(
@@ -209,4 +221,4 @@ async def revoke(
             return
     grant = None if grant_id is None else await store_oauth.grant(conn, grant_id)
     if grant is not None and grant["client_id"] == client.client_id:
-        await store_oauth.revoke_grant(conn, grant["grant_id"])
+        await _end(conn, client, grant["grant_id"], "client")

@@ -111,8 +111,9 @@ async def paths(conn: Connection, login: str, origin: Origin) -> list[Counter]:
     return counters + ([Counter(NETWORK, origin.network)] if origin.network else [])
 
 
-async def take(conn: Connection, counters: Sequence[Counter], code: str = "too_many_requests") -> None:
+async def take(conn: Connection, counters: Sequence[Counter], code: str = "too_many_requests") -> float:
     """Count one try by all of these, in the caller's transaction, which must be committed whatever the try brings.
+    Gives the seconds for which its login is closed if it fails; 0 if it stays open.
 
     Raises Problem (`code`, with `retry_after` in seconds) where one of them is closed; then nothing is counted.
     """
@@ -127,6 +128,7 @@ async def take(conn: Connection, counters: Sequence[Counter], code: str = "too_m
         failures = rule.left(row["failures"], row["idle"]) + 1
         counted.append((row["counter"], failures, rule.wait(failures)))
     await store_guessing.note(conn, counted)
+    return max((wait for key, _, wait in counted if by_key[key].login is not None), default=0.0)
 
 
 async def give_back(conn: Connection, counters: Sequence[Counter]) -> None:

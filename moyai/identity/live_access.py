@@ -9,8 +9,9 @@ import msgspec
 
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
-from moyai.identity import sessions, store_live_access, store_oauth, store_sessions
+from moyai.identity import login_acts, sessions, store_live_access, store_oauth, store_sessions
 from moyai.identity.authorization import resident_scopes
+from moyai.identity.login_acts import Why
 from moyai.identity.model import PORTAL_CLIENT, Factor, ResidentCaller, Session
 from moyai.identity.sessions import Opened, level_now
 from moyai.registry import store_parties
@@ -98,11 +99,20 @@ async def end_authorization(conn: Connection, caller: ResidentCaller, authorizat
     ended = await store_live_access.revoke_authorization(conn, caller.resident_key, authorization_id)
     if ended is None:
         raise Problem("does_not_exist", "no such authorisation in force")
+    await _record_end(conn, caller, ended["client_id"], "resident")
 
 
 async def end_other_authorizations(conn: Connection, caller: ResidentCaller) -> None:
     """Every authorisation but the one that the caller acts by."""
-    await store_live_access.revoke_other_authorizations(conn, caller.resident_key, _grant_of(caller))
+    kept = _grant_of(caller)
+    for ended in await store_live_access.revoke_other_authorizations(conn, caller.resident_key, kept):
+        await _record_end(conn, caller, ended["client_id"], "others")
+
+
+async def _record_end(conn: Connection, caller: ResidentCaller, client_id: str, why: Why) -> None:
+    client = await store_parties.client_party(conn, client_id)
+    if client is not None:
+        await login_acts.authorization_ended(conn, caller.resident_key, client, why)
 
 
 async def end_session(conn: Connection, caller: ResidentCaller, session_id: str) -> None:
@@ -111,6 +121,7 @@ async def end_session(conn: Connection, caller: ResidentCaller, session_id: str)
         if sessions.session_id_of(row["session_hash"]) == session_id:
             await store_oauth.revoke_grants_of_session(conn, row["session_hash"], _grant_of(caller))
             await store_sessions.delete_session(conn, row["session_hash"])
+            await login_acts.access_ended(conn, caller.resident_key, row["device"], everything=False)
             return
     raise Problem("does_not_exist", "no such session")
 
@@ -121,6 +132,7 @@ async def end_others(conn: Connection, caller: ResidentCaller, session: Session 
     What is being made at this moment, by whoever it is, ends as well.
     """
     generation = await sessions.end_all(conn, caller.resident_key)
+    await login_acts.access_ended(conn, caller.resident_key, everything=True)
     kept = _grant_of(caller)
     if kept is not None:
         await store_live_access.keep_authorization(conn, caller.resident_key, kept, generation)

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from moyai.base.clock import utc_now
 from moyai.base.db import Connection, Record
-from moyai.identity import guessing, store_logins, store_oauth, store_sessions
+from moyai.identity import guessing, login_acts, store_logins, store_oauth, store_sessions
 from moyai.identity.credentials import Credential
 from moyai.identity.model import PORTAL_CLIENT, Factor, ResidentCaller, Session, StaffCaller, aal_of
 from moyai.registry import store_parties
@@ -188,6 +188,8 @@ def _resident(session: Session, row: Record) -> ResidentCaller | None:
 
 async def close(conn: Connection, session: Session) -> None:
     """Log out: the session ends, and with it every authorisation that was given in it."""
+    if session.complete:
+        await login_acts.logged_out(conn, session)
     await store_oauth.revoke_grants_of_session(conn, session.session_hash, None)
     await store_sessions.delete_session(conn, session.session_hash)
 

@@ -60,6 +60,15 @@ class Kind(IntEnum):
     STAFF_REGISTERED = 39, "職員の登録", "Staff registered"
     IDENTITY_PROOFED = 40, "身元確認", "Identity proofed"
 
+    LOGGED_IN = 41, "ログイン", "Logged in"
+    LOGIN_LOCKED = 42, "ログインの一時停止", "Log-in locked for a while"
+    PASSWORD_CHANGED = 43, "パスワードの変更", "Password changed"
+    AUTHORIZATION_GIVEN = 44, "アプリの許可", "Authorisation given"
+    AUTHORIZATION_ENDED = 45, "アプリの許可の終了", "Authorisation ended"
+    REFRESH_REUSED = 46, "許可の二重使用", "Authorisation used twice"
+    LOGGED_OUT = 47, "ログアウト", "Logged out"
+    ACCESS_ENDED = 48, "ほかの機器のログアウト", "Other devices logged out"
+
     ENROLMENT_MET = 50, "登録の申込みとの一致", "Met by an enrolment"
     TRANSFER_ASKED = 51, "転入の申出", "Transfer asked for"
     TRANSFER_COMPLETED = 52, "転入の確定", "Transfer completed"

@@ -12,7 +12,15 @@ from starlette.responses import Response
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
 from moyai.base.secrets import SecretBox
-from moyai.identity import authorization, clients, credentials, first_login, guessing, sessions
+from moyai.identity import (
+    authorization,
+    clients,
+    credentials,
+    first_login,
+    guessing,
+    login_acts,
+    sessions,
+)
 from moyai.identity.authorization import REQUEST_URI_PREFIX
 from moyai.identity.credentials import Credential
 from moyai.identity.model import Anonymous, Factor, ResidentCaller, Session, StaffCaller
@@ -183,6 +191,7 @@ async def finish(request: Request, opened: Opened, target: str) -> Response:
         browser = Recognised(request)
         async with platform_of(request).control.transaction() as conn:
             await guessing.remember(conn, opened.session.login, browser.hash)
+            await login_acts.logged_in(conn, opened.session)
         browser.tell(response)
     return response
 

@@ -10,6 +10,7 @@ import asyncio
 from contextvars import Context, ContextVar, copy_context
 from math import inf
 from types import TracebackType
+from weakref import WeakKeyDictionary
 
 _deadline: ContextVar[float] = ContextVar("deadline", default=inf)
 
@@ -19,20 +20,24 @@ def current() -> float:
     return _deadline.get()
 
 
-class within:
-    """What is inside ends after so many seconds, or at the deadline it stands in, whichever is earlier.
+class until:
+    """What is inside ends at this time of the loop, or at the deadline it stands in, whichever is earlier.
 
     Raises TimeoutError where its own deadline passed.
     """
 
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
+    def __init__(self, at: float) -> None:
+        self.at = at
+        self._passed = False
 
-    async def __aenter__(self) -> within:
-        at = min(asyncio.get_running_loop().time() + self._seconds, _deadline.get())
-        self._before = _deadline.set(at)
-        self._timeout = asyncio.timeout_at(at)
-        await self._timeout.__aenter__()
+    async def __aenter__(self) -> until:
+        self.at = min(self.at, _deadline.get())
+        self._before = _deadline.set(self.at)
+        task = asyncio.current_task()
+        assert task is not None  # a coroutine runs in one
+        self._task, self._cancelling = task, task.cancelling()
+        self._clock = _clock()
+        self._clock.add(self)
         return self
 
     async def __aexit__(
@@ -41,11 +46,77 @@ class within:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._clock.active.discard(self)
         _deadline.reset(self._before)
-        await self._timeout.__aexit__(kind, error, trace)
+        # as in asyncio.timeout: only where nobody else has cancelled the task is the cancellation our own
+        if self._passed and self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
+            raise TimeoutError from error
+
+    def end(self) -> None:
+        """Cancel what is inside."""
+        self._passed = True
+        self._task.cancel()
 
     def expired(self) -> bool:
-        return self._timeout.expired()
+        """Whether its time passed while something was inside."""
+        return self._passed
+
+
+class within(until):
+    """What is inside ends after so many seconds, or at the deadline it stands in, whichever is earlier.
+
+    Raises TimeoutError where its own deadline passed.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(inf)
+        self._seconds = seconds
+
+    async def __aenter__(self) -> until:
+        self.at = asyncio.get_running_loop().time() + self._seconds
+        return await super().__aenter__()
+
+
+class _Clock:
+    """One timer for all deadlines of a loop. Nearly every deadline is left long before it passes, and a timer of its
+    own for each, begun and cancelled, would cost more than all else about it: this one rings at the earliest
+    deadline that was there when it was set, and is set anew for those that are there then."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self.active: set[until] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._rings_at = inf
+
+    def add(self, one: until) -> None:
+        self.active.add(one)
+        if one.at < self._rings_at:
+            self._set(one.at)
+
+    def _set(self, at: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._rings_at = at
+        self._timer = None if at == inf else self._loop.call_at(at, self._ring)
+
+    def _ring(self) -> None:
+        now = self._loop.time()
+        passed = [one for one in self.active if one.at <= now]
+        self.active.difference_update(passed)
+        for one in passed:
+            one.end()
+        self._set(min((one.at for one in self.active), default=inf))
+
+
+_clocks: WeakKeyDictionary[asyncio.AbstractEventLoop, _Clock] = WeakKeyDictionary()
+
+
+def _clock() -> _Clock:
+    loop = asyncio.get_running_loop()
+    clock = _clocks.get(loop)
+    if clock is None:
+        clock = _clocks[loop] = _Clock(loop)
+    return clock
 
 
 def without() -> Context:

@@ -101,9 +101,9 @@ class Lane(Generic[Q, A]):
 
     async def _answer(self, connection: Connection | None, batch: list[Asked[Q, A]]) -> Connection | None:
         """Answer every member of the batch; the session to go on with, or None if it is lost."""
-        timeout = asyncio.timeout_at(max(until for _, _, until in batch))
+        limit = deadlines.until(max(at for _, _, at in batch))
         try:
-            async with timeout:
+            async with limit:
                 if connection is None or connection.raw.is_closed():
                     connection = await self._session()
                 answers = await self._run(connection, [question for question, _, _ in batch])
@@ -112,7 +112,7 @@ class Lane(Generic[Q, A]):
             if not isinstance(error, _NoSession) and not is_unavailable(error):
                 return await self._one_by_one(connection, batch, error)
             _discard(connection)
-            code, why = _code(error, timeout), type(error).__name__
+            code, why = _code(error, limit), type(error).__name__
             _fail(batch, lambda: Problem(code, why))
             return None
         for (_, future, _), answer in pairs:
@@ -150,10 +150,10 @@ class Lane(Generic[Q, A]):
         self._free = [None] * len(self._free)
 
 
-def _code(error: Exception, timeout: asyncio.Timeout) -> str:
+def _code(error: Exception, limit: deadlines.until) -> str:
     if isinstance(error, DiskFull):
         return "storage_full"
-    return "deadline_exceeded" if timeout.expired() else "unavailable"
+    return "deadline_exceeded" if limit.expired() else "unavailable"
 
 
 def _fail(batch: list[Asked[Q, A]], error: Callable[[], Exception]) -> None:

@@ -1,8 +1,9 @@
 """The gate's SQL: everything that can close a link, read from the primary in one statement for all who wait.
 
-Reads the views that `registry` and `identity` publish for the gate. The consent row comes by a lateral join with
-`offset 0`: otherwise the planner probes its index by resident alone. `terms_until` says of each version of terms from
-when on its acceptance is not enough; whose acceptance is not on record accepted the first version at most.
+Reads the views that `registry` and `identity` publish for the gate. What is a resident's comes by lateral joins with
+`offset 0`, which keep to the index: a plan is made once, maybe while a table is still empty, and the planner would
+probe consents by resident alone. `terms_until` says of each version of terms from when on its acceptance is not enough;
+whose acceptance is not on record accepted the first version at most.
 """
 
 from __future__ import annotations
@@ -55,7 +56,9 @@ async def standing_of_links(
           left join lateral (
                select * from identity.subject_standing i
                 where i.component_key = q.component_key and i.subject = q.subject offset 0) s on true
-          left join ledger.resident_epoch_now e on e.resident_key = s.resident_key
+          left join lateral (
+               select i.value from ledger.resident_epoch_now i
+                where i.resident_key = s.resident_key offset 0) e on true
           left join registry.link_standing l
             on l.consumer_component_key = q.component_key
            and l.dataset_key = q.dataset_key and l.purpose_key = q.purpose_key

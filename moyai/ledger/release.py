@@ -1,4 +1,4 @@
-"""Releasing: the statement that records is the one that judges again (0012_release.sql).
+"""Releasing: the statement that records is the one that judges again (`store_release.release`, 0012_release.sql).
 
 What somebody was let see is recorded first, and only if nothing closed since it was judged. `Judged` are the epochs
 that were read together with the facts; a stop counts them up, and holds a lock until it is committed.
@@ -34,6 +34,9 @@ class Outcome(IntEnum):
 
     BUSY = 3
     """Somebody is just closing something: ask again in a moment."""
+
+
+_OUTCOMES = {int(outcome): outcome for outcome in Outcome}
 
 
 class Judged(msgspec.Struct, frozen=True):
@@ -84,8 +87,14 @@ def prepare(
 
 
 async def release_many(conn: Connection, releases: Sequence[Release]) -> list[Released]:
-    """Record those that may be released, in one statement, and say what became of each. Never waits for a stop."""
-    rows = await store_release.release(
+    """Record those that may be released, in one statement, and say what became of each. Never waits for a stop.
+
+    Of several with one id, the first is meant; the others are known then.
+    """
+    fresh = {one.entry_id: one for one in reversed(releases)}
+    if len(fresh) < len(releases):
+        return await _without_twins(conn, releases, fresh)
+    row = await store_release.release(
         conn,
         b"".join([one.entry_id.bytes for one in releases]),
         [one.kind for one in releases],
@@ -97,7 +106,23 @@ async def release_many(conn: Connection, releases: Sequence[Release]) -> list[Re
         [one.judged.resident_epoch for one in releases],
         [one.judged.ends_ms for one in releases],
     )
-    return [Released(Outcome(row["outcome"]), row["at"]) for row in rows]
+    outcomes: list[int] = row["verdicts"]
+    for n in row["known"]:
+        outcomes[n - 1] = Outcome.KNOWN
+    return [Released(_OUTCOMES[outcome], row["at"]) for outcome in outcomes]
+
+
+async def _without_twins(
+    conn: Connection, releases: Sequence[Release], fresh: dict[UUID, Release]
+) -> list[Released]:
+    asked = list(fresh.values())
+    answers = dict(zip(map(id, asked), await release_many(conn, asked), strict=True))
+    of_first = {one.entry_id: answers[id(one)] for one in asked}
+    return [answers.get(id(one)) or _of_twin(of_first[one.entry_id]) for one in releases]
+
+
+def _of_twin(first: Released) -> Released:
+    return Released(Outcome.KNOWN, first.at) if first.outcome is Outcome.WRITTEN else first
 
 
 async def epochs(conn: Connection, resident_key: int) -> Judged:

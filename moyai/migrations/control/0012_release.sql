@@ -70,64 +70,39 @@ create trigger closes_by_update after update on identity.pairwise referencing ol
 create trigger closes_by_delete after delete on identity.pairwise referencing old table as gone
     for each statement execute function ledger.count_residents();
 
--- Record what is released, in the order of what was asked. Per entry: outcome 0 written, 1 known already (its proof was
--- used), 2 something closed since it was judged, or its consent has run out, 3 somebody is just closing something.
--- Each statement of a volatile function sees what was committed before it: the second one comes after the locks.
-create function ledger.release(
-    entry_ids bytea, kinds int[], heads text[], rests text[], salts bytea,
+-- Whether what was judged still stands, in the order of what was asked: 0 it does, 2 something closed since, or its
+-- consent has run out, 3 somebody is just closing something. What is told to stand stays so until the caller commits.
+-- Each statement of a volatile function sees what was committed before it: the one that compares comes after the locks.
+create function ledger.judge_again(
     residents bigint[], registry_epochs bigint[], resident_epochs bigint[], ends_ms bigint[]
-) returns table (n int, outcome int, at timestamptz)
+) returns int[]
 language plpgsql volatile as $$
 declare
     open boolean := pg_try_advisory_xact_lock_shared(hashtextextended('moyai.release', 0));
     free boolean[];
+    verdicts int[];
+    registry bigint;
+    moved bigint[];
+    epochs bigint[];
+    now_ms bigint;
 begin
-    free := array(
-        select open and (q.resident = 0
-                         or pg_try_advisory_xact_lock_shared(hashtextextended('consent', q.resident)))
-          from unnest(residents) with ordinality as q(resident, n) order by q.n);
-    return query
-    with asked as materialized (
-        select q.n::int as n, encode(substr(entry_ids, (q.n::int - 1) * 16 + 1, 16), 'hex')::uuid as entry_id,
-               substr(salts, (q.n::int - 1) * 16 + 1, 16) as salt, q.kind, q.head, q.rest, q.resident,
-               case when not free[q.n] then 3
-                    when q.registry_epoch <> (select value from ledger.registry_epoch)
-                      or q.resident_epoch <> coalesce(
-                             (select e.value from ledger.resident_epoch e where e.resident_key = q.resident), 0)
-                      or q.end_ms <= extract(epoch from clock_timestamp()) * 1000 then 2
-                    else 0 end as verdict
-          from unnest(kinds, heads, rests, residents, registry_epochs, resident_epochs, ends_ms) with ordinality
-               as q(kind, head, rest, resident, registry_epoch, resident_epoch, end_ms, n)
-    ), moment as materialized (
-        select date_trunc('milliseconds', clock_timestamp()) as at
-    ), made as materialized (
-        select a.n, a.entry_id, a.salt, a.kind, a.resident, m.at,
-               a.head || to_char(m.at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') || a.rest as body,
-               row_number() over (partition by a.entry_id order by a.n) = 1 as is_first
-          from asked a cross join moment m
-         where a.verdict = 0
-    ), written as (
-        insert into ledger.entry (entry_id, leaf)
-        select d.entry_id,
-               set_byte('\x0100'::bytea, 1, d.kind) || int8send((extract(epoch from d.at) * 1000)::bigint)
-                   || uuid_send(d.entry_id)
-                   || sha256(convert_to(E'moyai-commitment-v1\n', 'UTF8') || d.salt || convert_to(d.body, 'UTF8'))
-          from made d where d.is_first
-         -- in one order everywhere: two processes given the same replayed proofs must not deadlock
-         order by d.entry_id
-        on conflict (entry_id) do nothing
-        returning ledger.entry.entry_id
-    ), contents as (
-        insert into ledger.content (resident_key, entry_id, kind, at, salt, body)
-        select d.resident, d.entry_id, d.kind, d.at, d.salt, d.body
-          from made d join written w using (entry_id) where d.is_first
-    )
-    select a.n,
-           case when a.verdict <> 0 then a.verdict when w.entry_id is not null and d.is_first then 0 else 1 end,
-           m.at
-      from asked a cross join moment m
-      left join made d on d.n = a.n
-      left join written w on w.entry_id = d.entry_id
-     order by a.n;
+    -- loops over expressions, not statements: a statement for each, begun and ended, would cost more than all the rest
+    for n in 1 .. cardinality(residents) loop
+        free[n] := open and (residents[n] = 0
+                             or pg_try_advisory_xact_lock_shared(hashtextextended('consent', residents[n])));
+    end loop;
+    select g.value, e.residents, e.epochs, extract(epoch from clock_timestamp()) * 1000
+      into registry, moved, epochs, now_ms
+      from ledger.registry_epoch g,
+           (select array_agg(x.resident_key) as residents, array_agg(x.value) as epochs
+              from ledger.resident_epoch x where x.resident_key = any (judge_again.residents)) e;
+    for n in 1 .. cardinality(residents) loop
+        verdicts[n] := case when not free[n] then 3
+                            when registry_epochs[n] <> registry
+                              or resident_epochs[n] <> coalesce(epochs[array_position(moved, residents[n])], 0)
+                              or ends_ms[n] <= now_ms then 2
+                            else 0 end;
+    end loop;
+    return verdicts;
 end
 $$;

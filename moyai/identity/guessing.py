@@ -9,12 +9,14 @@ other: strangers who guess at an account never stop its owner at home.
 |---|---|---|---|
 | an account from one network, or in a known browser | 10 | 1 minute, doubling, to 1 day | by a success there |
 | an account from everywhere but its known browsers | 30 | 1 minute, doubling, to 1 day | by a success there |
-| all accounts from one network | 50 | 1 minute, doubling, to 1 hour | one in 10 minutes |
+| all accounts from one network | 100 | 1 minute, doubling, to 30 minutes | one in 2 minutes |
 | sharing codes of one viewer | 10 | 6 minutes, doubling, to 1 day | one in an hour |
 | people of other desks met by one clerk | 20 | 3 minutes, doubling, to 1 day | one in 3 minutes |
 | numbers of one transfer's certificate | 5 | 10 minutes, doubling, to 1 day | never |
-| codes and keys of one client from one network | 20 | 10 seconds, doubling, to 15 minutes | one in a minute |
-| codes and keys of all clients from one network | 100 | 10 seconds, doubling, to 15 minutes | one in 10 seconds |
+| keys and codes of one client that has keys, from one network | 20 | 10 seconds, doubling, to 15 minutes | one in a minute |
+| keys, codes and tokens of all clients from one network | 1,000 | 10 seconds, doubling, to 1 minute | one a second |
+
+Many people share a network (a carrier's, a town hall's): what is counted by network alone is generous, and short.
 """
 
 from __future__ import annotations
@@ -68,12 +70,12 @@ class Rule(msgspec.Struct, frozen=True):
 ACCOUNT_HERE: Final = Rule("account-here", 10, _MINUTE, _DAY)
 ACCOUNT: Final = Rule("account", 30, _MINUTE, _DAY)
 BROWSER: Final = Rule("browser", 10, _MINUTE, _DAY)
-NETWORK: Final = Rule("network", 50, _MINUTE, _HOUR, 10 * _MINUTE)
+NETWORK: Final = Rule("network", 100, _MINUTE, 30 * _MINUTE, 2 * _MINUTE)
 SHARING: Final = Rule("sharing", 10, 6 * _MINUTE, _DAY, _HOUR)
 MEETING: Final = Rule("meeting", 20, 3 * _MINUTE, _DAY, 3 * _MINUTE)
 CERTIFICATE: Final = Rule("certificate", 5, 10 * _MINUTE, _DAY)
 CLIENT: Final = Rule("client", 20, 10, 15 * _MINUTE, _MINUTE)
-CLIENTS: Final = Rule("clients", 100, 10, 15 * _MINUTE, 10)
+CLIENTS: Final = Rule("clients", 1000, 10, _MINUTE, 1)
 
 
 class Counter(msgspec.Struct, frozen=True):

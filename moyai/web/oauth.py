@@ -117,11 +117,13 @@ _WRONG = frozenset({"client_unknown", "assertion_invalid", "assertion_replayed",
 def _counted(request: Request, form: dict[str, str]) -> AbstractAsyncContextManager[None]:
     """Around what knows a client by what it shows: whoever tries keys, codes and tokens waits.
 
-    By client and network together, so that nobody stops a client by sending nonsense in its name from elsewhere.
+    By client and network together, so that nobody stops a client by sending nonsense in its name from elsewhere. A touch
+    point is on many phones, and shows nothing that could be guessed for all of them: it is counted by network alone.
     """
     network = neighbourhood(client_address(request))
-    name = clients.claimed_id(form)
-    counters = [Counter(guessing.CLIENT, f"{name}\n{network}"), Counter(guessing.CLIENTS, network)]
+    counters = [Counter(guessing.CLIENTS, network)]
+    if "client_assertion" in form:
+        counters.append(Counter(guessing.CLIENT, f"{clients.claimed_id(form)}\n{network}"))
     return guessing.counted(platform_of(request).control, counters, _WRONG)
 
 

@@ -54,7 +54,7 @@ def test_m11_waits_double_up_to_a_day(failures: int, wait: float) -> None:
 
 def test_m11_only_what_many_share_is_forgotten_by_itself() -> None:
     assert guessing.ACCOUNT.left(12, idle=80 * 86_400) == 12
-    assert guessing.NETWORK.left(12, idle=3600) == 6
+    assert guessing.NETWORK.left(12, idle=600) == 7
 
 
 async def test_m11_waits_grow_although_time_passes(
@@ -101,9 +101,9 @@ async def test_m11_a_known_browser_is_known_for_one_login_and_limited_itself(
 async def test_m11_one_guess_at_each_of_many_accounts_is_limited(
     control: Connection, control_db: RolledBack, login: IssuedLogin
 ) -> None:
-    for number in range(49):
+    for number in range(99):
         await _miss(control, f"resident-{number}", STRANGER)
-    codes = [await _guess(control_db, f"resident-{number}", STRANGER) for number in (49, 50)]
+    codes = [await _guess(control_db, f"resident-{number}", STRANGER) for number in (99, 100)]
     assert codes == ["login_failed", "login_locked"]
     # from another network the same accounts can be tried, and nobody is locked
     assert await _guess(control_db, login.login, Origin("203.0.113.9")) == "login_failed"
@@ -112,10 +112,10 @@ async def test_m11_one_guess_at_each_of_many_accounts_is_limited(
 async def test_m11_a_log_in_does_not_pay_for_guesses_at_others(
     control: Connection, control_db: RolledBack, box: SecretBox, login: IssuedLogin
 ) -> None:
-    for number in range(49):
+    for number in range(99):
         await _miss(control, f"resident-{number}", STRANGER)
     await _log_in(control_db, box, login, STRANGER)
-    codes = [await _guess(control_db, f"resident-{number}", STRANGER) for number in range(49, 51)]
+    codes = [await _guess(control_db, f"resident-{number}", STRANGER) for number in range(99, 101)]
     assert codes == ["login_failed", "login_locked"]
 
 

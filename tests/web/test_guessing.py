@@ -113,6 +113,21 @@ async def test_m11_clients_that_try_keys_and_codes_wait(
     assert answers[-1].json()["code"] == "too_many_requests"
 
 
+async def test_m11_one_phone_with_an_old_token_does_not_stop_the_others_behind_its_address(
+    control: Connection, web: httpx.AsyncClient, town: Town
+) -> None:
+    component = await factories.make_component(control, town.unei, "portal-app")
+    phone = Party(web, "portal-app", public=True)
+    await factories.make_client(
+        control, component, client_id=phone.client_id, kind="touch_point", scopes=("openid", "consent")
+    )
+    for _ in range(30):
+        old = await phone.token(grant_type="refresh_token", refresh_token="has run out")
+        assert old.status_code == 400
+    rows = await control.fetch("select failures from identity.guess")
+    assert [round(row["failures"]) >= 20 for row in rows] == [True]
+
+
 async def test_m11_a_client_that_shows_its_key_is_never_counted(
     control: Connection, web: httpx.AsyncClient, town: Town
 ) -> None:

@@ -32,6 +32,12 @@ STOPPABLE: frozenset[Standing] = frozenset({"given", "outdated"})
 """What the resident can stop. A consent that is outdated must not revive, should the old text come back."""
 
 
+_NOT_ON_OFFER = frozenset(
+    {"organization_suspended", "organization_not_certified", "consumer_not_linked", "service_not_certified"}
+)
+"""Why a link is closed so that no text of it is served."""
+
+
 class LinkStanding(msgspec.Struct, frozen=True):
     """One link, and how the resident stands to it. `closed` is the code with which the gate refuses it, if it does.
 
@@ -68,8 +74,10 @@ class LinkStanding(msgspec.Struct, frozen=True):
 
     @property
     def to_decide(self) -> bool:
-        """Whether the present text asks for more than what was decided: all of it, or items that were added."""
-        return self.standing == "outdated" or bool(self.waiting)
+        """Whether the present text asks for more than what was decided (all of it, or items that were added), and is
+        still offered for a decision."""
+        asks = self.standing == "outdated" or bool(self.waiting)
+        return asks and self.closed not in _NOT_ON_OFFER
 
 
 class ServiceStanding(msgspec.Struct, frozen=True):

@@ -182,3 +182,13 @@ async def test_c1_an_outdated_consent_can_be_stopped_and_then_never_revives(
     )
     await control.raw.execute(back, old)
     assert (await vitals(control, hanako)).standing == "withdrawn"
+
+
+async def test_c1_nobody_is_asked_to_decide_on_a_text_that_is_not_served(
+    control: Connection, town: Town, hanako: Walk
+) -> None:
+    await hanako.join()
+    await control.raw.execute(NEW_PURPOSE)
+    await control.raw.execute("update registry.link set state = 'ended' where link_id = 'kenko-vitals'")
+    link = await vitals(control, hanako)
+    assert (link.standing, link.closed, link.to_decide) == ("outdated", "consumer_not_linked", False)

@@ -249,3 +249,12 @@ async def test_who_does_not_use_the_service_has_nothing_to_accept(
     with pytest.raises(Problem) as refused:
         await using.accept()
     assert refused.value.code == "service_not_in_use"
+
+
+async def test_c1_a_service_that_pauses_shows_nothing_to_a_viewer(using: Using, control: Connection) -> None:
+    links = [using.town.links["vitals"].key]
+    permits, _ = await gate.permit_shared(control, resident_key=using.town.hanako.key, link_keys=links)
+    assert len(permits) == 1
+    await publish(using.conn, None, 2, day(-1))
+    permits, refusals = await gate.permit_shared(control, resident_key=using.town.hanako.key, link_keys=links)
+    assert (permits, [one.code for one in refusals]) == ([], ["terms_outdated"])

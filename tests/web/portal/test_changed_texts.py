@@ -12,6 +12,7 @@ from tests.factories import Town
 from tests.pages import assert_good_page
 from tests.web.portal.conftest import Visit
 from tests.web.portal.test_stopping import SERVICE, csrf, states
+from tests.web.streaming import streamed
 
 NEW_PURPOSE_OF_STEPS = NEW_PURPOSE.replace("kenko-vitals", "kenko-steps")
 NEW_ITEM_OF_STEPS = NEW_ITEM.replace("'vitals'", "'steps'")
@@ -80,3 +81,37 @@ async def test_c1_a_text_that_is_not_kept_says_so(
     await control.raw.execute("update consent.state set version_key = null")
     for path in ("/portal/consents", SERVICE):
         assert "前に読んだ説明の記録がない" in (await visitor.get(path)).text
+
+
+@pytest.mark.browser
+async def test_p0_1_enter_decides_nothing_on_a_text_that_changed(
+    control: Connection, town: Town, joined: str, visit: Visit
+) -> None:
+    await control.raw.execute(NEW_PURPOSE_OF_STEPS)
+    before = await states(control, town)
+    page = await visit(town.hanako, SERVICE, javascript=False)
+    first = page.locator("form#decide [type=submit]").first
+    assert (await first.get_attribute("value"), await first.is_visible()) == ("look", False)
+    await page.locator("input[id='link.kenko-steps-given']").press("Enter")
+    await expect(page.get_by_role("heading", level=1)).to_have_text("データの使い方を変更する")
+    assert await control.fetchval("select count(*) from consent.act") == 1
+    assert await states(control, town) == before
+
+
+@pytest.mark.browser
+async def test_p0_0_what_changed_is_there_when_the_page_arrives_in_pieces(
+    control: Connection, town: Town, joined: str, visit: Visit, site: str
+) -> None:
+    await control.raw.execute(NEW_PURPOSE_OF_STEPS)
+    page = await visit(town.hanako, "/portal")
+    async with streamed(site) as url:
+        cookies = await page.context.cookies(site)
+        await page.context.add_cookies(
+            [{"name": one["name"], "value": one["value"], "url": url} for one in cookies]  # type: ignore[typeddict-item]
+        )
+        await page.goto(url + SERVICE)
+        heights = await page.locator("form#decide :is(dt, dd)").evaluate_all(
+            "them => them.map(one => one.getBoundingClientRect().height)"
+        )
+    assert len(heights) > 20
+    assert min(heights) > 0

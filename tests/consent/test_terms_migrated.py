@@ -10,6 +10,9 @@ from tests.factories import make_consent, make_membership, make_resident, make_t
 
 BEFORE = """
 drop view registry.link_standing;
+drop table registry.link_standing_kept;
+drop function registry.keep_link_standing cascade;
+drop view registry.link_standing_followed;
 drop trigger asks_for_acceptance on registry.terms_version;
 drop trigger knows_platform_terms on registry.service;
 drop trigger has_terms on consent.state;

@@ -242,12 +242,14 @@ async def make_client(
     kind: str = "component",
     jwks: dict[str, Any] | None = None,
     redirect_uris: tuple[str, ...] = (),
+    post_logout_redirect_uris: tuple[str, ...] = (),
     scopes: tuple[str, ...] = ("openid", "personal:store", "personal:exchange"),
 ) -> Made:
     client_id = client_id or unique("client")
     key = await conn.fetchval(
         "insert into registry.client (client_id, component_key, organization_key, kind, name_ja, name_en, jwks,"
-        " redirect_uris, scopes) values ($1, $2, $3, $4, $1, $1, $5, $6, $7) returning client_key",
+        " redirect_uris, scopes, post_logout_redirect_uris)"
+        " values ($1, $2, $3, $4, $1, $1, $5, $6, $7, $8) returning client_key",
         client_id,
         component.key if component else None,
         organization.key if organization else None,
@@ -255,6 +257,7 @@ async def make_client(
         jwks,
         list(redirect_uris),
         list(scopes),
+        list(post_logout_redirect_uris),
     )
     return Made(key, client_id)
 

@@ -76,6 +76,7 @@ class ClientEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     jwks: dict[str, Any] | None = None
     redirect_uris: list[str] = []
     redirect_paths: list[str] = []
+    post_logout_redirect_uris: list[str] = []
 
     def declaration(self, jwks: dict[str, Any] | None, redirect_uris: list[str]) -> ClientDeclaration:
         members = {name: getattr(self, name) for name in ClientDeclaration.__struct_fields__}

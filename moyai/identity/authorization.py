@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -34,6 +34,9 @@ _IGNORED_SCOPES: Final = frozenset({"profile", "email", "address", "phone", "off
 _PROMPTS: Final = frozenset({"none", "login", "consent", "select_account"})
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 _JKT = re.compile(r"[A-Za-z0-9_-]{43}")
+_PLAIN = re.compile(r"[A-Za-z0-9:/?\[\].,_~%!$&()*+=-]+")
+"""What an address may consist of: nothing that ends a directive of a header, or that browsers read otherwise."""
+
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -92,21 +95,39 @@ def check_redirect_uri(client: ClientParty, given: str | None) -> str:
 
 def is_registered(client: ClientParty, redirect_uri: str) -> bool:
     """Whether this address is one of the client's now, for a touch point at whatever port of the loopback."""
-    if redirect_uri in client.redirect_uris:
+    return _is_one_of(client.redirect_uris, client, redirect_uri)
+
+
+def is_registered_after_logout(client: ClientParty, uri: str) -> bool:
+    return _is_one_of(client.post_logout_redirect_uris, client, uri)
+
+
+def _is_one_of(registered: Sequence[str], client: ClientParty, given: str) -> bool:
+    if given in registered:
         return True
-    wanted = _without_port(redirect_uri) if client.kind == "touch_point" else None
-    return wanted is not None and any(_without_port(uri) == wanted for uri in client.redirect_uris)
+    wanted = _without_port(given) if client.kind == "touch_point" else None
+    return wanted is not None and any(_without_port(uri) == wanted for uri in registered)
 
 
 def _without_port(uri: str) -> str | None:
+    """Scheme, host, path and query of an address on the loopback; None for anything else.
+
+    What stands before the path must be host and port to the letter: no user name, and nothing that one parser passes over
+    and another does not.
+    """
+    if not _PLAIN.fullmatch(uri):
+        return None
     try:
         parts = urlsplit(uri)
-        _ = parts.port
+        host, port = parts.hostname or "", parts.port
     except ValueError:
         return None
-    if parts.scheme != "http" or parts.hostname not in _LOOPBACK or parts.username or parts.fragment:
+    written = f"[{host}]" if ":" in host else host
+    if parts.netloc != (written if port is None else f"{written}:{port}"):
         return None
-    return f"http://{parts.hostname}{parts.path}?{parts.query}"
+    if parts.scheme != "http" or host not in _LOOPBACK or "#" in uri:
+        return None
+    return f"http://{written}{parts.path}?{parts.query}"
 
 
 def check_parameters(client: ClientParty, given: Mapping[str, str], redirect_uri: str) -> Parameters:

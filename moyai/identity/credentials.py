@@ -136,9 +136,13 @@ async def _insert(
         raise Problem("login_taken")
     secret = pyotp.random_base32()
     sealed = box.seal(sealed_name(login), secret.encode())
-    await store_logins.insert_credential(
+    made = await store_logins.insert_credential(
         conn, login, resident_key, staff_key, await passwords.make_hash(password), sealed
     )
+    if not made:
+        raise Problem(
+            "login_taken" if await store_logins.credential(conn, login) is not None else "login_exists"
+        )
     return _issued(login, password, secret, issuer)
 
 

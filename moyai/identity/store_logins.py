@@ -31,12 +31,14 @@ async def insert_credential(
     staff_key: int | None,
     password_hash: str,
     sealed_totp: bytes | None,
-) -> None:
-    """Secrets that were handed over, so good for one log-in, in which their owner chooses others."""
-    await conn.execute(
+) -> bool:
+    """Secrets that were handed over, so good for one log-in, in which their owner chooses others. False where somebody
+    else took the login, or the person got one, at this very moment."""
+    done = await conn.fetchval(
         """
         insert into identity.credential (login, resident_key, staff_key, password_hash, sealed_totp, must_change)
         values ($1, $2, $3, $4, $5, true)
+        on conflict do nothing returning true
         """,
         login,
         resident_key,
@@ -44,6 +46,7 @@ async def insert_credential(
         password_hash,
         sealed_totp,
     )
+    return done is not None
 
 
 async def replace_secrets(conn: Connection, login: str, password_hash: str, sealed_totp: bytes) -> None:

@@ -92,7 +92,7 @@ def check_client(declared: ClientDeclaration) -> None:
         raise Problem("client_invalid", "a touch point is a public client: it has no keys")
     if declared.kind != "touch_point":
         check_jwks(declared.jwks)
-    for uri in declared.redirect_uris:
+    for uri in (*declared.redirect_uris, *declared.post_logout_redirect_uris):
         _check_redirect(uri)
 
 

@@ -204,7 +204,8 @@ class ServiceTermsDeclaration(msgspec.Struct, frozen=True, forbid_unknown_fields
 
 
 class ClientDeclaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An OAuth client. `jwks` holds public keys only; a touch point is a public client and has none."""
+    """An OAuth client. `jwks` holds public keys only; a touch point is a public client and has none. After a log-out
+    that it asked for, a browser is sent to one of `post_logout_redirect_uris` or stays here."""
 
     client_id: Id
     kind: ClientKind
@@ -215,6 +216,7 @@ class ClientDeclaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     organization: Id | None = None
     jwks: dict[str, Any] | None = None
     redirect_uris: list[Url] = []
+    post_logout_redirect_uris: list[Url] = []
 
 
 class AuthenticationServiceDeclaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

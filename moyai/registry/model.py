@@ -257,6 +257,7 @@ class RegisteredClient(msgspec.Struct, frozen=True):
     name_en: str
     jwks: dict[str, Any] | None
     redirect_uris: list[str]
+    post_logout_redirect_uris: list[str]
     scopes: list[str]
     state: Literal["active", "disabled"]
 

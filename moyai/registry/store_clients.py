@@ -17,7 +17,8 @@ async def client(conn: Connection, client_id: str) -> RegisteredClient | None:
         """
         select c.client_key, c.client_id, c.component_key, p.component_id,
                coalesce(c.organization_key, p.organization_key) as organization_key, o.organization_id,
-               c.kind, c.name_ja, c.name_en, c.jwks, c.redirect_uris, c.scopes, c.state
+               c.kind, c.name_ja, c.name_en, c.jwks, c.redirect_uris, c.post_logout_redirect_uris,
+               c.scopes, c.state
           from registry.client c
           left join registry.component p using (component_key)
           left join registry.organization o
@@ -34,7 +35,8 @@ async def clients(conn: Connection) -> list[RegisteredClient]:
         """
         select c.client_key, c.client_id, c.component_key, p.component_id,
                coalesce(c.organization_key, p.organization_key) as organization_key, o.organization_id,
-               c.kind, c.name_ja, c.name_en, c.jwks, c.redirect_uris, c.scopes, c.state
+               c.kind, c.name_ja, c.name_en, c.jwks, c.redirect_uris, c.post_logout_redirect_uris,
+               c.scopes, c.state
           from registry.client c
           left join registry.component p using (component_key)
           left join registry.organization o
@@ -51,12 +53,13 @@ async def put_client(
     await conn.execute(
         """
         insert into registry.client (client_id, component_key, organization_key, kind, name_ja, name_en, jwks,
-                                     redirect_uris, scopes)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+                                     redirect_uris, scopes, post_logout_redirect_uris)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
         on conflict (client_id) do update
            set component_key = excluded.component_key, organization_key = excluded.organization_key,
                kind = excluded.kind, name_ja = excluded.name_ja, name_en = excluded.name_en,
-               jwks = excluded.jwks, redirect_uris = excluded.redirect_uris, scopes = excluded.scopes
+               jwks = excluded.jwks, redirect_uris = excluded.redirect_uris, scopes = excluded.scopes,
+               post_logout_redirect_uris = excluded.post_logout_redirect_uris
         """,
         declared.client_id,
         component_key,
@@ -67,4 +70,5 @@ async def put_client(
         declared.jwks,
         declared.redirect_uris,
         declared.scopes,
+        declared.post_logout_redirect_uris,
     )

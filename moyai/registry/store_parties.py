@@ -25,6 +25,7 @@ class ClientParty(msgspec.Struct, frozen=True):
     name_en: str
     jwks: dict[str, Any] | None
     redirect_uris: tuple[str, ...]
+    post_logout_redirect_uris: tuple[str, ...]
     scopes: tuple[str, ...]
     state: str
 
@@ -46,7 +47,8 @@ async def client_party(conn: Connection, client_id: str) -> ClientParty | None:
         """
         select c.client_id, c.client_key, c.kind, c.component_key, p.component_id,
                o.organization_key, o.organization_id, o.kind as organization_kind, o.state as organization_state,
-               c.name_ja, c.name_en, c.jwks, c.redirect_uris, c.scopes, c.state
+               c.name_ja, c.name_en, c.jwks, c.redirect_uris, c.post_logout_redirect_uris, c.scopes,
+               c.state
           from registry.client c
           left join registry.component p using (component_key)
           join registry.organization o on o.organization_key = coalesce(c.organization_key, p.organization_key)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from msgspec.structs import replace
 from starlette.requests import Request
@@ -204,7 +204,7 @@ async def logout(request: Request, caller: Anonymous) -> Response:
 
 
 def _without_cookie(response: Response, name: str) -> Response:
-    response.delete_cookie(name, path="/", httponly=True, samesite="lax")
+    response.delete_cookie(name, path="/", httponly=True, samesite="lax", secure=name.startswith("__Host-"))
     return response
 
 
@@ -213,22 +213,14 @@ def _targets(target: str) -> tuple[str, ...]:
 
 
 async def _after_logout(conn: Connection, client_id: str | None, given: dict[str, str]) -> str:
-    """Where to go: the service's own page, if it lies at the origin of one of its redirect URIs; else our home."""
+    """Where to go: a page that the service registered for this, to the letter; else our home."""
     wanted = given.get("post_logout_redirect_uri")
     if wanted is None or client_id is None:
         return "/"
     client = await clients.known_client(conn, client_id)
-    if _origin(wanted) is None or _origin(wanted) not in {_origin(uri) for uri in client.redirect_uris}:
+    if not authorization.is_registered_after_logout(client, wanted):
         raise Problem("redirect_uri_mismatch", "post_logout_redirect_uri")
     state = given.get("state")
     if state is None:
         return wanted
     return f"{wanted}{'&' if '?' in wanted else '?'}state={quote(state[:512], safe='')}"
-
-
-def _origin(url: str) -> tuple[str, str] | None:
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return None
-    return (parts.scheme, parts.netloc) if parts.scheme in ("http", "https") else None

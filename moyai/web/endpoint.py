@@ -29,6 +29,9 @@ log = structlog.get_logger("moyai.web")
 _PROCESS = secrets.token_hex(8)
 _numbers = itertools.count()
 _PROBES = ("/health", "/metrics")
+_HSTS = (b"strict-transport-security", b"max-age=31536000")
+"""RFC 6797: a browser that has been here by https comes by nothing else for a year."""
+
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _CORRELATION = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
@@ -87,6 +90,8 @@ def endpoint(operation: Operation) -> Callable[[Request], Awaitable[Response]]:
             correlation,
         )
         response.raw_headers.append((b"x-correlation-id", correlation.encode()))
+        if platform.over_tls:
+            response.raw_headers.append(_HSTS)
         if taken is not None:
             tell(response, taken)
         return response

@@ -72,5 +72,5 @@ class Recognised:
             httponly=True,
             samesite="lax",
             path="/",
-            secure=platform.base_url.startswith("https://"),
+            secure=platform.over_tls,
         )

@@ -26,6 +26,7 @@ from moyai.identity.grants import Issuer, TokenResponse
 from moyai.identity.guessing import Counter
 from moyai.identity.model import Anonymous, ResidentCaller
 from moyai.identity.standing import use_once
+from moyai.registry.store_parties import ClientParty
 from moyai.web.client_address import client_address, neighbourhood
 from moyai.web.operation import answer, describes, read_body
 from moyai.web.platform import Platform
@@ -148,19 +149,28 @@ async def push_request(request: Request, caller: Anonymous) -> Response:
     form, now = await read_oauth_form(request), time.time()
     if "request_uri" in form:
         raise Problem("malformed_request", "request_uri cannot be pushed")
-    async with _counted(request, form), platform.control.transaction() as conn:
-        client = await clients.authenticate(conn, form, _audiences(platform), now)
+    async with _counted(request, form):
+        async with platform.control.transaction() as conn:
+            client = await clients.authenticate(conn, form, _audiences(platform), now)
         proof = _read_proof(request, now)
         if proof is not None:
-            await use_once(conn, proof.fingerprint)
+            async with platform.control.transaction() as conn:
+                await use_once(conn, proof.fingerprint)
             if form.setdefault("dpop_jkt", proof.jkt) != proof.jkt:
                 raise Problem("proof_invalid", "dpop_jkt is not the key of the proof")
-        redirect_uri = authorization.check_redirect_uri(client, form.get("redirect_uri"))
-        parameters = authorization.check_parameters(client, form, redirect_uri)
-        hinted = await tokens.hinted_resident(conn, platform.base_url, client, form.get("id_token_hint"))
-        parameters = replace(parameters, hinted=hinted)
-        handle = await authorization.keep(conn, client, parameters, PUSHED_SECONDS)
-    return answer(PushedRequest(REQUEST_URI_PREFIX + handle, PUSHED_SECONDS), 201)
+        async with platform.control.transaction() as conn:
+            return answer(await _keep(conn, platform, client, form), 201)
+
+
+async def _keep(
+    conn: Connection, platform: Platform, client: ClientParty, form: dict[str, str]
+) -> PushedRequest:
+    redirect_uri = authorization.check_redirect_uri(client, form.get("redirect_uri"))
+    parameters = authorization.check_parameters(client, form, redirect_uri)
+    hinted = await tokens.hinted_resident(conn, platform.base_url, client, form.get("id_token_hint"))
+    parameters = replace(parameters, hinted=hinted)
+    handle = await authorization.keep(conn, client, parameters, PUSHED_SECONDS)
+    return PushedRequest(REQUEST_URI_PREFIX + handle, PUSHED_SECONDS)
 
 
 @describes(
@@ -192,10 +202,13 @@ async def token(request: Request, caller: Anonymous) -> Response:
 async def _token(request: Request, issuer: Issuer, form: dict[str, str], now: float) -> Response:
     platform = platform_of(request)
     control, grant_type = platform.control, form.get("grant_type")
+    # assertion and proof are used up by being shown, each for itself, whatever becomes of the request
     async with control.transaction() as conn:
         client = await clients.authenticate(conn, form, _audiences(platform), now)
+    async with control.transaction() as conn:
         jkt = await _bound_key(conn, request, now)
-        if grant_type == "client_credentials":
+    if grant_type == "client_credentials":
+        async with control.transaction() as conn:
             return answer(await grants.client_credentials(conn, issuer, client, form.get("scope"), jkt))
     if grant_type == "authorization_code":
         return answer(await grants.redeem_code(control, issuer, client, form, jkt))
@@ -218,11 +231,13 @@ async def _bound_key(conn: Connection, request: Request, now: float) -> str:
 async def revoke(request: Request, caller: Anonymous) -> Response:
     platform = platform_of(request)
     form, now = await read_oauth_form(request), time.time()
-    async with _counted(request, form), platform.control.transaction() as conn:
-        client = await clients.authenticate(conn, form, _audiences(platform), now)
+    async with _counted(request, form):
+        async with platform.control.transaction() as conn:
+            client = await clients.authenticate(conn, form, _audiences(platform), now)
         if "token" not in form:
             raise Problem("malformed_request", "token is missing")
-        await grants.revoke(conn, platform.tokens, client, form["token"], now)
+        async with platform.control.transaction() as conn:
+            await grants.revoke(conn, platform.tokens, client, form["token"], now)
     return Response(status_code=200, headers={"Cache-Control": "no-store"})
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 from collections.abc import Callable
 from functools import lru_cache
@@ -31,6 +32,7 @@ Language = Literal["ja", "en"]
 Form = ImmutableMultiDict[str, str]
 
 _YEAR_SECONDS = 365 * 24 * 3600
+_HOST = re.compile(r"[a-z0-9.:-]+")
 
 
 @lru_cache
@@ -104,16 +106,16 @@ def _cookie(request: Request, purpose: str) -> str:
 
 def set_session(request: Request, response: Response, cookie: str) -> Response:
     """The browser's session from now on."""
-    platform = _platform(request)
-    response.set_cookie(
-        platform.cookie_name,
-        cookie,
-        httponly=True,
-        samesite="lax",
-        path="/",
-        secure=platform.base_url.startswith("https://"),
-    )
+    _set_cookie(request, response, _platform(request).cookie_name, cookie)
     return response
+
+
+def _set_cookie(
+    request: Request, response: Response, name: str, value: str, seconds: int | None = None
+) -> None:
+    """Closed to scripts and to other sites; over TLS sent over nothing else."""
+    secure = _platform(request).over_tls
+    response.set_cookie(name, value, max_age=seconds, httponly=True, samesite="lax", path="/", secure=secure)
 
 
 def _form_secret(request: Request) -> str | None:
@@ -152,7 +154,8 @@ async def read_form(request: Request, caller: Caller) -> Form:
 
 def security_headers(form_targets: tuple[str, ...] = ()) -> dict[str, str]:
     """Everything from this origin; `form_targets` are origins a submitted form may be redirected to."""
-    targets = " ".join(("'self'", *(_origin(url) for url in form_targets)))
+    origins = (origin for origin in map(_origin, form_targets) if origin is not None)
+    targets = " ".join(("'self'", *origins))
     return {
         "Content-Security-Policy": (
             "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self' data:; "
@@ -166,9 +169,17 @@ def security_headers(form_targets: tuple[str, ...] = ()) -> dict[str, str]:
     }
 
 
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
+def _origin(url: str) -> str | None:
+    """Scheme, host and port, as far as they are nothing else: whatever a header takes as more stays out of it."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return None
+    if not _HOST.fullmatch(host) or parts.scheme not in ("http", "https"):
+        return None
+    written = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{written}" if port is None else f"{parts.scheme}://{written}:{port}"
 
 
 def render(
@@ -207,11 +218,9 @@ def render(
         text, status_code=status, headers={**security_headers(form_targets), "Content-Language": language}
     )
     if fresh is not None:
-        page.set_cookie(_cookie(request, "form"), fresh, httponly=True, samesite="lax", path="/")
+        _set_cookie(request, page, _cookie(request, "form"), fresh)
     if request.query_params.get("lang") in ("ja", "en"):
-        page.set_cookie(
-            _cookie(request, "lang"), language, max_age=_YEAR_SECONDS, httponly=True, samesite="lax", path="/"
-        )
+        _set_cookie(request, page, _cookie(request, "lang"), language, _YEAR_SECONDS)
     return page
 
 
@@ -220,7 +229,9 @@ def _language_link(request: Request, language: Language) -> str:
     if request.method != "GET":
         return "/?lang=" + ("en" if language == "ja" else "ja")
     url = request.url.include_query_params(lang="en" if language == "ja" else "ja")
-    return f"{url.path}?{url.query}"
+    # one slash: two would name another host
+    path = "/" + url.path.lstrip("/\\")
+    return f"{path}?{url.query}"
 
 
 _LOOK_ELSEWHERE = (

@@ -49,6 +49,13 @@ class Platform:
         return self.config.server.base_url
 
     @property
+    def over_tls(self) -> bool:
+        """Whether browsers reach the platform by https."""
+        return self.base_url.startswith("https://")
+
+    @property
     def cookie_name(self) -> str:
-        """Cookies carry the instance, so that two platforms on one host name do not collide in a browser."""
-        return f"moyai_{self.config.platform.id}_{self.config.server.port}_session"
+        """Cookies carry the instance, so that two platforms on one host name do not collide in a browser. Over TLS, the
+        prefix has browsers take them from this very host alone (RFC 6265bis, section 4.1.3)."""
+        prefix = "__Host-" if self.over_tls else ""
+        return f"{prefix}moyai_{self.config.platform.id}_{self.config.server.port}_session"

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 import pyotp
 import pytest
 
-from moyai.base.db import Connection
+from moyai.base.db import Connection, Pool
 from moyai.base.errors import Problem
 from moyai.base.secrets import SecretBox
-from moyai.identity import credentials, passwords
+from moyai.identity import credentials, desk, passwords, residents
 from moyai.identity.model import IssuedLogin, Resident
+from tests import factories
 from tests.conftest import RolledBack
 from tests.identity.conftest import Scene
 
@@ -160,3 +162,48 @@ async def test_the_command_line_can_show_the_current_code(
     control: Connection, box: SecretBox, login: IssuedLogin
 ) -> None:
     assert await credentials.current_code(control, box, login.login) in (_at(login), _at(login, -1))
+
+
+async def test_low_four_first_logins_at_once_give_one_and_three_clear_refusals(
+    fresh_database: Pool, box: SecretBox
+) -> None:
+    async with fresh_database.transaction() as conn:
+        town = await factories.make_town(conn)
+        resident = await residents.find(conn, town.hanako.key)
+        at = await desk.desk_of(conn, town.unei.key, "staff:test")
+    assert resident is not None
+
+    async def issue(login: str | None) -> str:
+        try:
+            async with fresh_database.transaction() as conn:
+                await credentials.issue(conn, box, at, resident, "test", login)
+        except Problem as problem:
+            return problem.code
+        return "issued"
+
+    assert sorted(await asyncio.gather(*(issue(None) for _ in range(4)))) == [
+        "issued",
+        "login_exists",
+        "login_exists",
+        "login_exists",
+    ]
+
+
+async def test_low_the_same_login_for_two_people_at_once_goes_to_one(
+    fresh_database: Pool, box: SecretBox
+) -> None:
+    async with fresh_database.transaction() as conn:
+        town = await factories.make_town(conn)
+        people = [await residents.find(conn, one.key) for one in (town.hanako, town.midori)]
+        at = await desk.desk_of(conn, town.unei.key, "staff:test")
+
+    async def issue(resident: Resident | None) -> str:
+        assert resident is not None
+        try:
+            async with fresh_database.transaction() as conn:
+                await credentials.issue(conn, box, at, resident, "test", "hanako-1948")
+        except Problem as problem:
+            return problem.code
+        return "issued"
+
+    assert sorted(await asyncio.gather(*(issue(one) for one in people))) == ["issued", "login_taken"]

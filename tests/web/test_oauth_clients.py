@@ -170,3 +170,37 @@ async def test_the_provider_describes_itself(web: httpx.AsyncClient) -> None:
     keys = (await web.get("/oauth2/jwks")).json()["keys"]
     assert [key["alg"] for key in keys] == ["ES256"]
     assert all("d" not in key for key in keys)
+
+
+async def test_low_an_assertion_and_a_proof_are_used_up_by_a_refused_request(party: Party) -> None:
+    """Not stolen and used elsewhere afterwards, with another key."""
+    assertion, proof = party.assertion(), party.dpop.proof("POST", TOKEN_URL)
+    form = {
+        "grant_type": "client_credentials",
+        "client_assertion_type": ASSERTION_TYPE,
+        "client_assertion": assertion,
+    }
+    refused = await party.http.post(
+        "/oauth2/token", data={**form, "scope": "registry:write"}, headers={"DPoP": proof}
+    )
+    assert _error(refused) == (400, "invalid_scope", "scope_not_allowed")
+    thief = await party.http.post(
+        "/oauth2/token", data=form, headers={"DPoP": Key().proof("POST", TOKEN_URL)}
+    )
+    assert thief.json()["code"] == "assertion_replayed"
+    again = await party.http.post(
+        "/oauth2/token", data={**form, "client_assertion": party.assertion()}, headers={"DPoP": proof}
+    )
+    assert again.json()["code"] == "proof_replayed"
+
+
+async def test_low_an_assertion_is_used_up_although_the_proof_is_missing(party: Party) -> None:
+    form = {
+        "grant_type": "client_credentials",
+        "client_assertion_type": ASSERTION_TYPE,
+        "client_assertion": party.assertion(),
+    }
+    assert (await party.http.post("/oauth2/token", data=form)).json()["code"] == "proof_invalid"
+    proof = party.dpop.proof("POST", TOKEN_URL)
+    again = await party.http.post("/oauth2/token", data=form, headers={"DPoP": proof})
+    assert again.json()["code"] == "assertion_replayed"

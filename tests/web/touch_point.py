@@ -64,6 +64,7 @@ async def make_scene(control: Connection, box: SecretBox, web: httpx.AsyncClient
         client_id="portal-app",
         kind="touch_point",
         redirect_uris=("http://127.0.0.1/callback",),
+        post_logout_redirect_uris=("http://127.0.0.1/bye",),
         scopes=("openid", "consent"),
     )
     resident = await find(control, town.hanako.key)

@@ -1,5 +1,7 @@
 """What the journal holds: one Struct per kind of stop, with the ids that a replay needs.
 
+The end of a log-in or of a touch point's authorisation is not among them: a restore ends them all.
+
 Ids only, and only those that mean the same in every copy of the database: never internal keys, never personal data.
 """
 
@@ -53,12 +55,6 @@ class LinkEnded(Stop, frozen=True, tag="link_ended"):
     link_id: str
 
 
-class AuthorizationEnded(Stop, frozen=True, tag="authorization_ended"):
-    """A touch point no longer acts for the resident."""
-
-    grant_id: str
-
-
 AnyStop = (
     ConsentWithdrawn
     | SharingEnded
@@ -68,7 +64,6 @@ AnyStop = (
     | ServiceSuspended
     | ClientDisabled
     | LinkEnded
-    | AuthorizationEnded
 )
 
 

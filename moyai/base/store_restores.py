@@ -40,14 +40,14 @@ async def _known(conn: Connection) -> bool:
 
 
 async def with_losses(conn: Connection) -> list[Restore]:
-    """Restores that lost something, newest first, for people to read."""
+    """Restores that lost something, or the journal of stops, newest first, for people to read."""
     if not await _known(conn):
         return []
     rows = await conn.fetch(
         """
         select restore_id, state_at, lost_until, journal, restored_at
           from platform.restore
-         where lost_until is not null
+         where lost_until is not null or not journal
          order by restored_at desc
         """
     )

@@ -44,3 +44,10 @@ async def is_durable(conn: Connection) -> bool:
                and current_setting('synchronous_commit') <> 'off'
         """
     )
+
+
+async def backup_is_followed(conn: Connection) -> bool:
+    """Whether a continuous backup reads the engine's log now."""
+    return await conn.fetchval(
+        "select exists (select from pg_replication_slots where slot_name like 'moyai\\_%' and active)"
+    )

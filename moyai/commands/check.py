@@ -164,7 +164,7 @@ async def _ask_databases(home: Home, config: Config) -> list[Finding]:
     if reached is None:
         return findings
     try:
-        for look in (_connections, _clock, _roles, _durability):
+        for look in (_connections, _clock, _roles, _durability, _continuous):
             findings.append(await look(reached, config))
         stores = [one for one in await registry.all_stores(reached) if one.broker == "personal"]
     except PostgresError as error:
@@ -276,4 +276,21 @@ async def _durability(conn: Connection, _config: Config) -> Finding:
         "error",
         "fsync、full_page_writes、synchronous_commit のどれかが off です。on にしてください。",
         "fsync, full_page_writes or synchronous_commit is off: switch it on.",
+    )
+
+
+async def _continuous(conn: Connection, config: Config) -> Finding:
+    target = config.backup.continuous
+    if not target:
+        en = "No continuous backup is set: what comes after a backup would be lost (backup.continuous)."
+        return Finding("backup", "ok", "継続的な控えの設定はありません（backup.continuous）。", en)
+    if await store_server.backup_is_followed(conn):
+        return Finding(
+            "backup", "ok", f"継続的な控えを {target} に書いています。", f"{target} is kept up to date."
+        )
+    return Finding(
+        "backup",
+        "warning",
+        f"継続的な控え {target} に、だれも書いていません。プラットフォームが動いているか確かめてください。",
+        f"Nobody writes into the continuous backup {target}: what is acknowledged now would be lost.",
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import shutil
 from datetime import datetime
 from pathlib import Path
 
@@ -16,9 +15,9 @@ from moyai.base.db import Connection, connect
 from moyai.base.engine import ADMIN, Engine
 from moyai.base.journal import Journal, Position
 from moyai.ledger import store_log
-from moyai.recovery import client_keys, manifest
+from moyai.recovery import beside, manifest
 from moyai.recovery.cluster import BackupError, Progress, copy_server
-from moyai.recovery.manifest import CLUSTER, FILES, Database, Manifest
+from moyai.recovery.manifest import CLUSTER, Database, Manifest
 from moyai.supervisor import engine_running
 
 
@@ -44,10 +43,7 @@ def back_up(home: Home, target: Path, progress: Progress, *, continuous: bool = 
         begun = asyncio.run(_begin(home, continuous=continuous))
         copy_server(home, engine, target / CLUSTER, progress)
         ended_at = asyncio.run(_clock(home))
-    for name in FILES:
-        if (home.directory / name).exists():
-            shutil.copy2(home.directory / name, target / name)
-    client_keys.save(home, target)
+    beside.save(home, target)
     made = _manifest(home, target, begun, ended_at)
     manifest.check(target, made, progress)
     manifest.write(target, made)
@@ -58,7 +54,7 @@ def _check(home: Home, target: Path) -> None:
     if not home.config().database.embedded:
         raise BackupError(
             "this platform's PostgreSQL is not Moyai's own: back it up by its own means, together with "
-            f"{', '.join(FILES)} (docs/how-to/backup-and-restore.md)"
+            f"{', '.join(beside.FILES)} (docs/how-to/backup-and-restore.md)"
         )
     if target.exists() and any(target.iterdir()):
         raise BackupError(f"{target} is not empty: give each backup a directory of its own")
@@ -102,7 +98,7 @@ async def _clock(home: Home) -> datetime:
 
 
 def _manifest(home: Home, target: Path, begun: _Begun, ended_at: datetime) -> Manifest:
-    kept = (*FILES, client_keys.NAME)
+    kept = (*beside.FILES, beside.CLIENTS)
     own = [manifest.describe(target, name) for name in kept if (target / name).exists()]
     return Manifest(
         format=manifest.FORMAT,

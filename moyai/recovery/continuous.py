@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 from pathlib import Path
 
 from moyai.base import store_copies
@@ -10,9 +11,14 @@ from moyai.base.config import Home
 from moyai.base.db import connect
 from moyai.base.engine import ADMIN, Engine
 from moyai.base.processes import AlreadyRunning
+from moyai.base.tasks import say
 from moyai.recovery import manifest
+from moyai.recovery.beside import Kept
 from moyai.recovery.cluster import BackupError, receive_wal
 from moyai.supervisor import refuse_if_running
+
+_LOOK_SECONDS = 2.0
+"""How often files beside the databases are compared."""
 
 
 def require_running(home: Home) -> None:
@@ -35,7 +41,16 @@ def follow(home: Home, target: Path) -> int:
             f"{target} was not begun with --continuous: begin another one in an empty directory"
         )
     asyncio.run(_check_slot(home, target, slot))
-    return receive_wal(home, Engine(home), target / manifest.WAL, slot).wait()
+    receiving, kept = receive_wal(home, Engine(home), target / manifest.WAL, slot), Kept(home, target)
+    while True:
+        try:
+            kept.look()
+        except OSError as error:
+            say("files beside the databases could not be kept", "backup", error)
+        try:
+            return receiving.wait(_LOOK_SECONDS)
+        except subprocess.TimeoutExpired:
+            continue
 
 
 async def _check_slot(home: Home, target: Path, slot: str) -> None:

@@ -17,8 +17,6 @@ FORMAT = 1
 NAME = "manifest.json"
 CLUSTER = "cluster"
 WAL = "wal"
-FILES = ("moyai.toml", "secrets.sealed", "people.sealed", "ports.json")
-"""What of the platform's directory a restore needs beside the engine's data, the key and the journal."""
 LEFT_OUT = {
     "accounts.json": "numbers that are free on this machine; others are chosen where they are missing",
     "called.sealed": "authorisations of `moyai call`: a restore ends them all",

@@ -10,7 +10,6 @@ from uuid import UUID
 from moyai.base.errors import Problem
 from moyai.base.journal import Journal
 from moyai.base.stops import (
-    AuthorizationEnded,
     ConsentWithdrawn,
     Line,
     ResidentClosed,
@@ -57,8 +56,6 @@ async def _stop(platform: Platform, line: Line) -> bool:
             return await _close(platform, resident_id)
         case ResidentErased(resident_id=resident_id):
             return await _erase(platform, resident_id)
-        case AuthorizationEnded():
-            return False  # a restore has ended them all
         case stop:
             async with platform.control.transaction() as conn:
                 return await stop_again(conn, stop, line.at, Journal.of(platform.home))

@@ -25,7 +25,7 @@ from moyai.base.journal import Journal, JournalError
 from moyai.base.roles import OWNER
 from moyai.base.secrets import SecretBox, SecretFile
 from moyai.commands.migrating import migrate_all
-from moyai.recovery import client_keys, manifest
+from moyai.recovery import beside, manifest
 from moyai.recovery.cluster import BackupError, Progress, place_copy
 from moyai.recovery.manifest import CLUSTER, WAL, Manifest
 from moyai.recovery.reopening import Reopened, reopen
@@ -126,7 +126,7 @@ def _note(home: Home, state: _Restoring) -> None:
 
 
 def _configuration(backup: Path) -> Config:
-    return Home(backup).config()
+    return Home(beside.find(backup, "moyai.toml").parent).config()
 
 
 def _key(home: Home, settings: Config, asked: Asked) -> Path:
@@ -134,7 +134,7 @@ def _key(home: Home, settings: Config, asked: Asked) -> Path:
     place = asked.key or home.directory / settings.keys.path
     if not place.exists():
         raise BackupError(_WITHOUT_KEY)
-    secrets = SecretFile(asked.backup / "secrets.sealed", SecretBox.from_file(place))
+    secrets = SecretFile(beside.find(asked.backup, "secrets.sealed"), SecretBox.from_file(place))
     try:
         secrets.get(f"role:{OWNER}")
     except InvalidTag as error:
@@ -178,11 +178,8 @@ def _copy_private(source: Path, target: Path) -> None:
 
 def _place_files(home: Home, backup: Path, settings: Config) -> None:
     """The files beside the engine; the engine's socket is where this directory has room for it."""
-    for name in manifest.FILES:
-        if (backup / name).exists():
-            shutil.copy2(backup / name, home.directory / name)
-    client_keys.put_back(home, backup, SecretBox.from_file(home.directory / settings.keys.path))
-    text = (backup / "moyai.toml").read_text(encoding="utf-8")
+    beside.put_back(home, backup, SecretBox.from_file(home.directory / settings.keys.path))
+    text = home.config_file.read_text(encoding="utf-8")
     socket = engine_place.place(home)
     home.config_file.write_text(text.replace(settings.database.host, str(socket)), encoding="utf-8")
     if home.config().database.host != str(socket):

@@ -303,7 +303,10 @@ async def test_what_was_decided_after_the_backup_survives_where_the_log_was_arch
 
 
 async def slot_is_read(conn: Connection) -> None:
-    await until(conn, "select exists (select from pg_replication_slots where active)")
+    """Until the copy is made and the log is followed: the copy itself has a slot of another name."""
+    await until(
+        conn, "select exists (select from pg_replication_slots where active and slot_name like 'moyai\\_%')"
+    )
 
 
 async def everything_is_archived(conn: Connection) -> None:

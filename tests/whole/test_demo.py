@@ -24,7 +24,8 @@ from moyai.base.config import Home
 from moyai.base.db import connect
 from moyai.base.processes import is_alive
 from moyai.base.roles import SERVE
-from moyai.recovery.manifest import FILES, LEFT_OUT
+from moyai.recovery.beside import FILES
+from moyai.recovery.manifest import LEFT_OUT
 from moyai.supervisor import engine_running
 from moyai.up.person import Login, Person
 from moyai.web.docs_requests import OF_TWO

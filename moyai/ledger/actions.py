@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import date, datetime
 from uuid import UUID
 
@@ -17,7 +17,6 @@ from moyai.ledger.model import (
     SALT_BYTES,
     Act,
     Daily,
-    Entry,
     Event,
     Kind,
     Recorded,
@@ -43,31 +42,6 @@ async def record(conn: Connection, act: Act) -> UUID:
     salt = secrets.token_bytes(SALT_BYTES)
     await store.add(conn, id_, act.kind, head + _AT, rest, act.resident_key, salt, act.at)
     return id_
-
-
-async def record_many(conn: Connection, entries: Sequence[Entry]) -> list[bool]:
-    """Append entries whose bytes are made, in one statement; for each, whether it was new.
-
-    An entry whose id is known already, or comes earlier in `entries`, is not written, nor is its content.
-    """
-    ids = [made.leaf[10:26] for made in entries]
-    fresh = dict(zip(reversed(ids), reversed(entries), strict=True))  # of equal ids, the first stays
-    written = await store.add_many(
-        conn,
-        b"".join([made.leaf for made in fresh.values()]),
-        b"".join([made.salt for made in fresh.values()]),
-        [made.resident_key for made in fresh.values()],
-        [made.body for made in fresh.values()],
-    )
-    if written is None and len(fresh) == len(entries):
-        return [True] * len(entries)
-    new = set(fresh if written is None else written)
-    return [id_ in new and fresh[id_] is made for id_, made in zip(ids, entries, strict=True)]
-
-
-async def insert_entry(conn: Connection, made: Entry) -> bool:
-    """Append one entry whose bytes are made; False if its id, so its proof, was used before."""
-    return (await record_many(conn, [made]))[0]
 
 
 async def recorded_under(conn: Connection, component_key: int, key_hash: bytes) -> Recorded | None:

@@ -6,7 +6,6 @@ parties, which code) is what the commitment opens to, and is the only part that 
 
 from __future__ import annotations
 
-import secrets
 from datetime import UTC, date, datetime, timedelta
 from enum import IntEnum
 from hashlib import sha256
@@ -14,9 +13,6 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-
-from moyai.base.clock import rfc3339
-from moyai.base.ids import entry_id
 
 LEAF_VERSION = 1
 LEAF_BYTES = 58
@@ -142,17 +138,6 @@ class Act(msgspec.Struct, frozen=True):
     at: datetime | None = None
 
 
-class Entry(msgspec.Struct, frozen=True):
-    """An entry whose bytes are made, as `actions.record_many` writes it."""
-
-    entry_id: UUID
-    at: datetime
-    leaf: bytes
-    salt: bytes
-    resident_key: int
-    body: str
-
-
 class Recorded(msgspec.Struct, frozen=True):
     """The entry that an earlier request under the same `Idempotency-Key` made."""
 
@@ -246,16 +231,6 @@ def canonical(value: Any) -> str:
     return _encoder.encode(value).decode()
 
 
-def body(
-    kind: Kind, at: datetime, actor: str, resident_key: int, detail: dict[str, Any] | msgspec.Struct
-) -> str:
-    """The text that a commitment opens to; `resident` is left out where there is none."""
-    fields: dict[str, Any] = {"actor": actor, "at": rfc3339(at), "detail": detail, "kind": kind.code}
-    if resident_key:
-        fields["resident"] = resident_key
-    return canonical(fields)
-
-
 def commit(salt: bytes, text: str) -> bytes:
     """SHA-256 over `moyai-commitment-v1`, newline, 16 random bytes and the body: hides it, binds to it."""
     return sha256(COMMITMENT_PREFIX + salt + text.encode()).digest()
@@ -280,27 +255,3 @@ def milliseconds(at: datetime) -> int:
 
 def instant(at_ms: int) -> datetime:
     return _EPOCH + timedelta(milliseconds=at_ms)
-
-
-def entry(
-    *,
-    kind: Kind,
-    at: datetime,
-    actor: str,
-    resident_key: int,
-    detail: dict[str, Any] | msgspec.Struct,
-    salt: bytes | None = None,
-    at_ms: int | None = None,
-    fingerprint: bytes | None = None,
-) -> Entry:
-    """The bytes of one entry, at a time of the database's clock.
-
-    `at_ms` and `fingerprint` are time and fingerprint of a proof: the id made from them has the ledger's key
-    refuse the proof's second use.
-    """
-    moment = milliseconds(at)
-    id_ = entry_id(moment if at_ms is None else at_ms, fingerprint)
-    salt = secrets.token_bytes(SALT_BYTES) if salt is None else salt
-    text = body(kind, at, actor, resident_key, detail)
-    leaf = leaf_bytes(kind, moment, id_.bytes, commit(salt, text))
-    return Entry(id_, at, leaf, salt, resident_key, text)

@@ -53,52 +53,6 @@ async def add(
     )
 
 
-async def add_many(
-    conn: Connection,
-    leaves: bytes,
-    salts: bytes,
-    resident_keys: Sequence[int],
-    bodies: Sequence[str],
-) -> list[bytes] | None:
-    """Write entries given as packed leaves (58 bytes each) and salts (16 each), which must have distinct ids.
-
-    An entry whose id is there already is left out, with its content. Returns None if all were written, else
-    the ids (16 bytes) of those that were.
-    """
-    return await conn.fetchval(
-        """
-        with incoming as materialized (
-            select substr($1::bytea, (n::int - 1) * 58 + 1, 58) as leaf,
-                   substr($2::bytea, (n::int - 1) * 16 + 1, 16) as salt,
-                   resident_key, body
-              from unnest($3::bigint[], $4::text[]) with ordinality as x (resident_key, body, n)
-        ), named as materialized (
-            select encode(substr(leaf, 11, 16), 'hex')::uuid as entry_id, * from incoming
-        ), written as (
-            insert into ledger.entry (entry_id, leaf)
-            -- in one order everywhere: two processes given the same replayed proofs must not deadlock
-            select entry_id, leaf from named order by entry_id
-            on conflict (entry_id) do nothing
-            returning entry_id
-        ), contents as (
-            insert into ledger.content (resident_key, entry_id, kind, at, salt, body)
-            select resident_key, entry_id, get_byte(leaf, 1),
-                   'epoch'::timestamptz
-                       + ('x' || encode(substr(leaf, 3, 8), 'hex'))::bit(64)::bigint * interval '1 millisecond',
-                   salt, body
-              from named join written using (entry_id)
-        )
-        select case when count(*) < cardinality($3)
-                    then coalesce(array_agg(uuid_send(entry_id)), '{}') end
-          from written
-        """,
-        leaves,
-        salts,
-        resident_keys,
-        bodies,
-    )
-
-
 async def one(conn: Connection, entry_id: UUID) -> Record | None:
     """The leaf of an entry, its index if it has one, its content if that was not erased."""
     return await conn.fetchrow(

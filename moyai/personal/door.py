@@ -22,6 +22,30 @@ _PAUSES = (0.002, 0.005, 0.01, 0.02, 0.05)
 """Seconds between two looks at whether somebody who is just closing something is done; the last one repeats."""
 
 
+class Busy(Exception):
+    """Somebody is just closing something: what was asked is to be asked again in a moment."""
+
+
+async def until_free(ask: Callable[[], Awaitable[T]]) -> T:
+    """Ask until it is not `Busy`, by the caller's deadline."""
+    tries = 0
+    while True:
+        try:
+            return await ask()
+        except Busy:
+            await asyncio.sleep(_PAUSES[min(tries, len(_PAUSES) - 1)])
+            tries += 1
+
+
+def free(released: Released) -> Released:
+    """Raises Busy, and Problem("proof_replayed") for a proof that was used before."""
+    if released.outcome is Outcome.BUSY:
+        raise Busy
+    if released.outcome is Outcome.KNOWN:
+        raise Problem("proof_replayed")
+    return released
+
+
 class Records(Protocol):
     """Where entries are recorded: the ledger's lane, which joins those that wait at the same moment."""
 
@@ -35,16 +59,12 @@ class Door:
     async def release(self, made: Release) -> Released | None:
         """Record it, or None if it must be judged anew. Waits, by the caller's deadline, for whoever is just closing
         something. Raises Problem: proof_replayed, unavailable, deadline_exceeded."""
-        tries = 0
-        while True:
-            released = await self._lane.ask(made)
-            if released.outcome is Outcome.BUSY:
-                await asyncio.sleep(_PAUSES[min(tries, len(_PAUSES) - 1)])
-                tries += 1
-                continue
-            if released.outcome is Outcome.KNOWN:
-                raise Problem("proof_replayed")
-            return released if released.outcome is Outcome.WRITTEN else None
+
+        async def ask() -> Released:
+            return free(await self._lane.ask(made))
+
+        released = await until_free(ask)
+        return released if released.outcome is Outcome.WRITTEN else None
 
 
 async def until_released(judge_and_record: Callable[[], Awaitable[T | None]]) -> T:

@@ -7,7 +7,6 @@ retry is what an `Idempotency-Key` is for.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -19,10 +18,10 @@ from moyai.base.db import Connection, Database, UniqueViolation
 from moyai.base.errors import Problem
 from moyai.ledger import Recorded, recorded_under, remember_key
 from moyai.ledger.release import Outcome, Release, release_many
+from moyai.personal.door import free, until_free
 from moyai.personal.model import Result
 
 _encode = msgspec.json.Encoder().encode
-BUSY_SECONDS = 0.01
 _NAME_BYTES, _DIGEST_BYTES = 8, 24
 _PART_BYTES = _NAME_BYTES + _DIGEST_BYTES
 
@@ -86,27 +85,21 @@ class Retries:
 
         Raises Problem: idempotency_key_reused, idempotency_item_changed, proof_replayed.
         """
-        tries = 0
-        while True:
-            try:
-                async with self._control.transaction() as conn:
-                    return await self._record(conn, made, retry)
-            except UniqueViolation:
-                # two requests under one key at the same moment: the other one was first
-                tries += 1
-                if tries > 1:
-                    raise
-            except _Busy:
-                await asyncio.sleep(BUSY_SECONDS)
+
+        async def ask() -> Recording | None:
+            async with self._control.transaction() as conn:
+                return await self._record(conn, made, retry)
+
+        try:
+            return await until_free(ask)
+        except UniqueViolation:
+            # two requests under one key at the same moment: the other one was first
+            return await until_free(ask)
 
     async def _record(self, conn: Connection, made: Release, retry: Retry) -> Recording | None:
         earlier = await recorded_under(conn, retry.component_key, retry.key_hash)
         entry = made if earlier is None else retry.repeated(earlier)
-        released = (await release_many(conn, [entry]))[0]
-        if released.outcome is Outcome.BUSY:
-            raise _Busy
-        if released.outcome is Outcome.KNOWN:
-            raise Problem("proof_replayed")
+        released = free((await release_many(conn, [entry]))[0])
         if released.outcome is Outcome.CLOSED:
             return None
         if earlier is None:
@@ -125,7 +118,3 @@ class Retries:
         if not agree(earlier.answer_digest, retry.answer_digest):
             raise Problem("idempotency_item_changed")
         return Recording(earlier.entry_id, earlier.at)
-
-
-class _Busy(Exception):
-    """Somebody is just closing something."""

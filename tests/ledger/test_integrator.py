@@ -7,18 +7,20 @@ import secrets
 from datetime import UTC, datetime
 
 import asyncpg
-import msgspec
 import pytest
+from msgspec.structs import replace
 
 from moyai import ledger
 from moyai.base import keys
+from moyai.base.clock import TOKYO
 from moyai.base.keys import KeyRing
 from moyai.base.roles import OWNER
-from moyai.ledger import Act, Kind, merkle, model, note, store_log
+from moyai.ledger import Act, Kind, merkle, note, store_log
 from moyai.ledger import log as logs
 from moyai.ledger.integrator import Integrator, drain
 from moyai.ledger.log import LogClosed
 from moyai.ledger.marks import marks
+from moyai.ledger.release import Outcome, epochs, prepare, release_many
 from moyai.ledger.verifiers import log_keys
 
 
@@ -245,12 +247,15 @@ async def test_one_body_that_cannot_be_counted_holds_up_no_other(log):
         '{"detail":DEEP,"kind":"exchange"}'.replace("DEEP", "[" * 900 + "]" * 900),
     ]
     good = {"items": 2, "provider": "undo-app", "consumer": "mimamori"}
-    at = datetime(2026, 11, 24, 1, tzinfo=UTC)
-    made = [model.entry(kind=Kind.EXCHANGE, at=at, actor="x", resident_key=7, detail=good) for _ in range(9)]
+    judged = replace(await epochs(log.serve, 0), resident_key=7)
+    made = [prepare(Kind.EXCHANGE, "x", good, judged) for _ in range(9)]
     for n, body in enumerate(bodies):
-        made[n + 1] = msgspec.structs.replace(made[n + 1], body=body)
-    assert all(await ledger.record_many(log.serve, made))
+        head, _, rest = body.partition('"detail"')
+        made[n + 1] = replace(made[n + 1], head=head + '"at":"', rest='","detail"' + rest)
+    done = await release_many(log.serve, made)
+    assert {one.outcome for one in done} == {Outcome.WRITTEN}
     assert await drain(log.integrator) == 9
-    rows = await ledger.daily(log.serve, at.date(), at.date())
+    day = done[0].at.astimezone(TOKYO).date()
+    rows = await ledger.daily(log.serve, day, day)
     assert sum(row.entries for row in rows if row.provider == "") == 9
     assert [row.entries for row in rows if row.provider == "undo-app"] == [3]

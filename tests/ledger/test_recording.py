@@ -7,28 +7,35 @@ from hashlib import sha256
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from moyai import ledger
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
 from moyai.ledger import Act, Event, Kind, Sealed
-from moyai.ledger.model import canonical, commit, entry, milliseconds, parse_leaf
+from moyai.ledger.model import canonical, commit, milliseconds, parse_leaf
+from moyai.ledger.release import Judged, Outcome, Release, epochs, prepare, release_many
 
 AT = datetime(2026, 11, 24, 9, 30, 0, 123_456, tzinfo=UTC)
 
 
-def exchange(
-    resident_key: int = 7, at_ms: int = 1_700_000_000_000, fingerprint: bytes = b"proof"
-) -> ledger.Entry:
-    return entry(
-        kind=Kind.EXCHANGE,
-        at=AT,
-        actor="client:mimamori",
-        resident_key=resident_key,
-        detail={"consumer": "mimamori", "sources": [{"provider": "undo-app", "items": 3}]},
+def exchange(resident_key: int = 7, at_ms: int = 1_700_000_000_000, fingerprint: bytes = b"proof") -> Release:
+    return prepare(
+        Kind.EXCHANGE,
+        "client:mimamori",
+        {"consumer": "mimamori", "sources": [{"provider": "undo-app", "items": 3}]},
+        Judged(resident_key, 0, 0),
         at_ms=at_ms,
         fingerprint=fingerprint,
     )
+
+
+async def release(conn: Connection, *made: Release) -> list[Outcome]:
+    """Record entries as judged at this moment."""
+    now = await epochs(conn, 0)
+    judged = [replace(one.judged, registry_epoch=now.registry_epoch) for one in made]
+    done = await release_many(conn, [replace(one, judged=new) for one, new in zip(made, judged, strict=True)])
+    return [one.outcome for one in done]
 
 
 async def opened(conn: Connection, id_: object) -> Event:
@@ -61,12 +68,16 @@ async def test_the_commitment_is_as_documented(control: Connection) -> None:
 
 
 async def test_both_roads_make_the_same_bytes(control: Connection) -> None:
-    made = entry(kind=Kind.REFUSAL, at=AT, actor="x", resident_key=3, detail={"code": "consent_missing"})
-    id_ = await ledger.record(control, Act(Kind.REFUSAL, "x", 3, {"code": "consent_missing"}, at=AT))
+    detail = {"code": "consent_missing", "名": 'quote "at":" '}
+    made = prepare(Kind.REFUSAL, 'x"at":"', detail, Judged(3, 0, 0))
+    assert await release(control, made) == [Outcome.WRITTEN]
+    released = await opened(control, made.entry_id)
+    id_ = await ledger.record(control, Act(Kind.REFUSAL, 'x"at":"', 3, detail, at=released.at))
     event = await opened(control, id_)
-    assert event.body == made.body
-    assert event.leaf[:10] == made.leaf[:10]
-    assert made.leaf[26:] == commit(made.salt, made.body)
+    assert event.body == released.body
+    assert event.leaf[:10] == released.leaf[:10]
+    for one in (event, released):
+        assert one.leaf[26:] == commit(one.salt, one.body)
 
 
 async def test_the_leaf_shows_no_party_code_or_person(control: Connection) -> None:
@@ -78,21 +89,22 @@ async def test_the_leaf_shows_no_party_code_or_person(control: Connection) -> No
 
 
 async def test_a_replayed_proof_writes_nothing(control: Connection) -> None:
-    assert await ledger.insert_entry(control, exchange())
-    assert not await ledger.insert_entry(control, exchange(resident_key=8))
+    assert await release(control, exchange()) == [Outcome.WRITTEN]
+    assert await release(control, exchange(resident_key=8)) == [Outcome.KNOWN]
     assert await control.fetchval("select count(*) from ledger.content where kind = 1") == 1
     assert await control.fetchval("select count(*) from ledger.entry") == 1
 
 
 async def test_a_batch_writes_each_entry_once_and_says_which(control: Connection) -> None:
-    await ledger.insert_entry(control, exchange(fingerprint=b"used"))
+    await release(control, exchange(fingerprint=b"used"))
     batch = [exchange(i, fingerprint=mark) for i, mark in enumerate([b"a", b"used", b"b", b"a", b"c"], 1)]
-    assert await ledger.record_many(control, batch) == [True, False, True, False, True]
+    new, known = Outcome.WRITTEN, Outcome.KNOWN
+    assert await release(control, *batch) == [new, known, new, known, new]
     events = [await opened(control, made.entry_id) for made in (batch[0], batch[2], batch[4])]
     assert all(event.opens() for event in events)
     assert [event.resident_key for event in events] == [1, 3, 5]
-    assert [event.at for event in events] == [AT.replace(microsecond=123_000)] * 3
-    assert await ledger.record_many(control, batch) == [False] * 5
+    assert len({event.at for event in events}) == 1
+    assert await release(control, *batch) == [known] * 5
 
 
 async def test_history_is_one_residents_newest_first_in_pages(control: Connection) -> None:
@@ -120,19 +132,20 @@ async def test_erasure_takes_content_and_salt_and_leaves_the_leaf(control: Conne
 
 async def test_an_idempotency_key_remembers_its_exchange(control: Connection) -> None:
     made = exchange()
-    await ledger.insert_entry(control, made)
+    await release(control, made)
+    at = (await opened(control, made.entry_id)).at
     assert await ledger.recorded_under(control, 1, b"key") is None
-    await ledger.remember_key(control, 1, b"key", b"request", made.entry_id, made.resident_key, b"answer")
+    await ledger.remember_key(control, 1, b"key", b"request", made.entry_id, 7, b"answer")
     recorded = await ledger.recorded_under(control, 1, b"key")
-    assert recorded == ledger.Recorded(made.entry_id, AT.replace(microsecond=123_000), b"request", b"answer")
+    assert recorded == ledger.Recorded(made.entry_id, at, b"request", b"answer")
     assert await ledger.recorded_under(control, 2, b"key") is None
 
 
 async def test_a_key_is_forgotten_at_erasure_or_after_a_week(control: Connection) -> None:
     for resident_key, key in ((7, b"one"), (8, b"two"), (9, b"three")):
         made = exchange(resident_key, fingerprint=key)
-        await ledger.insert_entry(control, made)
-        await ledger.remember_key(control, 1, key, b"request", made.entry_id, made.resident_key, b"answer")
+        await release(control, made)
+        await ledger.remember_key(control, 1, key, b"request", made.entry_id, resident_key, b"answer")
     await control.execute("delete from ledger.idempotency where key_hash = 'three'")
     await control.execute(
         """

@@ -33,6 +33,7 @@ from moyai.registry import acting
 from moyai.web.access import AccessLog
 from moyai.web.dispatch import Dispatch
 from moyai.web.endpoint import endpoint, error_response
+from moyai.web.erasure import keep_erasing
 from moyai.web.health import Probe
 from moyai.web.operation import Operation, Public
 from moyai.web.platform import Platform
@@ -93,8 +94,10 @@ def create(home: Home, process: str = "serve") -> Dispatch:
             due = hold(
                 keep_going("pending acts", lambda: acting.keep_taking_effect(platform.control)), "pending"
             )
+            erasing = hold(keep_going("erasures", lambda: keep_erasing(platform)), "erasures")
             yield
             due.cancel()
+            erasing.cancel()
         app.state.access.close()
 
     return application(lifespan)

@@ -235,18 +235,88 @@ def check(*, directory: Directory = DEFAULT_DIRECTORY, json: Json = False) -> No
     sys.exit(any(finding.level == "error" for finding in findings))
 
 
+Staff = Annotated[
+    str | None,
+    Parameter(
+        name="--as",
+        help="Login of the member of staff who does it: password and code are asked for, or read from standard input.",
+    ),
+]
+
+
 @app.command
-def apply(file: Path, *, directory: Directory = DEFAULT_DIRECTORY, json: Json = False) -> None:
+def apply(
+    file: Path, *, as_: Staff = None, directory: Directory = DEFAULT_DIRECTORY, json: Json = False
+) -> None:
     """Bring the registry to what a file says, whole or not at all. Applying it again changes nothing.
+
+    What takes two persons waits, and is named: see `moyai pending`. Without --as the file itself is nobody, and it takes
+    two others.
 
     Parameters
     ----------
     file
-        A registry file (TOML): organisations, certification, services, links, terms, clients, suspensions.
+        A registry file (TOML): organisations, certification, services, links, terms, clients, staff, suspensions.
     """
     from moyai.applying import apply_file, print_report
+    from moyai.commands.pending import logged_in
 
-    print_report(asyncio.run(apply_file(home_of(directory), file)), as_json=json)
+    home = home_of(directory)
+    person = None if as_ is None else asyncio.run(logged_in(home, as_))
+    print_report(asyncio.run(apply_file(home, file, person=person)), as_json=json)
+
+
+@app.command
+def pending(*, directory: Directory = DEFAULT_DIRECTORY, json: Json = False) -> None:
+    """Show what waits for a second person, and when it takes effect."""
+    from moyai.commands.pending import print_waiting
+
+    asyncio.run(print_waiting(home_of(directory), as_json=json))
+
+
+@app.command
+def confirm(
+    pending_id: str,
+    *,
+    as_: Annotated[str, Parameter(name="--as", help="Login of the member of staff who confirms.")],
+    directory: Directory = DEFAULT_DIRECTORY,
+    json: Json = False,
+) -> None:
+    """Stand for what waits; it takes effect once two people with different staff numbers do.
+
+    Parameters
+    ----------
+    pending_id
+        As `moyai pending` shows it.
+    """
+    from moyai.commands.pending import confirm as run
+    from moyai.commands.tables import show
+
+    done = asyncio.run(run(home_of(directory), pending_id, as_))
+    show([done], as_json=json, columns=("pending_id", "act", "id", "state"))
+    sys.exit(1 if done.state == "void" else 0)
+
+
+@app.command
+def revoke(
+    pending_id: str,
+    *,
+    as_: Annotated[str, Parameter(name="--as", help="Login of the member of staff who revokes.")],
+    directory: Directory = DEFAULT_DIRECTORY,
+    json: Json = False,
+) -> None:
+    """End what waits; nothing of it takes effect.
+
+    Parameters
+    ----------
+    pending_id
+        As `moyai pending` shows it.
+    """
+    from moyai.commands.pending import revoke as run
+    from moyai.commands.tables import show
+
+    ended = asyncio.run(run(home_of(directory), pending_id, as_))
+    show([ended], as_json=json, columns=("pending_id", "act", "id", "state"))
 
 
 @app.command(name="import")

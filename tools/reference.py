@@ -130,11 +130,23 @@ def routes_page() -> str:
 
 
 def desk_acts_page() -> str:
-    acts: Any = importlib.import_module("moyai.web.desk_acts").DESK_ACTS
-    rows = [(one.act, one.evidence, one.second, one.notice) for one in acts]
+    desk: Any = importlib.import_module("moyai.web.desk_acts").DESK_ACTS
+    registry: Any = importlib.import_module("moyai.web.registry_acts").REGISTRY_ACTS
+    heads = ("act", "evidence", "second person", "notice")
+    tables = [
+        table(heads, [(one.act, one.evidence, one.second, one.notice) for one in acts])
+        for acts in (desk, registry)
+    ]
     return (
-        "# Acts at the desk\n\nWhat each act takes, and who can read that it was done. Each line is held by a test "
-        "(`moyai/web/desk_acts.py`).\n\n" + table(("act", "evidence", "second person", "notice"), rows)
+        "# Acts of staff and programs\n\nWhat each act takes, and who can read that it was done. Each line is held by a "
+        "test (`moyai/web/desk_acts.py`, `moyai/web/registry_acts.py`). Where an act waits, it takes effect as exactly the "
+        "change that was asked for, once a second member of staff with another staff number confirms it, or after 24 "
+        "hours; until then it can be revoked, and it is void if what it refers to changes. The first `moyai up` or "
+        "`moyai apply` on a platform without any organisation waits for nobody: nobody is there yet.\n\n"
+        "## At the desk, and about staff\n\n"
+        + tables[0]
+        + "\n## At the registry and the console\n\n"
+        + tables[1]
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from moyai.base.errors import Problem
-from moyai.identity.staff import StaffDeclaration
+from moyai.identity.staff_model import StaffDeclaration
 from moyai.registry.declarations import (
     AuthenticationServiceDeclaration,
     CertificationRequest,

@@ -24,7 +24,7 @@ from moyai.base.journal import Journal
 from moyai.base.roles import SERVE
 from moyai.base.secrets import SecretFile
 from moyai.identity import staff
-from moyai.identity.staff import StaffDeclaration
+from moyai.identity.staff_model import StaffDeclaration
 from moyai.registry import Change, ComponentDeclaration, ServiceDeclaration, WitnessDeclaration, two_persons
 from moyai.registry.acting import Asker, Person
 
@@ -88,8 +88,7 @@ async def apply_file(
     document = read(path)
     pool = await Pool.open(home.dsn(SERVE), max_size=2)
     try:
-        actor = f"file:{path.name}" if person is None else person.actor
-        return await apply(home, pool, document, around or Surroundings(), actor=actor, person=person)
+        return await apply(home, pool, document, around or Surroundings(), file=path.name, person=person)
     finally:
         await pool.close()
 
@@ -100,12 +99,14 @@ async def apply(
     document: RegistryFile,
     around: Surroundings,
     *,
-    actor: str,
+    file: str,
     person: Person | None = None,
 ) -> Report:
+    """`file` is the name of the file: it is the actor where no person applies it, and staff belong to what names them."""
+    actor = f"file:{file}" if person is None else person.actor
     async with database.transaction() as conn:
         asker = await _asker(conn, actor, person)
-        changes = [change async for change in _registry(conn, home, document, around, asker)]
+        changes = [change async for change in _registry(conn, home, document, around, asker, file)]
         logins = await _staff_logins(conn, home, document.staff)
     changes += await provision_missing(home, database, actor)
     return Report(changes, logins, [one.witness_id for one in document.witness if not _known(one, around)])
@@ -116,17 +117,21 @@ async def _asker(conn: Connection, actor: str, person: Person | None) -> Asker:
     says takes effect as it stands."""
     known = await registry.all_organizations(conn)
     operators = [one.organization_id for one in known if one.kind == "operating_organization"]
+    if person is not None and ("operator" not in person.roles or person.organization_id not in operators):
+        raise Problem(
+            "forbidden", "the registry is the operating organisation's: its staff with the role operator"
+        )
     return Asker(actor, operators[0] if operators else "", person, bootstrap=not known)
 
 
 async def _registry(
-    conn: Connection, home: Home, document: RegistryFile, around: Surroundings, asker: Asker
+    conn: Connection, home: Home, document: RegistryFile, around: Surroundings, asker: Asker, file: str
 ) -> AsyncIterator[Change]:
     async for change in _parties(conn, document, asker.actor):
         yield change
     async for change in _offer(conn, home, document, around, asker.actor):
         yield change
-    async for change in _access(conn, home, document, around, asker):
+    async for change in _access(conn, home, document, around, asker, file):
         yield change
 
 
@@ -168,7 +173,7 @@ async def _offer(
 
 
 async def _access(
-    conn: Connection, home: Home, document: RegistryFile, around: Surroundings, asker: Asker
+    conn: Connection, home: Home, document: RegistryFile, around: Surroundings, asker: Asker, file: str
 ) -> AsyncIterator[Change]:
     for client in document.client:
         yield await _client(conn, home, client, around, asker)
@@ -176,7 +181,10 @@ async def _access(
         if known := _known(entry, around):
             yield await two_persons.put_witness(conn, known, asker)
     for account in document.staff:
-        yield Change("staff", account.login, await staff.declare(conn, account, asker.actor))
+        yield await staff.put_from_file(conn, account, asker, file)
+    logins = [account.login for account in document.staff]
+    for change in await staff.leave(conn, file, logins, asker.actor, Journal.of(home)):
+        yield change
     for entry in document.suspension:
         yield await registry.suspend_organization(
             conn, entry.organization, entry.reason, asker.actor, Journal.of(home), once=True
@@ -245,7 +253,8 @@ async def _staff_logins(conn: Connection, home: Home, accounts: list[StaffDeclar
         try:
             await staff.issue_login(conn, box, account.login, issuer, password)
         except Problem as problem:
-            if problem.code != "login_taken":
+            # taken: it has secrets, or had; does_not_exist: the account itself waits for a second person
+            if problem.code not in ("login_taken", "does_not_exist"):
                 raise
             continue
         issued.append(account.login)

@@ -51,6 +51,12 @@ class ClientDisabled(Stop, frozen=True, tag="client_disabled"):
     client_id: str
 
 
+class StaffDisabled(Stop, frozen=True, tag="staff_disabled"):
+    """A member of staff logs in no more."""
+
+    staff_id: str
+
+
 class LinkEnded(Stop, frozen=True, tag="link_ended"):
     link_id: str
 
@@ -64,6 +70,7 @@ AnyStop = (
     | ServiceSuspended
     | ClientDisabled
     | LinkEnded
+    | StaffDisabled
 )
 
 

@@ -103,7 +103,7 @@ async def make(home: Home, residents: int, progress: Progress) -> Ground:
     await migrate_context(home)
     pool = await Pool.open(home.dsn(SERVE), max_size=2)
     text = resources.files("moyai.bench").joinpath("registry.toml").read_text(encoding="utf-8")
-    await apply(home, pool, parse(text), Surroundings(), actor="bench")
+    await apply(home, pool, parse(text), Surroundings(), file="bench")
     async with pool.connection() as conn:
         ground = await _ground(conn, home.box(), residents)
     await pool.close()

@@ -137,10 +137,24 @@ def sentence(
         return _met(event.detail, office_ja, office_en)
     if event.kind in (Kind.TRANSFER_COMPLETED, Kind.TRANSFER_ENDED):
         return _WAYS.get(event.detail["way"], (f"{event.kind.ja}。", f"{event.kind.en}."))
+    if event.kind is Kind.SECOND_PERSON_ASKED and event.detail.get("act") == "erase":
+        return _erasure(event.detail, office_ja, office_en)
     texts = _DONE.get(event.kind) or _FOR_RESIDENT[event.kind]
     return (
         texts[0].format(office=office_ja, service=service[0]),
         texts[1].format(office=office_en, service=service[1]),
+    )
+
+
+def _erasure(detail: dict[str, Any], office_ja: str, office_en: str) -> tuple[str, str]:
+    if detail.get("withdrawn"):
+        return (
+            f"{office_ja}が、あなたの情報の消去を取り下げました。何も消えていません。",
+            f"{office_en} took the erasure of your data back. Nothing was erased.",
+        )
+    return (
+        f"{office_ja}が、あなたの情報の消去を申し出ました。二人の職員が確認するか、24時間たつと、消去されます。",
+        f"{office_en} asked for the erasure of your data. It is done when two clerks confirm, or after 24 hours.",
     )
 
 

@@ -125,8 +125,10 @@ OWN_METHOD: Final = "own_password"
 PORTAL_CLIENT: Final = "portal"
 """The `client_id` under which the platform's own pages act for a resident."""
 
-StaffRole = Literal["desk", "operator", "auditor", "provider_admin"]
-STAFF_ROLES: Final[frozenset[str]] = frozenset({"desk", "operator", "auditor", "provider_admin"})
+StaffRole = Literal["desk", "operator", "auditor", "provider_admin", "staff_admin"]
+STAFF_ROLES: Final[frozenset[str]] = frozenset(
+    {"desk", "operator", "auditor", "provider_admin", "staff_admin"}
+)
 
 
 # --- levels -------------------------------------------------------------------------------------------

@@ -1,7 +1,12 @@
-"""Acts at the desk that need two persons: the first asks, another one does it; what waits ends by itself."""
+"""Acts at the desk that need two persons: the first asks, another one does it; what waits ends by itself.
+
+Two accounts are two persons if both are in force and bear different staff numbers of this organisation, or the second
+is of the operating one. (Acts of the registry and about staff: `registry.acting`.)
+"""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Final
 
 import msgspec
@@ -13,34 +18,71 @@ from moyai.base.ids import random_uuid
 from moyai.identity import store_desk
 from moyai.identity.model import Desk, Resident
 from moyai.ledger import Act, Kind, contents
+from moyai.registry import find_operating_organization
 
 MINUTES: Final = 24 * 60
 """How long a second person may take."""
 
 
 class Request(msgspec.Struct, frozen=True):
-    """What the first person asked for."""
+    """What the first person asked for. `own`: the reader asked, or stands for it already."""
 
     act: str
     content: dict[str, Any]
     own: bool
+    asked_at: datetime
+    expires_at: datetime
 
 
-def require_another(desk: Desk, staff_key: int | None) -> None:
+async def require_another(conn: Connection, desk: Desk, staff_key: int | None) -> None:
     """Raises Problem second_person_required unless `desk` is a member of staff other than the one named."""
-    if desk.staff_key is None or staff_key is None or desk.staff_key == staff_key:
+    if desk.staff_key is None or staff_key is None:
         raise Problem("second_person_required")
+    await _require_number(conn, desk.staff_key)
+    if not await _are_two(conn, staff_key, desk.staff_key):
+        raise Problem("second_person_required")
+
+
+async def _are_two(conn: Connection, first: int, second: int) -> bool:
+    operator = await find_operating_organization(conn)
+    return await store_desk.are_two(conn, first, second, operator.organization_key if operator else None)
+
+
+async def _require_number(conn: Connection, staff_key: int) -> None:
+    """Whoever has no staff number is nobody where persons are counted, and is told so before anything waits."""
+    if not await store_desk.has_number(conn, staff_key):
+        raise Problem("second_person_required", "this account has no staff number")
 
 
 async def ask(
     conn: Connection, desk: Desk, act: str, resident: Resident, content: dict[str, Any] | None = None
 ) -> None:
-    """Be the first of two. Raises Problem second_person_required for a program, which is nobody."""
+    """Be the first of two. Raises Problem second_person_required for a program, which is nobody, and for an account
+    without a staff number."""
     if desk.staff_key is None:
         raise Problem("second_person_required", "at the desk's pages only")
+    await _require_number(conn, desk.staff_key)
+    await _insert(conn, desk, act, resident, content or {})
+
+
+async def ask_by_program(
+    conn: Connection, desk: Desk, act: str, resident: Resident, content: dict[str, Any]
+) -> datetime:
+    """Ask without being the first of two. What waits already goes on as it is; until when it waits."""
+    row = await store_desk.asked(conn, act, resident.resident_key, desk.organization_key, desk.everywhere)
+    if row is None:
+        await _insert(conn, desk, act, resident, content)
+        row = await store_desk.asked(conn, act, resident.resident_key, desk.organization_key, desk.everywhere)
+    assert row is not None
+    return row["expires_at"]
+
+
+async def _insert(
+    conn: Connection, desk: Desk, act: str, resident: Resident, content: dict[str, Any]
+) -> None:
     key = resident.resident_key
     await store_desk.ask(
-        conn, random_uuid(), act, key, desk.organization_key, content or {}, desk.staff_key, MINUTES
+        conn, random_uuid(), act, key, desk.organization_key, content, desk.staff_key, desk.actor, MINUTES
     )
     told = contents.SecondPerson(organization_id=desk.organization_id, act=act)
     await ledger.record(conn, Act(Kind.SECOND_PERSON_ASKED, desk.actor, key, told))
@@ -48,21 +90,57 @@ async def ask(
 
 async def join(conn: Connection, desk: Desk, act: str, resident: Resident) -> dict[str, Any] | None:
     """Be the second of two: what the first one asked for, which is taken with this; None if nobody else asked."""
-    row = await store_desk.asked(conn, act, resident.resident_key, desk.organization_key)
-    if row is None or desk.staff_key is None or row["staff_key"] == desk.staff_key:
+    row = await store_desk.asked(conn, act, resident.resident_key, desk.organization_key, desk.everywhere)
+    if row is None or desk.staff_key is None or row["staff_key"] is None:
+        return None
+    await _require_number(conn, desk.staff_key)
+    if not await _are_two(conn, row["staff_key"], desk.staff_key):
         return None
     await store_desk.delete_request(conn, row["request_id"])
     return row["content"]
 
 
-async def withdraw(conn: Connection, desk: Desk, act: str, resident: Resident) -> None:
-    """Take back what waits; anybody of this desk may."""
-    row = await store_desk.asked(conn, act, resident.resident_key, desk.organization_key)
+async def stand(
+    conn: Connection, desk: Desk, act: str, resident: Resident, content: dict[str, Any]
+) -> dict[str, Any] | None:
+    """Ask, or be one of the two for what waits. What was asked for once both are there, None until then.
+
+    For an act that may take several tries: it stays on the list, as confirmed, until it is done. Raises Problem
+    second_person_required: the same person again, no staff number.
+    """
+    row = await store_desk.asked(conn, act, resident.resident_key, desk.organization_key, desk.everywhere)
+    if row is None or desk.staff_key is None:
+        await ask(conn, desk, act, resident, content)
+        return None
+    if row["staff_key"] is not None:
+        await require_another(conn, desk, row["staff_key"])
+        await store_desk.confirm_request(conn, row["request_id"], desk.actor)
+        return row["content"]
+    await _require_number(conn, desk.staff_key)
+    await store_desk.stand_first(conn, row["request_id"], desk.staff_key)
+    return None
+
+
+async def withdraw(conn: Connection, desk: Desk, act: str, resident: Resident) -> bool:
+    """Take back what waits; anybody of this desk may. Whether there was something."""
+    row = await store_desk.asked(conn, act, resident.resident_key, desk.organization_key, desk.everywhere)
     if row is not None:
         await store_desk.delete_request(conn, row["request_id"])
+        told = contents.SecondPerson(organization_id=desk.organization_id, act=act, withdrawn=True)
+        await ledger.record(conn, Act(Kind.SECOND_PERSON_ASKED, desk.actor, resident.resident_key, told))
+    return row is not None
 
 
 async def waiting(conn: Connection, desk: Desk, resident: Resident) -> list[Request]:
     """What waits for a second person about this resident, at this desk."""
-    rows = await store_desk.waiting(conn, resident.resident_key, desk.organization_key)
-    return [Request(row["act"], row["content"], row["staff_key"] == desk.staff_key) for row in rows]
+    rows = await store_desk.waiting(conn, resident.resident_key, desk.organization_key, desk.everywhere)
+    return [
+        Request(
+            row["act"],
+            row["content"],
+            desk.staff_key is not None and row["staff_key"] == desk.staff_key,
+            row["asked_at"],
+            row["expires_at"],
+        )
+        for row in rows
+    ]

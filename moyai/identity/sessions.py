@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from moyai.base.clock import utc_now
 from moyai.base.db import Connection, Record
-from moyai.identity import guessing, login_acts, store_logins, store_oauth, store_sessions
+from moyai.identity import guessing, login_acts, store_logins, store_oauth, store_sessions, store_staff
 from moyai.identity.credentials import Credential
 from moyai.identity.model import PORTAL_CLIENT, Factor, ResidentCaller, Session, StaffCaller, aal_of
 from moyai.registry import store_parties
@@ -79,6 +79,8 @@ async def open_session(
         initial=shown_all and credential.initial,
     )
     await _insert(conn, session)
+    if complete and credential.staff_key is not None:
+        await store_staff.logged_in(conn, credential.staff_key)
     return Opened(cookie, session)
 
 

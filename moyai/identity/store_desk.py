@@ -15,19 +15,20 @@ async def ask(
     resident_key: int,
     organization_key: int,
     content: dict[str, Any],
-    staff_key: int,
+    staff_key: int | None,
+    asked_by: str,
     minutes: int,
 ) -> None:
     """The first of two asks. What was asked before for the same resident is replaced."""
     await conn.execute(
         """
         insert into identity.desk_request
-               (request_id, act, resident_key, organization_key, content, staff_key, expires_at)
-        values ($1, $2, $3, $4, $5, $6, clock_timestamp() + make_interval(mins => $7))
+               (request_id, act, resident_key, organization_key, content, staff_key, asked_by, expires_at)
+        values ($1, $2, $3, $4, $5, $6, $7, clock_timestamp() + make_interval(mins => $8))
         on conflict (act, resident_key) do update
            set request_id = excluded.request_id, organization_key = excluded.organization_key,
-               content = excluded.content, staff_key = excluded.staff_key,
-               asked_at = clock_timestamp(), expires_at = excluded.expires_at
+               content = excluded.content, staff_key = excluded.staff_key, asked_by = excluded.asked_by,
+               confirmed_by = null, asked_at = clock_timestamp(), expires_at = excluded.expires_at
         """,
         request_id,
         act,
@@ -35,35 +36,96 @@ async def ask(
         organization_key,
         content,
         staff_key,
+        asked_by,
         minutes,
     )
 
 
-async def asked(conn: Connection, act: str, resident_key: int, organization_key: int) -> Record | None:
-    """What is waiting for a second person, held until the caller's transaction ends."""
+async def asked(
+    conn: Connection, act: str, resident_key: int, organization_key: int, everywhere: bool
+) -> Record | None:
+    """What is waiting for a second person, held until the caller's transaction ends. Who asked is still in force."""
     return await conn.fetchrow(
         """
-        select request_id, act, content, staff_key, asked_at, expires_at
-          from identity.desk_request
-         where act = $1 and resident_key = $2 and organization_key = $3 and expires_at > clock_timestamp()
-           for update
+        select r.request_id, r.act, r.content, r.staff_key, r.asked_at, r.expires_at
+          from identity.desk_request r
+         where r.act = $1 and r.resident_key = $2 and (r.organization_key = $3 or $4)
+           and r.expires_at > clock_timestamp() and r.confirmed_by is null
+           and not exists (select from identity.staff f where f.staff_key = r.staff_key and f.state = 'disabled')
+           for update of r
         """,
         act,
         resident_key,
         organization_key,
+        everywhere,
     )
 
 
-async def waiting(conn: Connection, resident_key: int, organization_key: int) -> list[Record]:
+async def waiting(
+    conn: Connection, resident_key: int, organization_key: int, everywhere: bool
+) -> list[Record]:
     return await conn.fetch(
         """
-        select request_id, act, content, staff_key, asked_at, expires_at
-          from identity.desk_request
-         where resident_key = $1 and organization_key = $2 and expires_at > clock_timestamp()
-         order by asked_at
+        select r.request_id, r.act, r.content, r.staff_key, r.asked_at, r.expires_at
+          from identity.desk_request r
+         where r.resident_key = $1 and (r.organization_key = $2 or $3)
+           and r.expires_at > clock_timestamp() and r.confirmed_by is null
+           and not exists (select from identity.staff f where f.staff_key = r.staff_key and f.state = 'disabled')
+         order by r.asked_at
         """,
         resident_key,
         organization_key,
+        everywhere,
+    )
+
+
+async def are_two(conn: Connection, first: int, second: int, operator_key: int | None) -> bool:
+    """Whether two accounts are two persons, the second of the first's organisation or of the operating one (its key)."""
+    return await conn.fetchval(
+        """
+        select exists (
+            select from identity.staff a, identity.staff b
+             where a.staff_key = $1 and b.staff_key = $2 and a.state = 'active' and b.state = 'active'
+               and (a.organization_key, a.staff_number) <> (b.organization_key, b.staff_number)
+               and (b.organization_key = a.organization_key
+                    or b.organization_key = $3::int))
+        """,
+        first,
+        second,
+        operator_key,
+    )
+
+
+async def has_number(conn: Connection, staff_key: int) -> bool:
+    return await conn.fetchval(
+        "select exists (select from identity.staff where staff_key = $1 and staff_number is not null)",
+        staff_key,
+    )
+
+
+async def stand_first(conn: Connection, request_id: UUID, staff_key: int) -> None:
+    await conn.execute(
+        "update identity.desk_request set staff_key = $2 where request_id = $1", request_id, staff_key
+    )
+
+
+async def confirm_request(conn: Connection, request_id: UUID, by: str) -> None:
+    await conn.execute(
+        "update identity.desk_request set confirmed_by = $2 where request_id = $1", request_id, by
+    )
+
+
+async def due_erasures(conn: Connection, limit: int) -> list[Record]:
+    """Erasures that two stand for, or that nobody took back in time. Of somebody who is disabled, none."""
+    return await conn.fetch(
+        """
+        select d.request_id, d.content, coalesce(d.confirmed_by, d.asked_by) as actor, r.resident_id
+          from identity.desk_request d join identity.resident r using (resident_key)
+         where d.act = 'erase' and (d.confirmed_by is not null or d.expires_at <= clock_timestamp())
+           and not exists (select from identity.staff f where f.staff_key = d.staff_key and f.state = 'disabled')
+         order by d.expires_at limit $1
+        """,
+        limit,
     )
 
 
@@ -103,7 +165,7 @@ async def staff_of(conn: Connection, organization_key: int) -> list[Record]:
     return await conn.fetch(
         """
         select staff_key, staff_id, name from identity.staff
-         where organization_key = $1 and 'desk' = any(roles) order by name, staff_key
+         where organization_key = $1 and 'desk' = any(roles) and state = 'active' order by name, staff_key
         """,
         organization_key,
     )

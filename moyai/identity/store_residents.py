@@ -184,7 +184,7 @@ async def find_by_name(
                     then r.municipality_code = any($3::text[]) or r.desk_key = $4 or $3::text[] = '{*}'
                     else exists (select from identity.protected_access a
                                   where a.resident_key = r.resident_key and a.staff_key = $5) end
-         order by p.match_name, p.birth_date, r.resident_key limit $6
+         order by p.match_name, p.birth_date, r.resident_key desc limit $6
         """,
         match_name,
         match_kanji,
@@ -212,7 +212,7 @@ async def find_by_birth_date(
                     then r.municipality_code = any($2::text[]) or r.desk_key = $3 or $2::text[] = '{*}'
                     else exists (select from identity.protected_access a
                                   where a.resident_key = r.resident_key and a.staff_key = $4) end
-         order by p.match_name, r.resident_key limit $5
+         order by p.match_name, r.resident_key desc limit $5
         """,
         birth_date,
         codes,

@@ -176,7 +176,7 @@ async def confirm_as_second_clerk(conn: Connection, desk: Desk, transfer_id: UUI
     row, resident = await _held(conn, transfer_id)
     if row["organization_key"] != desk.organization_key:
         raise Problem("does_not_exist", "no such transfer at this desk")
-    second_person.require_another(desk, row["asked_staff_key"])
+    await second_person.require_another(conn, desk, row["asked_staff_key"])
     if not row["certificate"] or not _same(row["certificate"], certificate):
         raise Problem("certificate_missing")
     await _complete(conn, desk.actor, desk.organization_id, row, resident, "certificate")

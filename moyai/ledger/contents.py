@@ -102,10 +102,11 @@ class Protection(Content, frozen=True, kw_only=True):
 
 
 class SecondPerson(Content, frozen=True, kw_only=True):
-    """SECOND_PERSON_ASKED: one of two clerks asked for `act`."""
+    """SECOND_PERSON_ASKED: one of two clerks asked for `act`, or took it back."""
 
     organization_id: str
     act: str
+    withdrawn: bool = False
 
 
 # --- logins ---------------------------------------------------------------------------------------------------
@@ -243,6 +244,26 @@ class StopEnded(Content, frozen=True):
     noun: str
     id: str
     reason: str
+
+
+# --- staff ----------------------------------------------------------------------------------------------------
+# Accounts are named by their stable id, never by the login, which would tell whose account to try.
+
+
+class StaffRegistered(Content, frozen=True, kw_only=True):
+    """STAFF_REGISTERED: an account was created or changed; `name` stands as its SHA-256."""
+
+    staff_id: str
+    organization_id: str
+    fields: dict[str, Replaced]
+
+
+class StaffChanged(Content, frozen=True, kw_only=True):
+    """STAFF_DISABLED, STAFF_ENABLED (with a reason), STAFF_RECOVERED, STAFF_LOGIN_ISSUED, STAFF_UNLOCKED."""
+
+    staff_id: str
+    organization_id: str
+    reason: str = ""
 
 
 # --- acts that take two persons ---------------------------------------------------------------------------------
@@ -436,6 +457,12 @@ CONTENTS: dict[Kind, type[Content]] = {
     Kind.ORGANIZATION_REINSTATED: StopEnded,
     Kind.SERVICE_REINSTATED: StopEnded,
     Kind.CLIENT_ENABLED: StopEnded,
+    Kind.STAFF_REGISTERED: StaffRegistered,
+    Kind.STAFF_DISABLED: StaffChanged,
+    Kind.STAFF_ENABLED: StaffChanged,
+    Kind.STAFF_RECOVERED: StaffChanged,
+    Kind.STAFF_LOGIN_ISSUED: StaffChanged,
+    Kind.STAFF_UNLOCKED: StaffChanged,
     Kind.ACT_ASKED: ActAsked,
     Kind.ACT_CONFIRMED: ActConfirmed,
     Kind.ACT_DONE: ActDone,

@@ -71,6 +71,8 @@ class Kind(IntEnum):
     TRANSFER_ENDED = 53, "転入の取りやめ", "Transfer declined"
     PROTECTION_CHANGED = 54, "支援措置の変更", "Protection changed"
     SECOND_PERSON_ASKED = 55, "二人目の確認待ち", "Second person asked for"
+    STAFF_DISABLED = 56, "職員の停止", "Staff account disabled"
+    STAFF_ENABLED = 57, "職員の停止解除", "Staff account enabled"
     STAFF_ACCESS_REFUSED = 58, "職員による閲覧の拒否", "Staff access refused"
     INITIAL_PASSWORD_CHANGED = 59, "初期パスワードの変更", "Initial password changed"
 
@@ -95,6 +97,9 @@ class Kind(IntEnum):
     SERVICE_REINSTATED = 78, "サービスの停止解除", "Service reinstated"
     REGISTRY_CHANGED = 79, "登録内容の変更", "Registration changed"
     KEY_ROTATED = 80, "署名鍵の更新", "Signing key rotated"
+    STAFF_RECOVERED = 81, "職員のログインの取消し", "Login of a member of staff ended"
+    STAFF_LOGIN_ISSUED = 82, "職員のログインの発行", "Login of a member of staff issued"
+    STAFF_UNLOCKED = 83, "職員のログインの待ち時間の解除", "Login of a member of staff unlocked"
     ACT_ASKED = 84, "二人目の確認を待つ手続", "Act waits for a second person"
     ACT_CONFIRMED = 85, "手続の確認", "Act confirmed by a member of staff"
     ACT_DONE = 86, "確認された手続の実行", "Act took effect"

@@ -15,11 +15,13 @@ from moyai.base.stops import (
     ResidentClosed,
     ResidentErased,
     SharingEnded,
+    StaffDisabled,
 )
 from moyai.consent import replay as consents
-from moyai.identity import residents
+from moyai.identity import residents, staff
 from moyai.identity.model import Resident
-from moyai.registry.replay import SYSTEM, stop_again
+from moyai.ledger import Kind, recorded_since
+from moyai.registry.replay import REASON, SYSTEM, stop_again
 from moyai.web.erasure import erase_resident
 from moyai.web.platform import Platform
 
@@ -27,6 +29,8 @@ Outcome = Literal["stopped", "already", "unknown"]
 """What became of a line: repeated; in force or overtaken already; about something that the backup does not know."""
 
 _UNKNOWN = ("does_not_exist", "organization_not_certified", "service_not_certified")
+
+_STAFF = (Kind.STAFF_DISABLED, Kind.STAFF_ENABLED)
 
 GROUND = (
     "控えからの復元の後に、停止の記録により再び消去 / erased again after a restore, by the journal of stops"
@@ -56,6 +60,12 @@ async def _stop(platform: Platform, line: Line) -> bool:
             return await _close(platform, resident_id)
         case ResidentErased(resident_id=resident_id):
             return await _erase(platform, resident_id)
+        case StaffDisabled(staff_id=staff_id):
+            async with platform.control.transaction() as conn:
+                if await recorded_since(conn, staff_id, _STAFF, line.at):
+                    return False
+                journal = Journal.of(platform.home)
+                return (await staff.disable(conn, staff_id, REASON, SYSTEM, journal)).outcome == "created"
         case stop:
             async with platform.control.transaction() as conn:
                 return await stop_again(conn, stop, line.at, Journal.of(platform.home))

@@ -26,7 +26,7 @@ from moyai.registry.store import lock_for_writing
 SCOPES: Final[dict[str, frozenset[str]]] = {
     "component": frozenset({"openid", "profile", "personal:store", "personal:exchange", "context:write"}),
     "touch_point": frozenset({"openid", "profile", "consent"}),
-    "desk": frozenset({"identity:enrol", "identity:erase", "identity:recover"}),
+    "desk": frozenset({"identity:enrol", "identity:erase", "identity:recover", "staff"}),
     "operator": frozenset({"registry:write", "registry:suspend", "context:write", "staff"}),
 }
 """Scopes a client of each kind may be registered with; what it may really do is checked at each request."""

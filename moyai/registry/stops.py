@@ -13,7 +13,7 @@ from moyai.base.journal import Journal
 from moyai.base.stops import AnyStop, ClientDisabled, LinkEnded, OrganizationSuspended, ServiceSuspended
 from moyai.ledger import Act, Kind, record
 from moyai.ledger.contents import StopBegun, StopEnded
-from moyai.registry import lookups
+from moyai.registry import acting, lookups
 from moyai.registry import store_stops as store
 from moyai.registry.model import Change
 from moyai.registry.store import lock_for_writing
@@ -67,11 +67,12 @@ async def reinstate_service(conn: Connection, service_id: str, reason: str, acto
 async def disable_client(
     conn: Connection, client_id: str, reason: str, actor: str, journal: Journal
 ) -> Change:
-    """Whatever the client sends is refused from the next request on. Raises Problem: does_not_exist,
+    """Whatever the client sends is refused from the next request on, and what it asked for ends. Raises Problem: does_not_exist,
     invalid_request (no reason)."""
     await lock_for_writing(conn)
     stored = await lookups.client(conn, client_id)
     thing = _Thing("client", stored.client_key, client_id, "active")
+    await acting.revoke_of(conn, f"client:{client_id}")
     return await _begin(conn, thing, reason, actor, journal)
 
 

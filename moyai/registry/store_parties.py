@@ -109,6 +109,16 @@ async def municipalities(conn: Connection) -> list[Party]:
     return [msgspec.convert(dict(row), Party) for row in rows]
 
 
+async def all_parties(conn: Connection) -> list[Party]:
+    rows = await conn.fetch(
+        """
+        select organization_key, organization_id, name_ja, name_en, kind, municipality_codes, state
+          from registry.organization order by organization_key
+        """
+    )
+    return [msgspec.convert(dict(row), Party) for row in rows]
+
+
 class ServedScope(msgspec.Struct, frozen=True):
     """A service that a component belongs to: whether it is certified, and for whom."""
 

@@ -11,6 +11,7 @@ from moyai.applying.registry_file import read
 from moyai.base.db import Connection, connect
 from moyai.base.roles import SERVE
 from moyai.identity.credentials import authenticator_secret
+from moyai.identity.store_staff import logins_in_force
 from moyai.registry import Service, links_of_service
 from moyai.up.person import Login
 from moyai.up.platform import Town
@@ -70,17 +71,17 @@ def shown(world: World) -> list[str]:
 
 
 async def handed_over(town: Town) -> list[Login]:
-    """What the staff that the scenario declares got for their first log-in."""
+    """What the staff that the scenario declares got for their first log-in; not those who wait for a second person, or
+    were ended."""
     secrets, box = town.home.secrets(), town.home.box()
     conn = await connect(town.home.dsn(SERVE))
     try:
+        declared = [one.login for one in read(town.scenario.path).staff]
+        present = set(await logins_in_force(conn, declared))
         return [
-            Login(
-                one.login,
-                login_password(secrets, one.login),
-                await authenticator_secret(conn, box, one.login),
-            )
-            for one in read(town.scenario.path).staff
+            Login(login, login_password(secrets, login), await authenticator_secret(conn, box, login))
+            for login in declared
+            if login in present
         ]
     finally:
         await conn.close()
@@ -98,6 +99,7 @@ def staff(town: Town, world: World) -> list[dict[str, Any]]:
             "totp_secret": world.staff[one.login].totp_secret,
         }
         for one in read(town.scenario.path).staff
+        if one.login in world.staff
     ]
 
 

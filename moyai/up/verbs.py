@@ -160,6 +160,14 @@ async def erase(world: World, *, who: str, ground: str) -> Got:
     return http(await world.desk_call(who, "POST", "erasure", {"ground": ground}))
 
 
+async def confirm_erasure(world: World, *, who: str, by: str) -> Got:
+    """A clerk opens the page of the erasure that waits, types the resident ID and confirms."""
+    resident_id = world.people[who].resident_id or ""
+    clerk, page = await world.clerk(by), f"{world.base_url}/desk/residents/{resident_id}/erase"
+    shown = await clerk.submit(await clerk.visit(page), "typed", {"typed": resident_id})
+    return {"status": shown.status, "state": shown.query.get("done", "erased")}
+
+
 async def recover(world: World, *, who: str) -> Got:
     """A lost authenticator is replaced at the desk; the old one is good for nothing afterwards."""
     return http(await world.recover(who))
@@ -246,7 +254,7 @@ VERBS: dict[str, Verb] = {
     verb.__name__: verb
     for verb in (
         enrol, issue_login, join, decide, decide_unread, withdraw, log_in, record, store, delete, exchange, sources, same_exchange,
-        suspend, reinstate, confirm, move, erase, recover, share, accept, view, viewed, end_sharing, history, locations,
+        suspend, reinstate, confirm, move, erase, confirm_erasure, recover, share, accept, view, viewed, end_sharing, history, locations,
         city_data, counted, bad_request, verify_log,
     )
 }  # fmt: skip

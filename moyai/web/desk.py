@@ -239,20 +239,47 @@ async def move(request: Request, caller: StaffCaller) -> Response:
 
 
 async def ask_erasure(request: Request, caller: StaffCaller) -> Response:
-    return await _ask(request, caller, "desk/erase.html", "erasure", grounds=GROUNDS, mistyped=False)
+    return await _erasure_page(request, caller)
+
+
+async def _erasure_page(request: Request, caller: StaffCaller, **shown: Any) -> Response:
+    async with desk.transaction(platform_of(request).control) as conn:
+        at, resident = await _resident(conn, request, caller)
+        found = await second_person.waiting(conn, at, resident)
+    waiting = next((one for one in found if one.act == "erase"), None)
+    told: dict[str, Any] = {"grounds": GROUNDS, "waiting": waiting, "mistyped": False, "problem": None}
+    return await _ask(request, caller, "desk/erase.html", "erasure", **(told | shown))
 
 
 async def erase(request: Request, caller: StaffCaller) -> Response:
-    """The resident ID has to be typed: an erasure cannot be taken back."""
+    """The first of two asks, the second does it; both type the resident ID: an erasure cannot be taken back."""
     form = await read_form(request, caller)
+    platform, resident_id = platform_of(request), request.path_params["resident"]
+    if form.get("act") == "withdraw":
+        async with desk.transaction(platform.control) as conn:
+            at, resident = await _resident(conn, request, caller)
+            await second_person.withdraw(conn, at, "erase", resident)
+        return go(f"/desk/residents/{resident_id}?reason=erasure&done=taken_back")
     ground = form.get("ground", "")
     if ground not in {known[0] for known in GROUNDS}:
         raise Problem("invalid_request", "ground")
-    if form.get("typed", "").strip().upper() != request.path_params["resident"].upper():
-        return await _ask(request, caller, "desk/erase.html", "erasure", grounds=GROUNDS, mistyped=True)
-    platform = platform_of(request)
-    async with desk.transaction(platform.control) as conn:
-        at = await desk_of(conn, caller)
-        resident = await desk.for_erasure(conn, at, request.path_params["resident"])
-    await erase_resident(platform, resident, at.actor, ground)
-    return render(request, "desk/erased.html", caller, erased=resident.resident_id, ground=ground)
+    if form.get("typed", "").strip().upper() != resident_id.upper():
+        return await _erasure_page(request, caller, mistyped=True)
+    try:
+        async with desk.transaction(platform.control) as conn:
+            at = await desk_of(conn, caller)
+            resident = await desk.for_erasure(conn, at, resident_id)
+            begun = resident.state == "closed"  # by two, and a store did not answer: it goes on
+            asked = (
+                {"ground": ground}
+                if begun
+                else await second_person.stand(conn, at, "erase", resident, {"ground": ground})
+            )
+    except Problem as problem:
+        if problem.code != "second_person_required":
+            raise
+        return await _erasure_page(request, caller, problem=problem, status=problem.status)
+    if asked is None:
+        return go(f"/desk/residents/{resident.resident_id}?reason=erasure&done=erasure_asked")
+    await erase_resident(platform, resident, at.actor, asked["ground"])
+    return render(request, "desk/erased.html", caller, erased=resident.resident_id, ground=asked["ground"])

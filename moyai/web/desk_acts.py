@@ -1,6 +1,6 @@
 """Every act at the desk, with the evidence, the second person and the notice that it takes: read by people and by a test.
 
-The rules themselves stand where the acts are done; a route of the desk that is in no line of this table fails
+The rules themselves stand where the acts are done; a route that is in no line of this table, or of `registry_acts`, fails
 `tests/house/test_desk_acts.py`, and so does a test named here that does not exist.
 """
 
@@ -110,8 +110,48 @@ DESK_ACTS: Final = (
         "erase",
         ("/erase", "/erasure"),
         "a ground; the resident ID typed again (page)",
+        "a second clerk, or 24 hours; two clerks where a program asks",
+        "history while it waits; then the ledger, of nobody",
+        "web/test_desk.py::test_m10_an_erasure_takes_two_clerks_and_leaves_nobody",
+    ),
+    DeskAct(
+        "create a staff account, change name or roles",
+        ("/identity/v1/staff", "/console/staff", "/desk/staff", "POST /console/staff/{staff}"),
+        "a staff number, one for one person",
+        "a second member of staff, or 24 hours, for a role that administers others",
+        "ledger; lists of staff",
+        "identity/test_staff.py::test_m10_a_role_that_administers_others_takes_two",
+    ),
+    DeskAct(
+        "disable a staff account",
+        ("POST /identity/v1/staff/{staff}/suspension", "/desk/staff/{staff}"),
+        "a reason; or the file names it no more",
         _ALONE,
-        "the ledger, of nobody",
-        "web/test_desk.py::test_an_erasure_asks_for_the_id_and_leaves_nobody",
+        "ledger; journal of stops",
+        "identity/test_staff.py::test_m10_disabling_ends_sessions_at_once",
+    ),
+    DeskAct(
+        "enable a staff account again",
+        ("DELETE /identity/v1/staff/{staff}/suspension", "/staff/{staff}", "/staff/pending/{pending}"),
+        "a reason",
+        "a second member of staff, or 24 hours",
+        "ledger; lists of staff",
+        "identity/test_staff.py::test_m10_enabling_takes_two",
+    ),
+    DeskAct(
+        "end a staff member's login and issue another",
+        ("/staff/{staff}/recovery", "/staff/{staff}/credentials", "/staff/{staff}"),
+        "none",
+        "a second member of staff, or 24 hours, for somebody who administers others",
+        "ledger",
+        "identity/test_staff.py::test_m10_recovery_of_an_administrator_takes_two",
+    ),
+    DeskAct(
+        "unlock a staff member's login",
+        ("/staff/{staff}/unlock", "/staff/{staff}"),
+        "none",
+        _ALONE,
+        "ledger",
+        "identity/test_staff.py::test_m10_unlocking_lets_the_owner_try_again",
     ),
 )

@@ -54,6 +54,9 @@ OF_TWO: Final = frozenset(
         # ends for good what the line for a witness makes: it could be sent once only
         f"DELETE {_REGISTRY}/witnesses/{{id}}",
         f"POST {_REGISTRY}/pending/{{pending}}/confirmation",
+        # ends the account that the line for a new one makes, and only two persons bring it back
+        "POST /identity/v1/staff/{staff}/suspension",
+        "DELETE /identity/v1/staff/{staff}/suspension",
         "POST /identity/v1/transfers",
         *(
             f"POST /identity/v1/{whose}transfers/{{transfer}}/{act}"
@@ -109,7 +112,10 @@ _FIND = {"q": "ミホン", "reason": "procedure"}
 
 
 def _enrolled(facts: Facts) -> dict[str, Any]:
-    return {"body": {**examples.ENROLMENT, "person": examples.person(facts.municipality)}}
+    # whoever sent the line before has such a person already: an erasure waits for two clerks
+    reason = "同じ名前と生年月日の、見本の別の人"
+    person = examples.person(facts.municipality)
+    return {"body": {**examples.ENROLMENT, "person": person, "distinct_reason": reason}}
 
 
 def _somebody(*also: str, body: Any = None) -> Make:
@@ -128,6 +134,18 @@ def _somebody(*also: str, body: Any = None) -> Make:
         }
 
     return make
+
+
+# --- staff ------------------------------------------------------------------------------------------------
+
+
+def _clerk(*after: str, **more: Any) -> Make:
+    """The account that the line for a new one made; ids are asked for, because only the platform knows them."""
+    return lambda _: {
+        "take": {"staff": "/identity/v1/staff#/staff/0/staff_id"},
+        "after": ("POST /identity/v1/staff", *after),
+        **more,
+    }
 
 
 # --- acts that wait ------------------------------------------------------------------------------------------
@@ -307,6 +325,13 @@ _MAKERS: dict[str, Make] = {
         body={"form": "2026-0417", "document_class": "my_number_card"}
     ),
     f"POST {_PERSON}/erasure": _somebody(body={"ground": "本人の申出"}),
+    f"DELETE {_PERSON}/erasure": _somebody(f"POST {_PERSON}/erasure"),
+    "POST /identity/v1/staff": lambda facts: {
+        "body": {**examples.STAFF["body"], "organization_id": facts.provider_organization}
+    },
+    "POST /identity/v1/staff/{staff}/unlock": _clerk(),
+    "POST /identity/v1/staff/{staff}/credentials": _clerk(),
+    "POST /identity/v1/staff/{staff}/recovery": _clerk("POST /identity/v1/staff/{staff}/credentials"),
     f"POST {_REGISTRY}/organizations/{{id}}/certification": _certified,
     f"POST {_REGISTRY}/organizations/{{id}}/suspension": _after(
         f"POST {_REGISTRY}/organizations/{{id}}/certification"

@@ -1,18 +1,32 @@
 """Erasure of one resident, through every room: items, locations, consents, the person, contents of the ledger.
 
-Only commitments, a bare resident ID and the entry that says on what ground it was done remain.
+Only commitments, a bare resident ID and the entry that says on what ground it was done remain. It takes two clerks, or
+waits 24 hours and can be taken back until then.
 """
 
 from __future__ import annotations
 
+import asyncio
+from typing import Final
+from uuid import UUID
+
+import structlog
+
 from moyai import ledger
+from moyai.base.db import is_unavailable
+from moyai.base.errors import Problem
 from moyai.base.journal import Journal
 from moyai.consent import gate
 from moyai.consent.erase import erase as erase_consents
-from moyai.identity import residents
+from moyai.identity import residents, store_desk
 from moyai.identity.model import Resident
 from moyai.personal import actions as personal
 from moyai.web.platform import Platform
+
+log = structlog.get_logger("moyai.erasure")
+
+_AT_ONCE: Final = 20
+_EVERY_SECONDS: Final = 20.0
 
 
 async def erase_resident(platform: Platform, resident: Resident, actor: str, ground: str) -> None:
@@ -31,3 +45,38 @@ async def erase_resident(platform: Platform, resident: Resident, actor: str, gro
         await erase_consents(conn, key)
         await residents.erase(conn, key, actor, ground, journal)
         await ledger.erase_contents(conn, key)
+
+
+async def erase_due(platform: Platform) -> int:
+    """Erase those for whom two stand, where a store did not answer then, and those whose hours are over. How many."""
+    async with platform.control.connection() as conn:
+        found = await store_desk.due_erasures(conn, _AT_ONCE)
+    done = 0
+    for row in found:
+        try:
+            async with platform.control.connection() as conn:
+                resident = await residents.by_id(conn, row["resident_id"])
+            if resident.state != "erased":
+                await erase_resident(platform, resident, row["actor"], row["content"]["ground"])
+        except Problem as problem:
+            log.warning("an erasure waits", code=problem.code)  # and is tried again
+            continue
+        await finished(platform, row["request_id"])
+        done += 1
+    return done
+
+
+async def finished(platform: Platform, request_id: UUID) -> None:
+    async with platform.control.transaction() as conn:
+        await store_desk.delete_request(conn, request_id)
+
+
+async def keep_erasing(platform: Platform) -> None:
+    """`erase_due` over and over, for ever. A database that is away for a while is waited for."""
+    while True:
+        try:
+            await erase_due(platform)
+        except Exception as error:
+            if not is_unavailable(error):
+                raise
+        await asyncio.sleep(_EVERY_SECONDS)

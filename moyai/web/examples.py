@@ -44,6 +44,17 @@ SUCCESSION: Final[dict[str, Any]] = {
     }
 }
 SUSPENSION: Final = _put("marugame", reason="報告の遅れ")
+STAFF: Final[dict[str, Any]] = {
+    "body": {
+        "login": "madoguchi-9",
+        "name": "見本 窓口",
+        "organization_id": "marugame",
+        "roles": ["desk"],
+        "staff_number": "9001",
+    }
+}
+STAFF_SUSPENSION: Final[dict[str, Any]] = {"body": {"reason": "異動"}}
+STAFF_END: Final[dict[str, Any]] = {"query": {"reason": "復帰"}}
 CRITERIA: Final = _put(
     "2027-1",
     title=_both("サービス提供組織の認定審査基準", "Certification criteria for service providers"),

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
-from moyai.identity import credentials, desk, residents
+from moyai.identity import credentials, desk, residents, second_person
 from moyai.identity.model import (
     ClientCaller,
     Desk,
@@ -22,7 +22,6 @@ from moyai.identity.model import (
     Resident,
 )
 from moyai.web import examples
-from moyai.web.erasure import erase_resident
 from moyai.web.oauth import platform_of
 from moyai.web.operation import answer, describes, read_json
 
@@ -95,11 +94,17 @@ class ErasureRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ground: Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*$(?!\n)")]
 
 
-class Erased(msgspec.Struct, frozen=True):
-    """The ID stays, without anybody behind it."""
+class ErasureAsked(msgspec.Struct, frozen=True):
+    """What waits, and when it takes effect if nobody takes it back."""
 
     resident_id: str
-    state: str = "erased"
+    takes_effect_at: datetime
+    state: str = "waiting"
+
+
+class ErasureEnded(msgspec.Struct, frozen=True):
+    resident_id: str
+    withdrawn: bool
 
 
 def _view(resident: Resident) -> ResidentView:
@@ -229,15 +234,29 @@ async def move(request: Request, caller: ClientCaller) -> Response:
 
 @describes(
     request=ErasureRequest,
-    response=Erased,
-    codes=(*_DESK_CODES, "source_unavailable"),
+    response=ErasureAsked,
+    status=202,
+    codes=(*_DESK_CODES,),
     example={"path": {"resident": _EXAMPLE_ID}, "body": {"ground": "本人の申出"}},
 )
 async def erase(request: Request, caller: ClientCaller) -> Response:
+    """Ask for an erasure. It waits for two clerks at the desk's pages, or 24 hours, and can be taken back until then."""
     asked = await read_json(request, ErasureRequest)
     platform = platform_of(request)
     async with desk.transaction(platform.control) as conn:
         at = await desk_of(conn, caller)
-        resident = await desk.for_erasure(conn, at, request.path_params["resident"])
-    await erase_resident(platform, resident, at.actor, asked.ground)
-    return answer(Erased(resident.resident_id))
+        resident = await desk.at_desk(conn, at, request.path_params["resident"])
+        content = {"ground": asked.ground}
+        until = await second_person.ask_by_program(conn, at, "erase", resident, content)
+    return answer(ErasureAsked(resident.resident_id, until), 202)
+
+
+@describes(response=ErasureEnded, codes=(*_DESK_CODES,), example={"path": {"resident": _EXAMPLE_ID}})
+async def take_back_erasure(request: Request, caller: ClientCaller) -> Response:
+    """Nothing is erased. `withdrawn` is false where nothing waited."""
+    platform = platform_of(request)
+    async with desk.transaction(platform.control) as conn:
+        at = await desk_of(conn, caller)
+        resident = await desk.at_desk(conn, at, request.path_params["resident"])
+        withdrawn = await second_person.withdraw(conn, at, "erase", resident)
+    return answer(ErasureEnded(resident.resident_id, withdrawn))

@@ -204,6 +204,8 @@ async def _home(request: Request, opened: Opened) -> str:
 
 def _home_of(caller: ResidentCaller | StaffCaller | None) -> str:
     if isinstance(caller, StaffCaller):
+        if "staff_admin" in caller.roles and not caller.roles & {"desk", "operator", "auditor"}:
+            return "/desk/staff"
         return "/desk" if "desk" in caller.roles else "/console"
     return "/portal" if isinstance(caller, ResidentCaller) else "/"
 

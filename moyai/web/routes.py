@@ -40,6 +40,8 @@ from moyai.web import (
     registry_reading,
     registry_stops,
     registry_successions,
+    staff_api,
+    staff_pages,
     static_files,
 )
 from moyai.web.operation import AnyOf, Client, Operation, PortalSession, Public, Resident, StaffSession
@@ -54,6 +56,9 @@ _CONSOLE = StaffSession("operator", "auditor")
 
 _DESK = StaffSession("desk")
 _ANY_SESSION = AnyOf(PortalSession(), StaffSession("desk", "operator", "auditor", "provider_admin"))
+
+_STAFF = "/identity/v1/staff/{staff}"
+_STAFF_CLIENT = Client("staff")
 
 # fmt: off
 ROUTES: tuple[Operation, ...] = (
@@ -103,6 +108,14 @@ ROUTES: tuple[Operation, ...] = (
     Operation("GET", "/identity/v1/residents/{resident}/consents", desk_consents.list_consents, Client("identity:enrol"), ja="住民の同意を見る", en="See a resident's consents"),
     Operation("POST", "/identity/v1/residents/{resident}/consents/stop", desk_consents.stop_for, Client("identity:enrol"), ja="住民の申出で止める", en="Stop for a resident"),
     Operation("POST", "/identity/v1/residents/{resident}/erasure", identity_api.erase, Client("identity:erase"), ja="住民の情報の消去", en="Erase a resident"),
+    Operation("GET", "/identity/v1/staff", staff_api.list_staff, _STAFF_CLIENT, ja="職員の一覧", en="Staff accounts"),
+    Operation("POST", "/identity/v1/staff", staff_api.put_staff, _STAFF_CLIENT, ja="職員の登録・変更", en="Create or change a staff account"),
+    Operation("POST", f"{_STAFF}/unlock", staff_api.unlock, _STAFF_CLIENT, ja="職員のログインの待ち時間の解除", en="Unlock a staff account"),
+    Operation("POST", f"{_STAFF}/credentials", staff_api.issue, _STAFF_CLIENT, ja="職員のログインの発行", en="Issue a login for staff"),
+    Operation("POST", f"{_STAFF}/recovery", staff_api.recover, _STAFF_CLIENT, ja="職員のログインの取消し", en="Recover a staff account"),
+    Operation("POST", f"{_STAFF}/suspension", staff_api.disable, _STAFF_CLIENT, ja="職員の停止", en="Disable a staff account"),
+    Operation("DELETE", f"{_STAFF}/suspension", staff_api.enable, _STAFF_CLIENT, ja="職員の停止を解く", en="Enable a staff account"),
+    Operation("DELETE", "/identity/v1/residents/{resident}/erasure", identity_api.take_back_erasure, Client("identity:erase"), ja="消去の取下げ", en="Take an erasure back"),
     Operation("GET", "/desk", desk.home, _DESK, ja="窓口", en="The desk", errors="page"),
     Operation("POST", "/desk/search", desk.search, _DESK, ja="窓口で住民を探す", en="Find residents at the desk", errors="page"),
     Operation("GET", "/desk/enrol", desk_enrolment.show_enrolment, _DESK, ja="窓口での登録", en="Enrol at the desk", errors="page"),
@@ -162,6 +175,17 @@ ROUTES: tuple[Operation, ...] = (
     Operation("GET", "/console/pending", console_pending.show, _CONSOLE, ja="二人目の確認を待つ手続", en="Acts that wait for a second person", errors="page"),
     Operation("POST", "/console/pending/{pending}", console_pending.act, StaffSession("operator"), ja="手続の確認・取下げ", en="Confirm or revoke an act", errors="page"),
     Operation("GET", "/console/record", console.record, _CONSOLE, ja="台帳", en="Ledger", errors="page"),
+    # --- staff ----------------------------------------------------------------------------------------
+    Operation("GET", "/console/staff", staff_pages.show, StaffSession("operator"), ja="職員", en="Staff", errors="page"),
+    Operation("POST", "/console/staff", staff_pages.put, StaffSession("operator"), ja="職員の登録", en="Create a staff account", errors="page"),
+    Operation("GET", "/console/staff/{staff}", staff_pages.show_account, StaffSession("operator"), ja="職員のアカウント", en="A staff account", errors="page"),
+    Operation("POST", "/console/staff/{staff}", staff_pages.act, StaffSession("operator"), ja="職員のアカウントの変更", en="Change a staff account", errors="page"),
+    Operation("POST", "/console/staff/pending/{pending}", staff_pages.answer_pending, StaffSession("operator"), ja="職員についての手続の確認・取下げ", en="Confirm or revoke an act about staff", errors="page"),
+    Operation("GET", "/desk/staff", staff_pages.show, StaffSession("staff_admin"), ja="職員", en="Staff", errors="page"),
+    Operation("POST", "/desk/staff", staff_pages.put, StaffSession("staff_admin"), ja="職員の登録", en="Create a staff account", errors="page"),
+    Operation("GET", "/desk/staff/{staff}", staff_pages.show_account, StaffSession("staff_admin"), ja="職員のアカウント", en="A staff account", errors="page"),
+    Operation("POST", "/desk/staff/{staff}", staff_pages.act, StaffSession("staff_admin"), ja="職員のアカウントの変更", en="Change a staff account", errors="page"),
+    Operation("POST", "/desk/staff/pending/{pending}", staff_pages.answer_pending, StaffSession("staff_admin"), ja="職員についての手続の確認・取下げ", en="Confirm or revoke an act about staff", errors="page"),
     # --- consent: the resident's and the touch point's API --------------------------------------------
     Operation("GET", "/consent/v1/services", consent.list_services, _RESIDENT, ja="選べるサービス", en="Services on offer"),
     Operation("POST", f"{_SERVICE}/enrolment", consent.begin_enrolment, _RESIDENT, ja="手順1 サービスを選ぶ", en="Step 1: choose the service"),

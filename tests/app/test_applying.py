@@ -44,24 +44,24 @@ async def _no_stores(*_: object) -> list[registry.Change]:
 
 
 async def applied(home: Home, database: RolledBack, text: str) -> Report:
-    return await apply(home, database, parse(text), Surroundings(), actor="file:test.toml")
+    return await apply(home, database, parse(text), Surroundings(), file="test.toml")
 
 
 async def test_the_scenario_is_applied_once(home: Home, control_db: RolledBack):
     document = read(SCENARIO)
-    first = await apply(home, control_db, document, AROUND, actor="file:type-2.1.toml")
+    first = await apply(home, control_db, document, AROUND, file="type-2.1.toml")
     assert {change.outcome for change in first.changes} == {"created"}
     assert first.logins == ["desk-c1", "desk-c2", "operator", "operator-2", "auditor"]
     assert first.waiting == ["c2"]
-    second = await apply(home, control_db, document, AROUND, actor="file:type-2.1.toml")
+    second = await apply(home, control_db, document, AROUND, file="type-2.1.toml")
     assert second.changed == []
     assert second.logins == []
 
 
 async def test_addresses_known_before_are_kept_when_nothing_runs(home: Home, control_db: RolledBack):
     document = read(SCENARIO)
-    await apply(home, control_db, document, AROUND, actor="file:a")
-    assert (await apply(home, control_db, document, Surroundings(), actor="file:b")).changed == []
+    await apply(home, control_db, document, AROUND, file="a")
+    assert (await apply(home, control_db, document, Surroundings(), file="b")).changed == []
     async with control_db.connection() as conn:
         client = await registry.client(conn, "mimamori")
         assert (await registry.component(conn, "mimamori")).url == "http://localhost:4701"
@@ -69,7 +69,7 @@ async def test_addresses_known_before_are_kept_when_nothing_runs(home: Home, con
 
 
 async def test_only_public_keys_are_registered(home: Home, control_db: RolledBack, tmp_path: Path):
-    await apply(home, control_db, read(SCENARIO), AROUND, actor="file:a")
+    await apply(home, control_db, read(SCENARIO), AROUND, file="a")
     file = tmp_path / "mimamori.jwk.json"
     private = json.loads(file.read_text())
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -82,7 +82,7 @@ async def test_only_public_keys_are_registered(home: Home, control_db: RolledBac
 
 
 async def test_every_service_of_the_scenario_is_offered(home: Home, control_db: RolledBack):
-    await apply(home, control_db, read(SCENARIO), AROUND, actor="file:a")
+    await apply(home, control_db, read(SCENARIO), AROUND, file="a")
     async with control_db.connection() as conn:
         offered = {service.service_id: service for service in await registry.offered_services(conn)}
         for dataset in await registry.all_links(conn):
@@ -114,13 +114,13 @@ async def test_a_file_is_applied_whole_or_not_at_all(home: Home, control_db: Rol
 
 
 async def test_h4_a_file_suspends_and_never_lifts_or_renews(home: Home, control_db: RolledBack):
-    await apply(home, control_db, read(SCENARIO), AROUND, actor="file:a")
+    await apply(home, control_db, read(SCENARIO), AROUND, file="a")
     suspend = '[[suspension]]\norganization = "koiki"\nreason = "報告の遅れ"'
     assert [one.outcome for one in (await applied(home, control_db, suspend)).changes] == ["created"]
     assert (await applied(home, control_db, suspend)).changed == []
     async with control_db.connection() as conn:
         assert (await registry.organization(conn, "koiki")).state == "suspended"
-    assert (await apply(home, control_db, read(SCENARIO), AROUND, actor="file:a")).changed == []
+    assert (await apply(home, control_db, read(SCENARIO), AROUND, file="a")).changed == []
     async with control_db.connection() as conn:
         assert (await registry.organization(conn, "koiki")).state == "suspended"
         await registry.reinstate_organization(conn, "koiki", "改善を確認", "staff:a")
@@ -132,16 +132,16 @@ async def test_h4_a_file_suspends_and_never_lifts_or_renews(home: Home, control_
 async def test_h4_applying_an_unchanged_file_changes_nothing_that_was_stopped(
     home: Home, control_db: RolledBack
 ):
-    await apply(home, control_db, read(SCENARIO), AROUND, actor="file:a")
+    await apply(home, control_db, read(SCENARIO), AROUND, file="a")
     journal = Journal.of(home)
     async with control_db.connection() as conn:
         await registry.suspend_service(conn, "kenko-mimamori", "情報漏えいの疑い", "staff:a", journal)
         await registry.disable_client(conn, "mimamori", "鍵の紛失", "staff:a", journal)
-    again = await apply(home, control_db, read(SCENARIO), AROUND, actor="file:a")
+    again = await apply(home, control_db, read(SCENARIO), AROUND, file="a")
     assert again.changed == []
     async with control_db.connection() as conn:
         await registry.end_link(conn, "kenko-steps", "見直し", "staff:a", journal)
-    again = await apply(home, control_db, read(SCENARIO), AROUND, actor="file:a")
+    again = await apply(home, control_db, read(SCENARIO), AROUND, file="a")
     assert [one.noun for one in again.changed] == ["terms"], "which no longer name the link that has ended"
     async with control_db.connection() as conn:
         assert (await registry.service(conn, "kenko-mimamori")).state == "suspended"
@@ -154,7 +154,7 @@ async def test_the_how_to_page_connects_an_organisation(home: Home, control_db: 
         encoding="utf-8"
     )
     connect, suspend = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
-    await apply(home, control_db, read(SCENARIO), AROUND, actor="file:a")
+    await apply(home, control_db, read(SCENARIO), AROUND, file="a")
     assert {one.outcome for one in (await applied(home, control_db, connect)).changes} == {"created"}
     await applied(home, control_db, suspend)
     async with control_db.connection() as conn:
@@ -194,3 +194,52 @@ async def test_each_organisation_that_generates_data_gets_a_store_of_its_own(fre
     assert (await apply_file(home, SCENARIO, AROUND)).changed == []
     assert login_password(home.secrets(), "operator") == login_password(home.secrets(), "operator")
     assert key_file(home, "undo-app").exists()
+
+
+STAFF = """
+[[staff]]
+login = "mado-1"
+name = "窓口 一"
+organization_id = "unei"
+roles = ["auditor"]
+staff_number = "11"
+"""
+
+OPERATOR = """
+[[organization]]
+organization_id = "unei"
+kind = "operating_organization"
+name_ja = "運営機構"
+name_en = "Operating organisation"
+"""
+
+
+async def test_m10_whoever_leaves_the_file_is_disabled_and_it_says_so(home: Home, control_db: RolledBack):
+    await applied(home, control_db, OPERATOR + STAFF)
+    report = await applied(home, control_db, OPERATOR)
+    assert [(one.noun, one.id, one.outcome) for one in report.changed] == [
+        ("staff_stop", "mado-1", "created")
+    ]
+    again = await applied(home, control_db, OPERATOR + STAFF)
+    assert again.changed == []
+    async with control_db.connection() as conn:
+        row = await conn.fetchrow("select state, state_reason from identity.staff where login = 'mado-1'")
+    assert row is not None
+    assert (row["state"], "test.toml" in row["state_reason"]) == ("disabled", True)
+
+
+async def test_m10_another_file_ends_nobody(home: Home, control_db: RolledBack):
+    await apply(home, control_db, parse(OPERATOR + STAFF), Surroundings(), file="a.toml")
+    assert (await apply(home, control_db, parse(OPERATOR), Surroundings(), file="b.toml")).changed == []
+
+
+async def test_m10_only_an_empty_platform_waits_for_nobody(home: Home, control_db: RolledBack):
+    boss = STAFF.replace("auditor", "operator")
+    first = await applied(home, control_db, OPERATOR + boss)
+    assert {one.outcome for one in first.changes} == {"created"}
+    more = boss.replace("mado-1", "mado-2").replace('"11"', '"12"')
+    second = await applied(home, control_db, OPERATOR + boss + more)
+    (waiting,) = second.changed
+    assert (waiting.noun, waiting.id, waiting.outcome, second.logins) == ("staff", "mado-2", "pending", [])
+    third = await applied(home, control_db, OPERATOR + boss + more)
+    assert [one.pending for one in third.changed] == [waiting.pending]

@@ -11,7 +11,7 @@ from moyai.base.db import Connection
 from moyai.base.secrets import SecretBox
 from moyai.identity import credentials, desk, residents, staff, store_logins
 from moyai.identity.model import Desk, Evidence, IssuedLogin, Person, Resident
-from moyai.identity.staff import StaffDeclaration
+from moyai.identity.staff_model import StaffDeclaration
 from tests import factories
 from tests.factories import C1, Made, Town
 from tests.logins import own_login
@@ -34,7 +34,7 @@ def person(**change: object) -> Person:
 
 async def clerk(conn: Connection, organization: Made, login: str) -> Desk:
     """A member of staff at the desk of an organisation."""
-    await staff.declare(conn, StaffDeclaration(login, "窓口の人", organization.id, ["desk"]), "test")
+    await staff.declare(conn, StaffDeclaration(login, "窓口の人", organization.id, ["desk"], login), "test")
     row = await store_logins.staff(conn, login)
     assert row is not None
     return await desk.desk_of(conn, organization.key, f"staff:{row['staff_id']}", row["staff_key"])

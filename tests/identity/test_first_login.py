@@ -12,7 +12,7 @@ from moyai.base.errors import Problem
 from moyai.base.secrets import SecretBox
 from moyai.identity import credentials, first_login, sessions, staff, store_logins
 from moyai.identity.model import IssuedLogin, Resident, Session
-from moyai.identity.staff import StaffDeclaration
+from moyai.identity.staff_model import StaffDeclaration
 from tests.conftest import RolledBack
 from tests.identity.conftest import Scene
 

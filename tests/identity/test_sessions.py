@@ -10,7 +10,7 @@ from moyai.base.secrets import SecretBox
 from moyai.identity import credentials, residents, sessions, staff
 from moyai.identity.credentials import Credential
 from moyai.identity.model import IssuedLogin, Resident, ResidentCaller, StaffCaller, aal_of, acr_of, levels_of
-from moyai.identity.staff import StaffDeclaration
+from moyai.identity.staff_model import StaffDeclaration
 from tests.conftest import Platform
 from tests.identity.conftest import Scene
 from tests.logins import own_login
@@ -111,8 +111,8 @@ async def test_recovery_and_erasure_end_it(
 
 async def test_staff_need_two_factors(control: Connection, box: SecretBox, scene: Scene) -> None:
     declaration = StaffDeclaration("mado-c1", "窓口の人", "c1", ["desk"])
-    assert await staff.declare(control, declaration, "test") == "created"
-    assert await staff.declare(control, declaration, "test") == "unchanged"
+    assert (await staff.declare(control, declaration, "test")).outcome == "created"
+    assert (await staff.declare(control, declaration, "test")).outcome == "unchanged"
     issued = await own_login(control, box, await staff.issue_login(control, box, "mado-c1", "test"))
     key = await control.fetchval("select staff_key from identity.staff where login = 'mado-c1'")
     one = Credential(issued.login, None, key, has_code=False)

@@ -6,18 +6,25 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from moyai import ledger, registry
 from moyai.base.db import Connection, PostgresError
 from moyai.base.errors import Problem
 from moyai.ledger import Kind
+from moyai.ledger.note import WITNESS_KEY, Signer
 from moyai.registry import acting, two_persons
 from moyai.registry.acting import Asker, Person
+from moyai.registry.declarations import WitnessDeclaration
 from tests.conftest import RolledBack
 from tests.registry.samples import ACTOR, CLIENT, CLIENT_KEY, COMPANY, but, certified_service
 
 PROGRAM = Asker("client:unei-operator", "unei")
 OTHER_KEYS = {"keys": [{**CLIENT_KEY, "kid": "stolen-1"}]}
+
+
+def witness_key(name: str) -> str:
+    return Signer(name, Ed25519PrivateKey.generate()).verifier(WITNESS_KEY).vkey()
 
 
 def operator(account: str, number: str, organization: str = "unei", role: str = "operator") -> Person:
@@ -251,3 +258,18 @@ async def test_m10_bootstrap_is_an_empty_platform_only(control: Connection):
         scopes=["registry:write"],
     )
     assert (await two_persons.put_client(control, declared, first)).outcome == "created"
+
+
+async def test_m4_a_witness_gets_another_key_or_ends_by_two(control: Connection):
+    await certified_service(control)
+    first = WitnessDeclaration("w", "city", witness_key("w1"), "https://w.example.jp")
+    assert (await two_persons.put_witness(control, first, PROGRAM)).outcome == "created"
+    moved = but(first, url="https://w2.example.jp")
+    assert (await two_persons.put_witness(control, moved, PROGRAM)).outcome == "changed"
+    other = but(moved, verifier_key=witness_key("w2"))
+    assert (await two_persons.put_witness(control, other, PROGRAM)).outcome == "pending"
+    ended = await two_persons.end_witness(control, "w", "終わる", Asker(A.actor, "unei", A))
+    assert ended.outcome == "pending"
+    assert [one.witness_id for one in await registry.all_witnesses(control)] == ["w"]
+    await acting.confirm(control, str(ended.pending), B)
+    assert await registry.all_witnesses(control) == []

@@ -16,7 +16,7 @@ from moyai.base.keys import KeyRing
 from moyai.base.roles import WORKER
 from moyai.identity import sessions, staff
 from moyai.identity.credentials import Credential
-from moyai.identity.staff import StaffDeclaration
+from moyai.identity.staff_model import StaffDeclaration
 from moyai.ledger import Act, Daily, Kind
 from moyai.ledger.integrator import Integrator, drain
 from moyai.personal.breaker import FAILURES, Breaker
@@ -47,7 +47,9 @@ Visit = Callable[..., Awaitable[Page]]
 async def staff_cookie(control: Connection, *roles: str, organization_id: str = "unei") -> str:
     """A browser session of somebody on the staff."""
     login = f"staff-{'-'.join(roles)}"
-    await staff.declare(control, StaffDeclaration(login, "藤井 まこと", organization_id, list(roles)), ACTOR)
+    await staff.declare(
+        control, StaffDeclaration(login, "藤井 まこと", organization_id, list(roles), login), ACTOR
+    )
     key = await control.fetchval("select staff_key from identity.staff where login = $1", login)
     await control.execute(
         "insert into identity.credential (login, staff_key, password_hash, sealed_totp) values ($1, $2, '-', $3)",

@@ -11,7 +11,8 @@ import pytest
 from moyai.base.db import Connection
 from moyai.base.secrets import SecretBox
 from moyai.identity import staff
-from moyai.identity.staff import StaffDeclaration
+from moyai.identity.staff_model import StaffDeclaration
+from moyai.web.erasure import erase_due
 from tests import factories
 from tests.factories import C2, Town
 from tests.logins import own_login
@@ -61,7 +62,7 @@ async def clerk_of(
     login: str | None = None,
 ) -> Person:
     login = login or f"{role}-{organization}"
-    await staff.declare(control, StaffDeclaration(login, "窓口の人", organization, [role]), "test")
+    await staff.declare(control, StaffDeclaration(login, "窓口の人", organization, [role], login), "test")
     issued = await own_login(control, box, await staff.issue_login(control, box, login, "test"))
     person = Person(http, issued.login, issued.password, issued.totp_secret)
     assert (await person.log_in()).status_code == 303
@@ -160,18 +161,77 @@ async def test_a_move_is_confirmed_and_ends_this_desks_care(desk: Desk) -> None:
     assert (await desk.http.get(f"/desk/residents/{resident}?reason=procedure")).status_code == 404
 
 
-async def test_an_erasure_asks_for_the_id_and_leaves_nobody(desk: Desk) -> None:
+async def second_clerk(desk: Desk, app: object, box: SecretBox, number: str = "second") -> httpx.AsyncClient:
+    """Another clerk of the same desk, in a browser of their own."""
+    http = in_process.client_of(app)
+    await clerk_of(desk.control, box, http, "c1", login=f"desk-c1-{number}")
+    return http
+
+
+async def test_m10_an_erasure_takes_two_clerks_and_leaves_nobody(
+    desk: Desk, app: object, box: SecretBox
+) -> None:
     resident = _id_in(await desk.enrol())
     erase = f"/desk/residents/{resident}/erase"
     wrong = await desk.send(erase, erase, ground="本人の申出", typed="0000-0000-0000-0000")
     assert "住民 ID が違います" in wrong.text
-    done = await desk.send(erase, erase, ground="本人の申出", typed=resident)
+    asked = await desk.send(erase, erase, ground="死亡", typed=resident)
+    assert asked.headers["location"].endswith("done=erasure_asked")
+    again = await desk.http.post(
+        erase, data={**form_of(await desk.http.get(erase), erase), "ground": "死亡", "typed": resident}
+    )
+    assert (again.status_code, "二人目の職員" in again.text) == (403, True)
+    other = await second_clerk(desk, app, box)
+    page = await other.get(erase)
+    assert "死亡" in page.text
+    done = await other.post(erase, data={**form_of(page, erase), "typed": resident})
     assert done.status_code == 200, done.text
     assert await desk.control.fetchval("select count(*) from identity.person where family_name = '丸亀'") == 0
-    state = await desk.control.fetchval(
-        "select state from identity.resident where resident_id = $1", resident
+    row = await desk.control.fetchrow(
+        "select body from ledger.content where kind = 33 order by at desc limit 1"
     )
-    assert state == "erased"
+    assert row is not None
+    assert "死亡" in row["body"]
+
+
+async def test_m10_an_erasure_is_taken_back_by_anybody_of_the_desk(
+    desk: Desk, app: object, box: SecretBox
+) -> None:
+    resident = _id_in(await desk.enrol())
+    erase = f"/desk/residents/{resident}/erase"
+    await desk.send(erase, erase, ground="本人の申出", typed=resident)
+    other = await second_clerk(desk, app, box)
+    data = {**form_of(await other.get(erase), erase), "act": "withdraw"}
+    assert (await other.post(erase, data=data)).headers["location"].endswith("done=taken_back")
+    assert await desk.control.fetchval("select count(*) from identity.desk_request") == 0
+
+
+async def test_m10_what_a_disabled_clerk_asked_for_is_confirmed_by_nobody(
+    desk: Desk, app: object, box: SecretBox
+) -> None:
+    resident = _id_in(await desk.enrol())
+    erase = f"/desk/residents/{resident}/erase"
+    await desk.send(erase, erase, ground="本人の申出", typed=resident)
+    other = await second_clerk(desk, app, box)
+    await desk.control.execute("update identity.staff set state = 'disabled' where login = 'desk-c1'")
+    data = {**form_of(await other.get(erase), erase), "ground": "死亡", "typed": resident}
+    assert (await other.post(erase, data=data)).headers["location"].endswith("done=erasure_asked")
+    await desk.control.execute("update identity.staff set state = 'disabled'")
+    await desk.control.execute("update identity.desk_request set expires_at = clock_timestamp()")
+    assert await erase_due(app.state.platform) == 0  # type: ignore[attr-defined]
+    assert await desk.control.fetchval("select count(*) from identity.person where family_name = '丸亀'") == 1
+
+
+async def test_m10_two_accounts_of_one_number_are_one_clerk(desk: Desk, app: object, box: SecretBox) -> None:
+    """The number of a second account cannot be the first one's; where it is nobody's, the account counts for nobody."""
+    resident = _id_in(await desk.enrol())
+    erase = f"/desk/residents/{resident}/erase"
+    await desk.send(erase, erase, ground="本人の申出", typed=resident)
+    other = await second_clerk(desk, app, box)
+    await desk.control.execute("update identity.staff set staff_number = null where login = 'desk-c1-second'")
+    refused = await other.post(erase, data={**form_of(await other.get(erase), erase), "typed": resident})
+    assert refused.status_code == 403
+    assert await desk.control.fetchval("select count(*) from identity.person where family_name = '丸亀'") == 1
 
 
 async def test_a_form_without_its_token_changes_nothing(desk: Desk) -> None:

@@ -14,7 +14,7 @@ from moyai.base.config import Home
 from moyai.base.db import Connection
 from moyai.base.secrets import SecretBox
 from moyai.identity import staff
-from moyai.identity.staff import StaffDeclaration
+from moyai.identity.staff_model import StaffDeclaration
 from tests import factories
 from tests.conftest import RolledBack
 from tests.pages import assert_good_page
@@ -53,7 +53,7 @@ async def test_a_clerk_works_through_a_visit(
     home: Home, control: Connection, control_db: RolledBack, box: SecretBox, page_at: PageAt, width: int
 ) -> None:
     await factories.make_town(control)
-    await staff.declare(control, StaffDeclaration("mado-c1", "窓口 花子", "c1", ["desk"]), "test")
+    await staff.declare(control, StaffDeclaration("mado-c1", "窓口 花子", "c1", ["desk"], "3101"), "test")
     issued = await staff.issue_login(control, box, "mado-c1", "test")
     clerk = Person(None, issued.login, issued.password, issued.totp_secret)  # type: ignore[arg-type]
     listener = listening_socket()
@@ -143,5 +143,6 @@ async def _look_after(visit: Visit) -> None:
     await visit.good("desk-found")
     await visit.page.goto(f"{record}/erase")
     await visit.fill("住民 ID を入れてください", record.rsplit("/", 1)[1])
-    await visit.press("消去する")
-    await visit.good("desk-erased")
+    await visit.press("消去を申し出る")
+    await visit.page.goto(f"{record}/erase")
+    await visit.good("desk-erasure-asked")

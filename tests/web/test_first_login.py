@@ -12,7 +12,7 @@ from moyai.base.secrets import SecretBox
 from moyai.identity import credentials, desk, staff, store_logins
 from moyai.identity.model import IssuedLogin
 from moyai.identity.residents import find
-from moyai.identity.staff import StaffDeclaration
+from moyai.identity.staff_model import StaffDeclaration
 from moyai.ledger import Kind
 from tests import factories
 from tests.factories import Town
@@ -91,7 +91,8 @@ async def test_m10_the_sheet_opens_nothing_but_the_choice_of_own_secrets(
 async def test_m10_staff_choose_their_own_secrets_too(
     control: Connection, box: SecretBox, web: httpx.AsyncClient, town: Town, role: str, place: str
 ) -> None:
-    await staff.declare(control, StaffDeclaration("mado-c1", "窓口の人", "c1", [role]), "test")
+    office = "unei" if role == "operator" else "c1"
+    await staff.declare(control, StaffDeclaration("mado-c1", "窓口の人", office, [role]), "test")
     person = _person(web, await staff.issue_login(control, box, "mado-c1", "test"))
     await _until_first(person)
     assert (await web.get(place)).headers["location"].startswith("/login?")

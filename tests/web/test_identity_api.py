@@ -11,6 +11,7 @@ import pytest
 from joserfc import jws
 
 from moyai.base.db import Connection
+from moyai.web.erasure import erase_due
 from tests import factories
 from tests.factories import C2, Town
 from tests.web.peers import Party, Person, members_of
@@ -222,19 +223,36 @@ async def test_a_move_keeps_the_id_and_changes_the_scope(desk: Desk) -> None:
 
 
 async def test_an_erased_resident_is_gone_and_the_record_of_it_stays(
-    control: Connection, web: httpx.AsyncClient, desk: Desk
+    app: Any, control: Connection, web: httpx.AsyncClient, desk: Desk
 ) -> None:
     resident_id = (await desk.enrol()).json()["resident_id"]
     taro = await _login(desk, web, resident_id)
     leaves = await control.fetchval("select count(*) from ledger.entry")
     answer = await desk.call("POST", f"/residents/{resident_id}/erasure", {"ground": "本人の申出"})
-    assert answer.json() == {"resident_id": resident_id, "state": "erased"}
+    assert (answer.status_code, answer.json()["state"]) == (202, "waiting")
+    await control.execute("update identity.desk_request set expires_at = clock_timestamp() - interval '1 s'")
+    assert await erase_due(app.state.platform) == 1
     assert (await taro.log_in()).status_code == 401
     assert await control.fetchval("select count(*) from ledger.entry") > leaves
     kept = await control.fetchval("select body from ledger.content where kind = 33 order by at desc limit 1")
     assert "本人の申出" in kept
     again = await desk.call("POST", f"/residents/{resident_id}/erasure", {"ground": "x"})
     assert again.status_code == 404
+
+
+async def test_m10_an_erasure_that_a_program_asks_for_is_taken_back(
+    app: Any, control: Connection, desk: Desk
+) -> None:
+    resident_id = (await desk.enrol()).json()["resident_id"]
+    path = f"/residents/{resident_id}/erasure"
+    first = (await desk.call("POST", path, {"ground": "本人の申出"})).json()
+    again = (await desk.call("POST", path, {"ground": "本人の申出"})).json()
+    assert again["takes_effect_at"] == first["takes_effect_at"]
+    assert (await desk.call("DELETE", path)).json() == {"resident_id": resident_id, "withdrawn": True}
+    assert (await desk.call("DELETE", path)).json()["withdrawn"] is False
+    assert await erase_due(app.state.platform) == 0
+    state = await control.fetchval("select state from identity.resident where resident_id = $1", resident_id)
+    assert state == "active"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,106 @@
+"""SQL of staff accounts."""
+
+from __future__ import annotations
+
+from moyai.base.db import Connection, Record
+
+
+async def accounts(conn: Connection, organization_key: int | None, limit: int) -> list[Record]:
+    """Of one organisation, or of all; the newest first."""
+    return await conn.fetch(
+        """
+        select f.staff_key, f.staff_id, f.login, f.name, f.organization_key, f.roles,
+               coalesce(f.staff_number, '') as staff_number, f.state, f.state_reason, f.last_login_at,
+               exists (select from identity.credential c where c.staff_key = f.staff_key) as has_login
+          from identity.staff f
+         where $1::int is null or f.organization_key = $1
+         order by f.staff_key desc limit $2
+        """,
+        organization_key,
+        limit,
+    )
+
+
+async def account(conn: Connection, staff_id: str) -> Record | None:
+    """One account, held until the caller's transaction ends."""
+    return await conn.fetchrow(
+        """
+        select f.staff_key, f.staff_id, f.login, f.name, f.organization_key, f.roles,
+               coalesce(f.staff_number, '') as staff_number, f.state, f.state_reason, f.last_login_at,
+               exists (select from identity.credential c where c.staff_key = f.staff_key) as has_login
+          from identity.staff f
+         where f.staff_id = $1 for update of f
+        """,
+        staff_id,
+    )
+
+
+async def account_of_key(conn: Connection, staff_key: int) -> Record | None:
+    return await conn.fetchrow(
+        """
+        select staff_id, staff_number, roles, state, organization_key from identity.staff where staff_key = $1
+        """,
+        staff_key,
+    )
+
+
+async def set_state(conn: Connection, staff_key: int, state: str, reason: str) -> None:
+    await conn.execute(
+        "update identity.staff set state = $2, state_reason = $3 where staff_key = $1",
+        staff_key,
+        state,
+        reason,
+    )
+
+
+async def end_credential(conn: Connection, staff_key: int) -> None:
+    await conn.execute("delete from identity.credential where staff_key = $1", staff_key)
+
+
+async def logged_in(conn: Connection, staff_key: int) -> None:
+    await conn.execute(
+        "update identity.staff set last_login_at = clock_timestamp() where staff_key = $1", staff_key
+    )
+
+
+async def named_in(conn: Connection, file: str) -> list[Record]:
+    """Accounts in force that a registry file has named."""
+    return await conn.fetch(
+        """
+        select staff_id, login from identity.staff
+         where declared_in = $1 and state = 'active' order by staff_key
+        """,
+        file,
+    )
+
+
+async def name_in(conn: Connection, login: str, file: str) -> None:
+    await conn.execute(
+        "update identity.staff set declared_in = $2 where login = $1 and declared_in <> $2", login, file
+    )
+
+
+async def issued(conn: Connection, staff_key: int, *, first: bool) -> bool:
+    """Note that secrets are issued; false where that was done before and this is to be the first time."""
+    return await conn.fetchval(
+        """
+        with noted as (
+            update identity.staff set issued_at = clock_timestamp()
+             where staff_key = $1 and (issued_at is null or not $2) returning true
+        )
+        select exists (select from noted)
+        """,
+        staff_key,
+        first,
+    )
+
+
+async def logins_in_force(conn: Connection, logins: list[str]) -> list[str]:
+    rows = await conn.fetch(
+        """
+        select f.login from identity.staff f join identity.credential c using (staff_key)
+         where f.login = any($1::text[]) and f.state = 'active'
+        """,
+        logins,
+    )
+    return [row["login"] for row in rows]

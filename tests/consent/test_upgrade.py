@@ -27,7 +27,7 @@ from moyai.base.roles import OWNER, SERVE, bootstrap
 from moyai.consent import gate
 from moyai.consent.gate import Question, Verdict
 from tests.conftest import write_home
-from tests.factories import Made, MadeResident, Town, make_client, make_resident, make_town, tie
+from tests.factories import Made, MadeResident, Town, make_resident, make_town, tie
 
 BEFORE = 6
 """The version of the control database before links had versions."""
@@ -112,6 +112,16 @@ class Old:
         return await connect(self.home.dsn(SERVE))
 
 
+async def client_of(conn: Connection, component: Made) -> Made:
+    """A client as that version had them: the factory writes columns of now."""
+    key = await conn.fetchval(
+        "insert into registry.client (client_id, component_key, kind, name_ja, name_en, scopes)"
+        " values ('mimamori', $1, 'component', 'x', 'x', array['openid', 'personal:exchange']) returning client_key",
+        component.key,
+    )
+    return Made(key, "mimamori")
+
+
 @pytest.fixture
 async def old(scratch: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Old]:
     home = write_home(Path(tempfile.mkdtemp(dir=scratch)))
@@ -128,7 +138,7 @@ async def old(scratch: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[O
             assert await migrate.migrate(home.dsn(OWNER), "control") == BEFORE
         conn = await connect(home.dsn(ADMIN, "moyai_control"))
         town = await make_town(conn)
-        yield Old(home, conn, town, await make_client(conn, town.mimamori))
+        yield Old(home, conn, town, await client_of(conn, town.mimamori))
         conn.raw.terminate()
     finally:
         engine.stop()

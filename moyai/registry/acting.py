@@ -17,6 +17,7 @@ from typing import Any, Final, Literal
 from uuid import UUID
 
 import msgspec
+import structlog
 
 from moyai.base.db import Connection, Database, Record, is_unavailable
 from moyai.base.errors import Problem
@@ -102,6 +103,8 @@ class Pending(msgspec.Struct, frozen=True):
     ended_by: str | None = None
     way: str | None = None
 
+
+log = structlog.get_logger("moyai.registry")
 
 _ACTS: dict[str, TwoPersonAct] = {}
 
@@ -287,14 +290,23 @@ async def take_effect_due(database: Database) -> int:
     """Carry out what waited its hours without a word against it. How many there were."""
     async with database.connection() as conn:
         found = await store.due(conn, _LISTED)
-    for pending_id in found:
+    return sum([await _due(database, str(pending_id)) for pending_id in found])
+
+
+async def _due(database: Database, pending_id: str) -> bool:
+    """Carry out one. One that fails is said in the log and waits on; it keeps no other from taking effect."""
+    try:
         async with database.transaction() as conn:
-            try:
-                row, act = await _waiting(conn, str(pending_id))
-            except Problem:
-                continue  # another process was quicker, or somebody spoke meanwhile
+            row, act = await _waiting(conn, pending_id)
             await _take_effect(conn, row, act, "system", "waited")
-    return len(found)
+    except Problem:
+        return False  # another process was quicker, or somebody spoke meanwhile
+    except Exception as error:
+        if is_unavailable(error):
+            raise
+        log.error("pending act failed", pending=pending_id, error=type(error).__name__)
+        return False
+    return True
 
 
 async def keep_taking_effect(database: Database) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -194,18 +195,38 @@ async def test_m10_nobody_there_so_it_takes_effect_after_its_hours(
     assert await kid(control) == "stolen-1"
 
 
-async def past(control: Connection, pending: str) -> str:
-    """The same act, asked for a day ago; the row itself is held against that."""
+async def test_m10_one_act_that_fails_keeps_no_other_from_taking_effect(
+    control: Connection, control_db: RolledBack, monkeypatch: pytest.MonkeyPatch
+):
+    async def broken(_conn: Connection, _id: str, _body: dict[str, Any], _actor: str) -> Any:
+        raise RuntimeError("a fault of ours")
+
+    pending = await keys_asked(control)
+    monkeypatch.setitem(
+        acting._ACTS,  # pyright: ignore[reportPrivateUsage] (no product act is broken)
+        "broken",
+        msgspec.structs.replace(two_persons.CLIENT_KEYS, name="broken", carry_out=broken),
+    )
+    first = await past(control, pending, "broken")
+    second = await past(control, pending)
+    assert await acting.take_effect_due(control_db) == 1
+    assert (await acting.one(control, second)).state == "done"
+    assert (await acting.one(control, first)).state == "waiting"
+
+
+async def past(control: Connection, pending: str, act: str | None = None) -> str:
+    """The same act, or another one, asked for a day ago; the row itself is held against that."""
     return await control.fetchval(
         """
         insert into registry.pending (pending_id, act, thing_id, body, body_sha256, base_sha256, fields,
                                       organization_id, asked_by, asked_at, due_at)
-        select gen_random_uuid(), act, thing_id, body, body_sha256, base_sha256, fields, organization_id, asked_by,
+        select gen_random_uuid(), coalesce($2, act), thing_id, body, body_sha256, base_sha256, fields, organization_id, asked_by,
                asked_at - interval '24 hours', due_at - interval '24 hours'
           from registry.pending where pending_id = $1
         returning pending_id::text
         """,
         UUID(pending),
+        act,
     )
 
 

@@ -51,7 +51,7 @@ async def test_the_scenario_is_applied_once(home: Home, control_db: RolledBack):
     document = read(SCENARIO)
     first = await apply(home, control_db, document, AROUND, file="type-2.1.toml")
     assert {change.outcome for change in first.changes} == {"created"}
-    assert first.logins == ["desk-c1", "desk-c2", "operator", "operator-2", "auditor"]
+    assert first.logins == ["desk-c1", "desk-c2", "desk-c1-2", "operator", "operator-2", "auditor"]
     assert first.waiting == ["c2"]
     second = await apply(home, control_db, document, AROUND, file="type-2.1.toml")
     assert second.changed == []

@@ -105,23 +105,25 @@ async def apply(
     """`file` is the name of the file: it is the actor where no person applies it, and staff belong to what names them."""
     actor = f"file:{file}" if person is None else person.actor
     async with database.transaction() as conn:
-        asker = await _asker(conn, actor, person)
+        asker = await _asker(conn, document, actor, person)
         changes = [change async for change in _registry(conn, home, document, around, asker, file)]
         logins = await _staff_logins(conn, home, document.staff)
     changes += await provision_missing(home, database, actor)
     return Report(changes, logins, [one.witness_id for one in document.witness if not _known(one, around)])
 
 
-async def _asker(conn: Connection, actor: str, person: Person | None) -> Asker:
+async def _asker(conn: Connection, document: RegistryFile, actor: str, person: Person | None) -> Asker:
     """Who applies. On a platform without any organisation nobody is there who could be the second: what the first file
-    says takes effect as it stands."""
+    says takes effect as it stands. An organisation that had no client gets all that its file names for it together."""
     known = await registry.all_organizations(conn)
     operators = [one.organization_id for one in known if one.kind == "operating_organization"]
     if person is not None and ("operator" not in person.roles or person.organization_id not in operators):
         raise Problem(
             "forbidden", "the registry is the operating organisation's: its staff with the role operator"
         )
-    return Asker(actor, operators[0] if operators else "", person, bootstrap=not known)
+    named = {one.organization_id for one in (*known, *document.organization)}
+    founding = frozenset(named - {one.organization_id for one in await registry.all_clients(conn)})
+    return Asker(actor, operators[0] if operators else "", person, bootstrap=not known, founding=founding)
 
 
 async def _registry(

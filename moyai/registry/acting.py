@@ -28,6 +28,7 @@ from moyai.registry import store_organizations
 from moyai.registry import store_pending as store
 from moyai.registry.hashing import digest
 from moyai.registry.model import Change
+from moyai.registry.own_word import require_own_word
 from moyai.registry.store import lock_for_writing
 
 HOURS: Final = 24
@@ -53,13 +54,15 @@ class Person(msgspec.Struct, frozen=True):
 class Asker(msgspec.Struct, frozen=True):
     """Who asks: an actor of an organisation. `person` is None for a program or a file.
 
-    `bootstrap`: the platform was empty when this began, so nobody is there who could be the second.
+    `bootstrap`: the platform was empty when this began, so nobody is there who could be the second. `founding` are
+    organisations that had no client then: what belongs to them is set up together.
     """
 
     actor: str
     organization_id: str
     person: Person | None = None
     bootstrap: bool = False
+    founding: frozenset[str] = frozenset()
 
 
 class TwoPersonAct(msgspec.Struct, frozen=True):
@@ -246,11 +249,14 @@ async def _require_another(conn: Connection, row: Record, by: Person) -> None:
 async def give_word(conn: Connection, pending_id: str, organization_id: str, actor: str) -> Pending:
     """The organisation that an act concerns says yes, by a client of its own: that is worth a second person.
 
-    Raises Problem does_not_exist (also for what concerns others), pending_ended, second_person_required.
+    Raises Problem does_not_exist, pending_ended, second_person_required, organization_suspended (`own_word`).
     """
     row, act = await _waiting(conn, pending_id)
     if not act.own_word or row["organization_id"] != organization_id:
         raise Problem("second_person_required", "members of staff confirm this, in the console")
+    await require_own_word(
+        conn, organization_id, actor.removeprefix("client:"), row["asked_by"], row["asked_at"]
+    )
     await _take_effect(conn, row, act, actor, "organization")
     return await one(conn, pending_id)
 

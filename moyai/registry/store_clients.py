@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from moyai.base.db import Connection
+from datetime import datetime
+
+from moyai.base.db import Connection, Record
 from moyai.registry.declarations import (
     ClientDeclaration,
 )
@@ -71,4 +73,21 @@ async def put_client(
         declared.redirect_uris,
         declared.scopes,
         declared.post_logout_redirect_uris,
+    )
+
+
+async def standing(conn: Connection, client_id: str, at: datetime, hours: int) -> Record | None:
+    """Whose client this is, and whether it had its keys, rights and standing already so many hours before a time."""
+    return await conn.fetchrow(
+        """
+        select c.kind, c.state, o.organization_id, o.state as organization_state,
+               c.in_force_since <= $2::timestamptz - make_interval(hours => $3) as settled
+          from registry.client c
+          left join registry.component p using (component_key)
+          join registry.organization o on o.organization_key = coalesce(c.organization_key, p.organization_key)
+         where c.client_id = $1
+        """,
+        client_id,
+        at,
+        hours,
     )

@@ -56,20 +56,36 @@ CLIENT_KEYS: Final = known(
 )
 
 
+CLIENT_FIRST: Final = known(
+    TwoPersonAct(
+        "client_first",
+        "client",
+        "ほかの組織のクライアントを登録する",
+        "Register a client for another organisation",
+        _client_now,
+        _put_client,
+        own_word=True,
+    )
+)
+
+
 async def put_client(conn: Connection, declared: ClientDeclaration, asker: Asker) -> Change:
-    """`register_client`, which waits where it gives an organisation's client more rights, or another organisation keys."""
+    """`register_client`, which waits where it gives an organisation's own client rights, or another organisation a client
+    or keys. Only what belongs to an organisation that has no client yet is one person's: nobody is there to be asked."""
     await lock_for_writing(conn)
     stored = await store.client(conn, declared.client_id)
     owner = await _owner(conn, declared)
     widens = declared.component is None and bool(set(declared.scopes) - set(stored.scopes if stored else ()))
-    rekeys = owner != asker.organization_id and await _rekeys(conn, declared, stored)
+    others = owner != asker.organization_id
+    rekeys = others and await _rekeys(conn, declared, stored)
+    joins = others and stored is None and owner not in asker.founding and await _has_client(conn, owner)
     return await perform(
         conn,
-        CLIENT_RIGHTS if widens else CLIENT_KEYS,
+        CLIENT_RIGHTS if widens else CLIENT_FIRST if joins else CLIENT_KEYS,
         declared.client_id,
         builtins(declared),
         asker,
-        needs_two=widens or rekeys,
+        needs_two=widens or rekeys or joins,
         organization_id=owner,
     )
 
@@ -80,9 +96,13 @@ async def _owner(conn: Connection, declared: ClientDeclaration) -> str | None:
     return (await lookups.component(conn, declared.component)).organization_id
 
 
+async def _has_client(conn: Connection, organization_id: str | None) -> bool:
+    return any(one.organization_id == organization_id for one in await store.clients(conn))
+
+
 async def _rekeys(conn: Connection, declared: ClientDeclaration, stored: RegisteredClient | None) -> bool:
-    """Whether other keys could act for an organisation than those that can already. A component's first client is a
-    registration; a second one with keys of its own would be as good as replaced keys."""
+    """Whether other keys could act for an organisation than those that can already. A second client of a component
+    with keys of its own would be as good as replaced keys."""
     if declared.kind == "touch_point":
         return False
     if stored is not None:

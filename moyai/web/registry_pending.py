@@ -46,10 +46,18 @@ async def list_pending(request: Request, caller: ClientCaller) -> Response:
 
 
 @describes(
-    response=Pending, codes=(*SHARED_CODES, "does_not_exist", "pending_ended", "second_person_required")
+    response=Pending,
+    codes=(
+        *SHARED_CODES,
+        "does_not_exist",
+        "pending_ended",
+        "second_person_required",
+        "organization_suspended",
+    ),
 )
 async def confirm(request: Request, caller: ClientCaller) -> Response:
-    """The organisation whose keys are to be replaced says yes, with a client of its own; the act takes effect.
+    """The organisation whose keys are to be replaced says yes, with a client that it holds itself (kind `desk` or `operator`);
+    the act takes effect. The client's keys and scopes are older than the act by 24 hours, and it is not who asked.
 
     `state` is `void` where what it refers to has changed since it was asked for.
     """

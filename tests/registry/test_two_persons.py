@@ -12,13 +12,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from moyai import ledger, registry
 from moyai.base.db import Connection, PostgresError
 from moyai.base.errors import Problem
+from moyai.base.journal import Journal
 from moyai.ledger import Kind
 from moyai.ledger.note import WITNESS_KEY, Signer
 from moyai.registry import acting, two_persons
 from moyai.registry.acting import Asker, Person
 from moyai.registry.declarations import WitnessDeclaration
 from tests.conftest import RolledBack
-from tests.registry.samples import ACTOR, CLIENT, CLIENT_KEY, COMPANY, but, certified_service
+from tests.registry.samples import ACTOR, ADVICE, CLIENT, CLIENT_KEY, COMPANY, but, certified_service
 
 PROGRAM = Asker("client:unei-operator", "unei")
 OTHER_KEYS = {"keys": [{**CLIENT_KEY, "kid": "stolen-1"}]}
@@ -111,12 +112,102 @@ async def test_m4_second_person_an_asker_without_a_number_counts_for_nobody(cont
     assert (await acting.confirm(control, pending, B)).state == "waiting"
 
 
+DESK = but(
+    CLIENT,
+    client_id="city-desk",
+    kind="desk",
+    component=None,
+    organization="city",
+    redirect_uris=[],
+    scopes=["identity:enrol"],
+)
+
+
+async def a_day_ago(control: Connection, client_id: str) -> None:
+    """The client has had its keys and rights for a day and an hour."""
+    await control.raw.execute(
+        "update registry.client set in_force_since = in_force_since - interval '25 hours' where client_id = $1",
+        client_id,
+    )
+
+
+async def word_refused(control: Connection, pending: str, organization: str, client: str) -> bool:
+    try:
+        await acting.give_word(control, pending, organization, f"client:{client}")
+    except Problem as problem:
+        return problem.code == "second_person_required" and await kid(control) == "advice-1"
+    return False
+
+
 async def test_m4_the_organisation_itself_may_say_yes_to_its_keys(control: Connection):
     pending = await keys_asked(control)
-    with pytest.raises(Problem, match="second_person_required"):
-        await acting.give_word(control, pending, "unei", "client:unei-operator")
-    assert (await acting.give_word(control, pending, "city", "client:walking")).state == "done"
+    assert await word_refused(control, pending, "unei", "unei-operator")
+    await registry.register_client(control, DESK, ACTOR)
+    await a_day_ago(control, "city-desk")
+    assert (await acting.give_word(control, pending, "city", "client:city-desk")).state == "done"
     assert await kid(control) == "stolen-1"
+
+
+async def test_a1_a_word_takes_a_client_of_the_organisation_itself_from_a_day_before(control: Connection):
+    """One operator registers a client for the city, asks for other keys of the city's, and agrees with itself."""
+    pending = await keys_asked(control)
+    await registry.register_component(control, but(ADVICE, component_id="mine"), ACTOR)
+    mine = but(CLIENT, client_id="mine", component="mine", jwks=OTHER_KEYS)
+    for made in (mine, DESK):
+        await registry.register_client(control, made, ACTOR)
+        assert await word_refused(control, pending, "city", made.client_id)
+    await a_day_ago(control, "mine")  # old, but a component's, which others may run
+    assert await word_refused(control, pending, "city", "mine")
+    assert await word_refused(control, pending, "city", "nobody")
+
+
+async def test_a1_a_client_with_other_keys_or_scopes_gives_no_word_for_a_day(control: Connection):
+    pending = await keys_asked(control)
+    await registry.register_client(control, DESK, ACTOR)
+    for changed in ({"jwks": OTHER_KEYS}, {"scopes": ["identity:enrol", "staff"]}):
+        await a_day_ago(control, "city-desk")
+        await registry.register_client(control, but(DESK, **changed), ACTOR)
+        assert await word_refused(control, pending, "city", "city-desk")
+    await a_day_ago(control, "city-desk")
+    await registry.register_client(control, but(DESK, **changed, name_ja="市の窓口"), ACTOR)
+    assert (await acting.give_word(control, pending, "city", "client:city-desk")).state == "done"
+
+
+async def test_a1_who_asked_gives_no_word_and_neither_does_a_suspended_organisation(
+    control: Connection, journal: Journal
+):
+    pending = await keys_asked(control, Asker("client:city-desk", "unei"))
+    await registry.register_client(control, DESK, ACTOR)
+    other = but(DESK, client_id="city-desk-2")
+    await registry.register_client(control, other, ACTOR)
+    for client in ("city-desk", "city-desk-2"):
+        await a_day_ago(control, client)
+    assert await word_refused(control, pending, "city", "city-desk")
+    await registry.suspend_organization(control, "city", "調査", ACTOR, journal)
+    with pytest.raises(Problem, match="organization_suspended"):
+        await acting.give_word(control, pending, "city", "client:city-desk-2")
+    assert await kid(control) == "advice-1"
+
+
+@pytest.mark.parametrize("kind", ["component", "touch_point"])
+async def test_a1_a_client_for_an_organisation_that_has_some_takes_two(control: Connection, kind: str):
+    await certified_service(control)
+    assert (await two_persons.put_client(control, CLIENT, PROGRAM)).outcome == "created"
+    await registry.register_component(control, but(ADVICE, component_id="mine"), ACTOR)
+    keys = {"jwks": OTHER_KEYS, "scopes": ["personal:exchange"]} if kind == "component" else {"jwks": None}
+    mine = but(CLIENT, client_id="mine", component="mine", kind=kind, **{"scopes": ["consent"], **keys})
+    asked = await two_persons.put_client(control, mine, Asker(A.actor, "unei", A))
+    assert asked.outcome == "pending"
+    assert (await acting.confirm(control, str(asked.pending), B)).act == "client_first"
+    assert (await registry.client(control, "mine")).organization_id == "city"
+
+
+async def test_a1_a_file_gives_an_organisation_without_clients_all_of_them(control: Connection):
+    await certified_service(control)
+    first = Asker("file:more.toml", "unei", founding=frozenset({"city"}))
+    assert (await two_persons.put_client(control, CLIENT, first)).outcome == "created"
+    walking = but(CLIENT, client_id="walking", component="walking", jwks=OTHER_KEYS)
+    assert (await two_persons.put_client(control, walking, first)).outcome == "created"
 
 
 async def test_m4_own_keys_and_a_first_client_take_one(control: Connection):

@@ -25,8 +25,8 @@ PENDING = "/registry/v1/pending"
 
 
 async def keys_asked(operator: Operator, control: Connection) -> tuple[str, Party]:
-    """The operating organisation's program asks for other keys for a client of the city; and that client."""
-    city = Party(operator.party.http, "walking-app")
+    """The operating organisation's program asks for other keys for a client of the city; and the city's own program."""
+    city = Party(operator.party.http, "city-desk")
     declared = ClientDeclaration(
         "walking-app",
         "component",
@@ -34,9 +34,22 @@ async def keys_asked(operator: Operator, control: Connection) -> tuple[str, Part
         "Walking",
         ["personal:store"],
         component="walking",
-        jwks=city.key.jwks,
+        jwks=Party(operator.party.http, "y").key.jwks,
     )
     await registry.register_client(control, declared, ACTOR)
+    desk = ClientDeclaration(
+        "city-desk",
+        "desk",
+        "窓口",
+        "Desk",
+        ["identity:enrol"],
+        organization="city",
+        jwks=city.key.jwks,
+    )
+    await registry.register_client(control, desk, ACTOR)
+    await control.raw.execute(
+        "update registry.client set in_force_since = in_force_since - interval '25 hours'"
+    )
     body = {"kind": "component", "name_ja": "歩数", "name_en": "Walking", "scopes": ["personal:store"]}
     answer = await operator.call(
         "PUT",
@@ -58,7 +71,7 @@ async def test_m4_the_organisations_own_client_says_yes_and_no_other_program_doe
     path = f"{PENDING}/{pending}/confirmation"
     refused = await operator.call("POST", path)
     assert (refused.status_code, refused.json()["code"]) == (403, "second_person_required")
-    access = await token(city, "personal:store")
+    access = await token(city, "identity:enrol")
     (seen,) = (await city.call("GET", PENDING, access)).json()["pending"]
     assert (seen["act"], seen["id"], seen["fields"], seen["state"]) == (
         "client_keys",
@@ -138,7 +151,7 @@ async def test_m4_a_desk_client_with_more_rights_waits(operator: Operator, contr
         "organization": "city",
         "jwks": Party(operator.party.http, "x").key.jwks,
     }
-    answer = await operator.call("PUT", "/registry/v1/clients/city-desk", desk)
+    answer = await operator.call("PUT", "/registry/v1/clients/city-desk-2", desk)
     assert answer.status_code == 202
     (waiting,) = (await operator.call("GET", PENDING)).json()["pending"]
     assert waiting["act"] == "client_rights"

@@ -302,30 +302,6 @@ def matching_step(secret: str, code: str, at: float) -> int | None:
     return fits[-1] if fits else None
 
 
-async def change_password(
-    database: Database, box: SecretBox, login: str, old: str, code: str, new: str, origin: Origin = _NOWHERE
-) -> int:
-    """Password and code are asked for again. Everything that was opened or authorised with the old password ends, and
-    no other browser counts as known; gives the generation that begins.
-
-    Raises Problem login_failed, login_locked, code_used, password_too_weak, password_unchanged.
-    """
-    passwords.check_new(new)
-    credential = await check_password(database, login, old, origin)
-    if passwords.same(old, new):
-        raise Problem("password_unchanged")
-    if credential.has_code:
-        await check_code(database, box, login, code, origin)
-    hashed = await passwords.make_hash(new)
-    async with database.transaction() as conn:
-        await store_logins.set_password(conn, login, hashed)
-        await guessing.forget_login(conn, login, keep=origin.browser)
-        await login_acts.password_changed(conn, Whose(credential.login, credential.resident_key))
-        if credential.resident_key is not None:
-            return await store_sessions.end_all_of_resident(conn, credential.resident_key)
-        return await store_sessions.end_all_of_staff(conn, credential.staff_key or 0)
-
-
 async def unlock(conn: Connection, login: str) -> None:
     """What was guessed at a login is forgotten: it can be tried again at once. Not recorded here; the caller's act is."""
     await guessing.unlock(conn, normal_login(login))

@@ -9,7 +9,7 @@ import msgspec
 
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
-from moyai.identity import login_acts, sessions, store_live_access, store_oauth, store_sessions
+from moyai.identity import login_acts, sessions, step_up, store_live_access, store_oauth, store_sessions
 from moyai.identity.authorization import resident_scopes
 from moyai.identity.login_acts import Why
 from moyai.identity.model import PORTAL_CLIENT, Factor, ResidentCaller, Session
@@ -54,6 +54,13 @@ def _grant_of(caller: ResidentCaller) -> UUID | None:
     return None if caller.client_id == PORTAL_CLIENT else UUID(caller.session_id)
 
 
+def _require_person(caller: ResidentCaller) -> None:
+    """An app, which may have been taken with its device, ends itself; what else acts for the resident it ends only
+    where they showed a second factor just now. Raises Problem insufficient_user_authentication."""
+    if _grant_of(caller) is not None:
+        step_up.require_fresh(caller)
+
+
 async def live_sessions(conn: Connection, caller: ResidentCaller) -> list[LiveSession]:
     return [
         LiveSession(
@@ -95,7 +102,10 @@ async def live_authorizations(conn: Connection, caller: ResidentCaller) -> list[
 
 
 async def end_authorization(conn: Connection, caller: ResidentCaller, authorization_id: UUID) -> None:
-    """Its tokens are refused from the next use on. Raises Problem does_not_exist, also for another resident's."""
+    """Its tokens are refused from the next use on. Raises Problem does_not_exist, also for another resident's, and
+    insufficient_user_authentication."""
+    if authorization_id != _grant_of(caller):
+        _require_person(caller)
     ended = await store_live_access.revoke_authorization(conn, caller.resident_key, authorization_id)
     if ended is None:
         raise Problem("does_not_exist", "no such authorisation in force")
@@ -103,7 +113,8 @@ async def end_authorization(conn: Connection, caller: ResidentCaller, authorizat
 
 
 async def end_other_authorizations(conn: Connection, caller: ResidentCaller) -> None:
-    """Every authorisation but the one that the caller acts by."""
+    """Every authorisation but the one that the caller acts by. Raises Problem insufficient_user_authentication."""
+    _require_person(caller)
     kept = _grant_of(caller)
     for ended in await store_live_access.revoke_other_authorizations(conn, caller.resident_key, kept):
         await _record_end(conn, caller, ended["client_id"], "others")
@@ -116,7 +127,9 @@ async def _record_end(conn: Connection, caller: ResidentCaller, client_id: str, 
 
 
 async def end_session(conn: Connection, caller: ResidentCaller, session_id: str) -> None:
-    """The session ends with what was authorised in it. Raises Problem does_not_exist, also for another resident's."""
+    """The session ends with what was authorised in it. Raises Problem does_not_exist, also for another resident's, and
+    insufficient_user_authentication."""
+    _require_person(caller)
     for row in await store_live_access.sessions_of(conn, caller.resident_key):
         if sessions.session_id_of(row["session_hash"]) == session_id:
             await store_oauth.revoke_grants_of_session(conn, row["session_hash"], _grant_of(caller))
@@ -129,11 +142,21 @@ async def end_session(conn: Connection, caller: ResidentCaller, session_id: str)
 async def end_others(conn: Connection, caller: ResidentCaller, session: Session | None) -> Opened | None:
     """Everything but what says so: the portal's `session`, which goes on under another cookie, or the authorisation.
 
-    What is being made at this moment, by whoever it is, ends as well.
+    What is being made at this moment, by whoever it is, ends as well. Raises Problem unauthenticated or token_invalid
+    where the caller's own access was ended meanwhile: then it ends nothing. Raises insufficient_user_authentication.
     """
-    generation = await sessions.end_all(conn, caller.resident_key)
+    _require_person(caller)
+    opened = None if session is None else await sessions.end_others(conn, session)
+    if opened is None:
+        await _end_all_but_own(conn, caller)
     await login_acts.access_ended(conn, caller.resident_key, everything=True)
-    kept = _grant_of(caller)
-    if kept is not None:
-        await store_live_access.keep_authorization(conn, caller.resident_key, kept, generation)
-    return None if session is None else await sessions.reopen(conn, session, generation)
+    return opened
+
+
+async def _end_all_but_own(conn: Connection, caller: ResidentCaller) -> None:
+    key, kept = caller.resident_key, _grant_of(caller)
+    if kept is None:
+        raise Problem("unauthenticated")
+    generation = await store_sessions.end_all_of_resident(conn, key, grant=kept)
+    if not await store_live_access.keep_authorization(conn, key, kept, generation):
+        raise Problem("token_invalid")

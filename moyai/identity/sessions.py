@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from moyai.base.clock import utc_now
 from moyai.base.db import Connection, Record
+from moyai.base.errors import Problem
 from moyai.identity import guessing, login_acts, store_logins, store_oauth, store_sessions, store_staff
 from moyai.identity.credentials import Credential
 from moyai.identity.model import PORTAL_CLIENT, Factor, ResidentCaller, Session, StaffCaller, aal_of
@@ -84,11 +85,23 @@ async def open_session(
     return Opened(cookie, session)
 
 
-async def reopen(conn: Connection, session: Session, generation: int) -> Opened:
-    """The same session under another cookie, in the generation that began when its person ended all others."""
-    cookie = secrets.token_urlsafe(32)
+async def end_others(conn: Connection, session: Session) -> Opened:
+    """End all that acts for this session's person but the session itself, which goes on under another cookie, as old
+    as it was.
+
+    Raises Problem unauthenticated, in a transaction that then ends nothing: the session had ended meanwhile. What was
+    ended is never in force again, whoever is quick.
+    """
+    kept, cookie = session.session_hash, secrets.token_urlsafe(32)
+    if session.resident_key is not None:
+        generation = await store_sessions.end_all_of_resident(conn, session.resident_key, session=kept)
+    else:
+        generation = await store_sessions.end_all_of_staff(conn, session.staff_key or 0, session=kept)
     again = replace(session, session_hash=_hash(cookie), generation=generation)
-    await _insert(conn, again)
+    if not await store_sessions.go_on(
+        conn, kept, again.session_hash, generation, IDLE_SECONDS, TOTAL_SECONDS
+    ):
+        raise Problem("unauthenticated")
     return Opened(cookie, again)
 
 

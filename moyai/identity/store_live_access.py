@@ -65,14 +65,18 @@ async def revoke_other_authorizations(conn: Connection, resident_key: int, kept:
     )
 
 
-async def keep_authorization(conn: Connection, resident_key: int, grant_id: UUID, generation: int) -> None:
-    """The authorisation with which all others were just ended goes on."""
-    await conn.execute(
+async def keep_authorization(conn: Connection, resident_key: int, grant_id: UUID, generation: int) -> bool:
+    """Whether the authorisation with which all others were just ended was in force in the generation before this one;
+    it goes on in this one."""
+    kept = await conn.fetchval(
         """
-        update identity.authorization_grant set revoked_at = null, generation = $3
-         where grant_id = $2 and resident_key = $1
+        update identity.authorization_grant set generation = $3
+         where grant_id = $2 and resident_key = $1 and generation = $3 - 1 and revoked_at is null
+           and expires_at > clock_timestamp()
+        returning true
         """,
         resident_key,
         grant_id,
         generation,
     )
+    return kept is not None

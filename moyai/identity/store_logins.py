@@ -86,12 +86,19 @@ async def replace_initial(
     return replaced is not None
 
 
-async def set_password(conn: Connection, login: str, password_hash: str) -> None:
-    await conn.execute(
-        "update identity.credential set password_hash = $2, changed_at = clock_timestamp() where login = $1",
+async def set_password(conn: Connection, login: str, old_hash: str, password_hash: str) -> bool:
+    """Whether the password with the old hash was still in force; the new one is from now on."""
+    replaced = await conn.fetchval(
+        """
+        update identity.credential set password_hash = $3, changed_at = clock_timestamp()
+         where login = $1 and password_hash = $2
+        returning true
+        """,
         login,
+        old_hash,
         password_hash,
     )
+    return replaced is not None
 
 
 async def take_totp_step(conn: Connection, login: str, step: int) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from moyai.base.db import Connection, Record
 
@@ -125,12 +126,46 @@ async def set_factor(conn: Connection, session_hash: bytes, name: str) -> None:
     )
 
 
+async def go_on(
+    conn: Connection,
+    session_hash: bytes,
+    new_hash: bytes,
+    generation: int,
+    idle_seconds: int,
+    total_seconds: int,
+) -> bool:
+    """Whether the session was live in the generation before this one; it is in this one now, under another cookie and
+    with the age it had."""
+    moved = await conn.fetchval(
+        """
+        update identity.session
+           set session_hash = $2, generation = $3, seen_at = clock_timestamp(),
+               expires_at = least(clock_timestamp() + make_interval(secs => $4),
+                                  created_at + make_interval(secs => $5))
+         where session_hash = $1 and generation = $3 - 1 and expires_at > clock_timestamp()
+        returning true
+        """,
+        session_hash,
+        new_hash,
+        generation,
+        float(idle_seconds),
+        float(total_seconds),
+    )
+    return moved is not None
+
+
 async def delete_session(conn: Connection, session_hash: bytes) -> None:
     await conn.execute("delete from identity.session where session_hash = $1", session_hash)
 
 
-async def end_all_of_resident(conn: Connection, resident_key: int) -> int:
-    """Every session, authorisation and code of a resident; gives the generation that begins."""
+async def end_all_of_resident(
+    conn: Connection, resident_key: int, *, session: bytes | None = None, grant: UUID | None = None
+) -> int:
+    """Every session, authorisation and code of a resident; gives the generation that begins.
+
+    The row of one `session` or `grant` is left, and has ended with the others unless it is taken into that generation
+    (`go_on`, `keep_authorization`) in this transaction, which holds the person's row.
+    """
     return await conn.fetchval(
         """
         with next as (
@@ -139,22 +174,25 @@ async def end_all_of_resident(conn: Connection, resident_key: int) -> int:
             returning a.generation
         ), sessions as (
             delete from identity.session s
-             where s.resident_key = $1
-                or s.login in (select login from identity.credential where resident_key = $1)
+             where (s.resident_key = $1
+                    or s.login in (select login from identity.credential where resident_key = $1))
+               and s.session_hash is distinct from $2
         ), grants as (
             update identity.authorization_grant set revoked_at = clock_timestamp()
-             where resident_key = $1 and revoked_at is null
+             where resident_key = $1 and revoked_at is null and grant_id is distinct from $3
         ), requests as (
             delete from identity.authorization_request where resident_key = $1 and code_used_at is null
         )
         select generation from next
         """,
         resident_key,
+        session,
+        grant,
     )
 
 
-async def end_all_of_staff(conn: Connection, staff_key: int) -> int:
-    """Every session of a member of staff; gives the generation that begins."""
+async def end_all_of_staff(conn: Connection, staff_key: int, *, session: bytes | None = None) -> int:
+    """Every session of a member of staff; gives the generation that begins. `session` as for a resident."""
     return await conn.fetchval(
         """
         with next as (
@@ -163,11 +201,14 @@ async def end_all_of_staff(conn: Connection, staff_key: int) -> int:
             returning a.generation
         ), sessions as (
             delete from identity.session s
-             where s.staff_key = $1 or s.login in (select login from identity.credential where staff_key = $1)
+             where (s.staff_key = $1
+                    or s.login in (select login from identity.credential where staff_key = $1))
+               and s.session_hash is distinct from $2
         )
         select generation from next
         """,
         staff_key,
+        session,
     )
 
 

@@ -19,6 +19,7 @@ from moyai.identity import (
     first_login,
     guessing,
     login_acts,
+    password_change,
     sessions,
 )
 from moyai.identity.authorization import REQUEST_URI_PREFIX
@@ -248,10 +249,10 @@ async def change_password(request: Request, caller: ResidentCaller | StaffCaller
     try:
         if form.get("new") != form.get("again"):
             raise Problem("passwords_differ")
-        generation = await credentials.change_password(
+        opened = await password_change.change_password(
             platform.control,
             platform.box,
-            session.login,
+            session,
             form.get("old", ""),
             form.get("code", ""),
             form.get("new", ""),
@@ -261,6 +262,4 @@ async def change_password(request: Request, caller: ResidentCaller | StaffCaller
         if problem.code not in (*_AGAIN, "password_too_weak", "password_unchanged", "passwords_differ"):
             raise
         return _change_page(request, caller, problem)
-    async with platform.control.transaction() as conn:
-        opened = await sessions.reopen(conn, session, generation)
     return set_session(request, go("/login/password?done=1"), opened.cookie)

@@ -106,28 +106,36 @@ def _shown(one: live_access.LiveAuthorization) -> OwnAuthorization:
     )
 
 
-@describes(codes=("does_not_exist",), status=204, example={"path": {"session": "0" * 32}})
+@describes(
+    codes=("does_not_exist", "insufficient_user_authentication"),
+    status=204,
+    example={"path": {"session": "0" * 32}},
+)
 async def end_session(request: Request, caller: ResidentCaller) -> Response:
     async with platform_of(request).control.transaction() as conn:
         await live_access.end_session(conn, caller, request.path_params["session"])
     return Response(status_code=204)
 
 
-@describes(codes=("does_not_exist",), status=204, example={"path": {"authorization": _EXAMPLE}})
+@describes(
+    codes=("does_not_exist", "insufficient_user_authentication"),
+    status=204,
+    example={"path": {"authorization": _EXAMPLE}},
+)
 async def end_authorization(request: Request, caller: ResidentCaller) -> Response:
     async with platform_of(request).control.transaction() as conn:
         await live_access.end_authorization(conn, caller, uuid_in_path(request, "authorization"))
     return Response(status_code=204)
 
 
-@describes(status=204)
+@describes(codes=("insufficient_user_authentication",), status=204)
 async def end_authorizations(request: Request, caller: ResidentCaller) -> Response:
     async with platform_of(request).control.transaction() as conn:
         await live_access.end_other_authorizations(conn, caller)
     return Response(status_code=204)
 
 
-@describes(status=204)
+@describes(codes=("insufficient_user_authentication",), status=204)
 async def end_others(request: Request, caller: ResidentCaller) -> Response:
     async with platform_of(request).control.transaction() as conn:
         await live_access.end_others(conn, caller, None)

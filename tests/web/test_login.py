@@ -7,13 +7,16 @@ import pytest
 
 from moyai.base.db import Connection
 from moyai.base.secrets import SecretBox
-from moyai.identity import credentials, desk
+from moyai.identity import credentials, desk, passwords, store_logins
+from moyai.identity.model import IssuedLogin
 from moyai.identity.residents import find
 from moyai.web.login import safe_next
 from tests import factories
 from tests.logins import own_login
 from tests.web.peers import Person, form_of
+from tests.web.touch_point import make_scene
 
+NEW = "みどりの舟が三つ並ぶ港"
 COOKIE = "moyai_test_8400_session"
 
 
@@ -152,3 +155,28 @@ async def test_a_bad_change_changes_nothing(
     await hanako.log_in()
     assert (await _change(hanako, old or hanako.password, new, again)).status_code == status
     assert (await _password(hanako)).status_code == 303
+
+
+async def test_a8_a_password_change_beside_a_recovery_changes_nothing(
+    control: Connection, box: SecretBox, web: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Password and code were judged, then the desk handed over new secrets, then the change is written."""
+    scene = await make_scene(control, box, web)
+    handed: list[IssuedLogin] = []
+    make_hash = passwords.make_hash
+
+    async def beside(new: str) -> str:
+        if new == NEW and not handed:
+            issued = await credentials.recover(control, box, scene.desk, scene.resident, "test")
+            assert issued is not None
+            handed.append(issued)
+        return await make_hash(new)
+
+    monkeypatch.setattr(passwords, "make_hash", beside)
+    answer = await _change(scene.hanako, scene.hanako.password, NEW, NEW)
+    assert answer.status_code == 401
+    row = await store_logins.credential(control, scene.hanako.login)
+    assert row is not None
+    assert await passwords.verify(row["password_hash"], handed[0].password)
+    assert (row["must_change"], row["generation"]) == (True, 1)
+    assert not await scene.works()

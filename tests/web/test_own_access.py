@@ -9,9 +9,12 @@ import httpx
 import pytest
 from starlette.requests import Request
 
+from moyai.base.clock import utc_now
 from moyai.base.db import Connection
+from moyai.base.errors import Problem
 from moyai.base.secrets import SecretBox
-from moyai.identity import credentials, residents
+from moyai.identity import credentials, live_access, residents, sessions, store_sessions
+from moyai.identity.model import ResidentCaller, Session
 from moyai.web.device import device_of
 from tests import factories
 from tests.pages import assert_good_page
@@ -179,6 +182,118 @@ async def test_h3_nobody_ends_what_is_another_persons(
         assert (await browser.post("/portal/access", data={"act": "others"})).status_code == 403
     assert (await _call(scene, "DELETE", f"{AUTHORIZATIONS}/{uuid.uuid4()}")).status_code == 404
     assert await scene.works()
+
+
+async def _app_caller(scene: Scene, control: Connection) -> ResidentCaller:
+    """As the app's token was read, before anything else happened."""
+    row = await control.fetchrow(
+        "select grant_id from identity.authorization_grant where resident_key = $1",
+        scene.resident.resident_key,
+    )
+    assert row is not None
+    one = scene.resident
+    return ResidentCaller(
+        one.resident_key, one.resident_id, str(row["grant_id"]), "portal-app", 2, 2, frozenset({"consent"}), utc_now()
+    )  # fmt: skip
+
+
+async def _generation(control: Connection, scene: Scene) -> int:
+    return await store_sessions.generation(control, scene.resident.resident_key, None)
+
+
+async def test_a7_an_app_that_was_ended_meanwhile_ends_nothing_and_stays_ended(
+    scene: Scene, control: Connection
+) -> None:
+    """The thief's token was judged, then the owner ended everything, then the thief's word is carried out."""
+    caller = await _app_caller(scene, control)
+    await sessions.end_all(control, scene.resident.resident_key)
+    with pytest.raises(Problem, match="token_invalid"):
+        async with control.transaction():
+            await live_access.end_others(control, caller, None)
+    assert await _generation(control, scene) == 1
+    assert not await scene.works()
+    assert (await scene.refresh()).json()["error"] == "invalid_grant"
+
+
+async def test_a7_an_app_that_was_ended_alone_stays_ended(scene: Scene, control: Connection) -> None:
+    caller = await _app_caller(scene, control)
+    (one,) = await _listed(scene, AUTHORIZATIONS)
+    assert (await _press(scene.hanako.http, "authorization", one["authorization_id"])).status_code == 303
+    with pytest.raises(Problem, match="token_invalid"):
+        async with control.transaction():
+            await live_access.end_others(control, caller, None)
+    assert not await scene.works()
+    assert (await scene.hanako.http.get("/portal")).status_code == 200
+
+
+async def _session(scene: Scene, control: Connection, app: object) -> Session:
+    cookie = scene.hanako.http.cookies[app.state.platform.cookie_name]  # type: ignore[attr-defined]
+    session = await sessions.read_session(control, cookie)
+    assert session is not None
+    return session
+
+
+async def test_a7_a_browser_of_an_earlier_generation_ends_nothing(
+    scene: Scene, control: Connection, app: object
+) -> None:
+    session = await _session(scene, control, app)
+    # another end of everything whose statement did not see this session's row yet
+    await store_sessions.end_all_of_resident(
+        control, scene.resident.resident_key, session=session.session_hash
+    )
+    with pytest.raises(Problem, match="unauthenticated"):
+        async with control.transaction():
+            await sessions.end_others(control, session)
+    assert await _generation(control, scene) == 1
+    assert (await scene.hanako.http.get("/portal")).status_code == 303
+
+
+async def test_a7_a_browser_that_was_logged_out_meanwhile_ends_nothing(
+    scene: Scene, control: Connection, app: object
+) -> None:
+    session = await _session(scene, control, app)
+    await sessions.close(control, session)
+    with pytest.raises(Problem, match="unauthenticated"):
+        async with control.transaction():
+            await sessions.end_others(control, session)
+    assert await _generation(control, scene) == 0
+
+
+async def test_a20_ending_all_others_makes_no_session_younger(
+    scene: Scene, control: Connection, app: object
+) -> None:
+    await control.execute(
+        "update identity.session set created_at = created_at - interval '11 hours 50 minutes'"
+    )
+    before = await control.fetchrow("select created_at from identity.session")
+    assert (await _press(scene.hanako.http, "others")).headers["location"] == "/portal/access?done=others"
+    (after,) = await control.fetch(
+        "select created_at, expires_at <= created_at + interval '12 hours' as ends from identity.session"
+    )
+    assert before is not None
+    assert (after["created_at"], after["ends"]) == (before["created_at"], True)
+
+
+async def test_a21_an_app_ends_itself_and_others_only_with_a_second_factor_shown_just_now(
+    scene: Scene, control: Connection
+) -> None:
+    await _other_app(scene)
+    (session,) = await _listed(scene, SESSIONS)
+    newest, own = await _listed(scene, AUTHORIZATIONS)
+    await control.execute(
+        "update identity.authorization_grant set second_factor_at = second_factor_at - interval '6 minutes'"
+    )
+    for path in (
+        SESSIONS,
+        f"{SESSIONS}/{session['session_id']}",
+        AUTHORIZATIONS,
+        f"{AUTHORIZATIONS}/{newest['authorization_id']}",
+    ):
+        answer = await _call(scene, "DELETE", path)
+        assert (answer.status_code, answer.json()["code"]) == (401, "insufficient_user_authentication")
+    assert (await scene.hanako.http.get("/portal")).status_code == 200
+    assert (await _call(scene, "DELETE", f"{AUTHORIZATIONS}/{own['authorization_id']}")).status_code == 204
+    assert not await scene.works()
 
 
 @pytest.mark.parametrize(

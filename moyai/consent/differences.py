@@ -7,9 +7,12 @@ from typing import Literal
 
 import msgspec
 
-from moyai.registry.version_text import ItemWords, Named, VersionText
+from moyai.registry.version_text import ItemWords, Named, ServiceWords, VersionText
 
 What = Literal[
+    "service",
+    "service_summary",
+    "responsible",
     "purpose",
     "purpose_name",
     "benefit",
@@ -23,7 +26,8 @@ What = Literal[
     "item_values",
     "days",
 ]
-"""`item_values`: the words are the same, but the schema of the values is not. `days`: how long a consent lasts."""
+"""`item_values`: the words are the same, but the schema of the values is not. `days`: how long a consent lasts.
+`responsible`: who answers for the service."""
 
 
 class Difference(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -42,7 +46,22 @@ class Difference(msgspec.Struct, frozen=True, omit_defaults=True):
 
 def differences(old: VersionText, new: VersionText) -> tuple[Difference, ...]:
     """What `new` says otherwise than `old`, in the order in which a text says it."""
-    return (*_words(old, new), *_items(old.items, new.items), *_parties(old, new), *_days(old, new))
+    return (
+        *_service(old.service, new.service),
+        *_words(old, new),
+        *_items(old.items, new.items),
+        *_parties(old, new),
+        *_days(old, new),
+    )
+
+
+def _service(before: ServiceWords, now: ServiceWords) -> Iterator[Difference]:
+    if (before.id, before.ja, before.en) != (now.id, now.ja, now.en):
+        yield Difference("service", before.ja, before.en, now.ja, now.en)
+    if (before.summary_ja, before.summary_en) != (now.summary_ja, now.summary_en):
+        yield Difference(
+            "service_summary", before.summary_ja, before.summary_en, now.summary_ja, now.summary_en
+        )
 
 
 def _words(old: VersionText, new: VersionText) -> Iterator[Difference]:
@@ -73,6 +92,7 @@ def _items(old: dict[str, ItemWords], new: dict[str, ItemWords]) -> Iterator[Dif
 
 def _parties(old: VersionText, new: VersionText) -> Iterator[Difference]:
     sides: tuple[tuple[What, Named | None, Named | None], ...] = (
+        ("responsible", old.responsible, new.responsible),
         ("provider", old.provider, new.provider),
         ("consumer", old.consumer, new.consumer),
         ("manager", old.manager, new.manager),

@@ -247,7 +247,8 @@ def _carried_through(state: LinkState | None, known: _Known) -> tuple[Succession
     text = known.texts.get(state.version_key) if state is not None and state.version_key is not None else None
     if state is None or text is None:
         return ()
-    parties = [one for one in (text.provider, text.consumer, text.manager) if one is not None]
+    every = (text.responsible, text.provider, text.consumer, text.manager)
+    parties = [one for one in every if one is not None]
     named = {("organization", one.organization_id) for one in parties}
     named |= {("component", one.component_id) for one in parties if one.component_id}
     return tuple(

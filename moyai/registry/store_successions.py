@@ -98,14 +98,16 @@ async def names_before(conn: Connection, noun: str, thing_id: str) -> list[Names
 
 
 async def organization_is_named(conn: Connection, organization_id: str) -> bool:
-    """Whether the text of a registered link names it, as provider, consumer or manager."""
+    """Whether the text of a registered link names it, as provider, consumer or manager, or as who is responsible for
+    the service."""
     return await conn.fetchval(
         """
         select exists (
             select from registry.link l
               join registry.component c on c.component_key in (l.provider_component_key, l.consumer_component_key)
+              join registry.service s using (service_key)
               join registry.organization o
-                on o.organization_key = c.organization_key or o.kind = 'operating_organization'
+                on o.organization_key in (c.organization_key, s.organization_key) or o.kind = 'operating_organization'
              where l.state = 'registered' and o.organization_id = $1)
         """,
         organization_id,

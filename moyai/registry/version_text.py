@@ -17,7 +17,7 @@ class Words(msgspec.Struct, frozen=True):
 
 
 class Named(msgspec.Struct, frozen=True):
-    """A party as it was named. A manager has no component."""
+    """A party as it was named. Who manages, and who is responsible for a service, has no component."""
 
     organization_id: str
     organization_ja: str
@@ -37,6 +37,16 @@ class PurposeWords(msgspec.Struct, frozen=True):
     en: str
 
 
+class ServiceWords(msgspec.Struct, frozen=True):
+    """The service, as the head of every text names and describes it."""
+
+    id: str
+    ja: str
+    en: str
+    summary_ja: str
+    summary_en: str
+
+
 class DatasetWords(msgspec.Struct, frozen=True):
     id: str
     ja: str
@@ -54,7 +64,8 @@ class ItemWords(msgspec.Struct, frozen=True):
 class VersionText(msgspec.Struct, frozen=True):
     """One version of a link, whole. `days` is how long a consent lasts from the day the text was served."""
 
-    service: str
+    service: ServiceWords
+    responsible: Named
     provider: Named
     consumer: Named
     dataset: DatasetWords

@@ -93,6 +93,9 @@ def succession(known: Succession, language: Language) -> SuccessionView:
 
 
 _LABELS: dict[What, tuple[str, str]] = {
+    "service": ("サービスの名前", "Name of the service"),
+    "service_summary": ("サービスの説明", "What the service does"),
+    "responsible": ("サービスを提供する組織", "Who provides the service"),
     "purpose": ("何のために", "What for"),
     "purpose_name": ("目的の名前", "Name of the purpose"),
     "benefit": ("使うとできること", "What you gain"),

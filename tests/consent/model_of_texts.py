@@ -9,12 +9,18 @@ from datetime import datetime, timedelta
 from typing import Any
 
 Text = dict[str, Any]
-"""One link of a served text, as it came."""
+"""One link of a served text, as it came, with the head of that text: `service`."""
+
+
+def links_of(text: dict[str, Any]) -> list[Text]:
+    """Each link as it is read: below what the text says of the service."""
+    return [link | {"service": text["service"]} for link in text["links"]]
+
 
 SAME = (
     *("link_id", "dataset_id", "dataset_ja", "dataset_en", "benefit_ja", "benefit_en"),
     *("purpose_id", "purpose_name_ja", "purpose_name_en", "purpose_ja", "purpose_en"),
-    *("generates", "uses", "manages"),
+    *("generates", "uses", "manages", "service"),
 )
 """What must be said of a link still, word for word, for what was read to be true."""
 

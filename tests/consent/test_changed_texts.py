@@ -13,6 +13,7 @@ from moyai.registry.version_text import (
     ItemWords,
     Named,
     PurposeWords,
+    ServiceWords,
     VersionText,
     Words,
 )
@@ -20,7 +21,8 @@ from tests.consent.conftest import HERE, Walk
 from tests.factories import Town
 
 TEXT = VersionText(
-    service="kenko",
+    service=ServiceWords("kenko", "健康見守り", "Health watch", "見守ります。", "Watches."),
+    responsible=Named("c1", "高松市", "Takamatsu"),
     provider=Named("koiki", "広域連合", "Union", "app", "健康アプリ", "Health app"),
     consumer=Named("c1", "高松市", "Takamatsu", "mimamori", "見守り", "Watch"),
     manager=Named("unei", "運営機構", "Operator"),
@@ -44,6 +46,17 @@ def test_c1_the_same_text_has_no_differences() -> None:
 @pytest.mark.parametrize(
     ("member", "value", "what"),
     [
+        (
+            "service",
+            ServiceWords("kenko", "保険料と広告", "Premiums", "見守ります。", "Watches."),
+            "service",
+        ),
+        (
+            "service",
+            ServiceWords("kenko", "健康見守り", "Health watch", "売ります。", "Sells."),
+            "service_summary",
+        ),
+        ("responsible", Named("c2", "三木町", "Miki"), "responsible"),
         ("purpose", PurposeWords("health", "健康", "Health", "保険料に使います。", "Premiums."), "purpose"),
         ("purpose", PurposeWords("ads", "広告", "Ads", "助言に使います。", "For advice."), "purpose_name"),
         ("benefit", Words("特になし", "None"), "benefit"),
@@ -55,6 +68,9 @@ def test_c1_the_same_text_has_no_differences() -> None:
         ("days", 30, "days"),
     ],
     ids=[
+        "service",
+        "summary",
+        "responsible",
         "purpose",
         "purpose name",
         "benefit",
@@ -116,6 +132,24 @@ async def test_c1_an_outdated_consent_is_never_shown_as_given(
         ("purpose", "健康づくりの助言に使います。", "保険料の算定に使います。")
     ]
     assert link.waiting == ()
+
+
+async def test_a3_the_resident_reads_what_the_service_was_and_is(
+    control: Connection, town: Town, hanako: Walk
+) -> None:
+    await hanako.join()
+    await control.raw.execute(
+        "update registry.service set name_ja = '保険料と広告', summary_ja = '保険料を決めます。',"
+        " organization_key = (select organization_key from registry.organization where organization_id = 'c2')"
+        " where service_id = 'kenko-mimamori'"
+    )
+    link = await vitals(control, hanako)
+    assert (link.standing, link.closed, link.to_decide) == ("outdated", "consent_outdated", True)
+    assert [(one.what, one.old_ja, one.new_ja) for one in link.changes] == [
+        ("service", "健康見守り", "保険料と広告"),
+        ("service_summary", "離れて暮らす家族も安心できます。", "保険料を決めます。"),
+        ("responsible", "高松市", "三木町"),
+    ]
 
 
 async def test_c1_one_decision_on_the_present_text_settles_it(

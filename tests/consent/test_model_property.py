@@ -24,7 +24,7 @@ from moyai.base.db import Connection, Pool, connect
 from moyai.base.ids import random_uuid
 from moyai.identity import store_oauth, tokens
 from tests.conftest import Platform, _running
-from tests.consent.model_of_texts import Share, Texts
+from tests.consent.model_of_texts import Share, Texts, links_of
 from tests.factories import (
     Made,
     MadeResident,
@@ -212,6 +212,20 @@ class Story:
             "update registry.component set name_ja = $2 where component_key = $1", provider.key, name
         )
 
+    async def other_service(self, n: int, name: str) -> None:
+        """Its name, what it is for, or who is responsible: the head of the text of all its links."""
+        said = {"a": "name_ja", "b": "summary_ja", "c": "summary_en"}.get(name)
+        if said is not None:
+            statement = f"update registry.service set {said} = 'not ' || {said} where service_key = $1"
+            await self.change(statement, self.service.key)
+            return
+        responsible = (self.ground.town.c2, self.ground.town.c1)[n]
+        await self.change(
+            "update registry.service set organization_key = $2 where service_key = $1",
+            self.service.key,
+            responsible.key,
+        )
+
     async def end_link_and_begin_anew(self, n: int, name: str) -> None:
         """The same again under another id: a consent does not revive."""
         town, word = self.ground.town, list(self.links)[n]
@@ -283,7 +297,7 @@ class Story:
         person = self._who(n)
         if not person.read:
             return
-        links: list[dict[str, Any]] = person.read["text"]["links"]
+        links = links_of(person.read["text"])
         choices = {link["link_id"]: "refused" if name == "d" else "given" for link in links}
         if name == "c" and links:
             choices[links[0]["link_id"]] = "refused"
@@ -336,7 +350,7 @@ class Story:
         """Hear what is said now; then ask for what there is, and hold what comes against what may. `everywhere`: also
         as whom and for what nobody was told of."""
         said = await self._who(2).touch.get(f"{self.path}/presentation")
-        links = said.json()["text"]["links"] if said.status_code == 200 else []
+        links = links_of(said.json()["text"]) if said.status_code == 200 else []
         self.texts.says(links, self._schemas())
         self.texts.now = datetime.now(UTC)
         asking = [("mimamori", "first"), ("mimamori", "other"), ("c2-madoguchi", "first")]
@@ -488,6 +502,7 @@ STEPS: dict[str, Step] = {
         Story.other_days,
         Story.other_consumer,
         Story.rename_provider,
+        Story.other_service,
         Story.end_link_and_begin_anew,
         Story.suspend,
         Story.reinstate,
@@ -522,6 +537,8 @@ async def hold(ground: Ground, happened: list[tuple[str, int, str]]) -> None:
 @example([("reword_purpose", 0, "a"), ("let_time_pass", 0, "c"), ("read_and_decide", 0, "a")])
 @example([("other_consumer", 1, "a"), ("suspend", 1, "a"), ("reinstate", 1, "a")])
 @example([("reword_item", 0, "a"), ("end_link_and_begin_anew", 1, "a"), ("end_sharing", 1, "a")])
+@example([("other_service", 0, "a"), ("read_and_decide", 0, "a"), ("other_service", 0, "b")])
+@example([("other_service", 0, "d"), ("read_and_decide", 1, "a")])
 @settings(
     max_examples=EXAMPLES,
     deadline=None,

@@ -6,10 +6,11 @@ import pytest
 
 from moyai.base.clock import tokyo, utc_now
 from moyai.base.db import Connection
+from moyai.base.errors import Problem
 from moyai.base.journal import Journal
 from moyai.consent import withdrawal
-from moyai.registry import successions
-from moyai.registry.declarations import Document, SuccessionDeclaration
+from moyai.registry import organizations, successions
+from moyai.registry.declarations import Document, OrganizationDeclaration, SuccessionDeclaration
 from tests.consent.conftest import HERE, Walk
 from tests.consent.test_changed_texts import NEW_PURPOSE, vitals
 from tests.consent.test_terms import Using, using
@@ -48,6 +49,29 @@ async def test_c1_consents_and_pairwise_ids_go_on(using: Using, thing: str, noun
         before.organization_key,
         before.component_id,
     )
+
+
+async def test_a3_a_succession_of_who_is_responsible_for_the_service_carries_consents_on(
+    control: Connection, town: Town, hanako: Walk
+) -> None:
+    await control.execute(
+        "update registry.service set organization_key = $1 where service_key = $2",
+        town.c2.key,
+        town.kenko.key,
+    )
+    await hanako.join()
+    with pytest.raises(Problem) as refused:
+        await organizations.register_organization(
+            control,
+            OrganizationDeclaration("c2", "別の町", "Another", "municipality", ["373419"]),
+            "client:unei",
+        )
+    assert refused.value.code == "succession_required"
+    await merge(control, "c2")
+    link = await vitals(control, hanako)
+    assert (link.standing, link.closed, link.to_decide) == ("given", None, False)
+    assert [one.id for one in link.successions] == ["c2"]
+    assert [(one.what, one.new_ja) for one in link.changes] == [("responsible", "東さぬき市")]
 
 
 async def test_c1_the_resident_reads_the_old_text_plus_the_succession(

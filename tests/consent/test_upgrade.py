@@ -50,6 +50,15 @@ PARTY = """
            c.component_id, c.name_ja as component_ja, c.name_en as component_en
       from registry.component c join registry.organization o using (organization_key) where c.component_key = $1
 """
+SERVICE = """
+    select service_id, name_ja, name_en, summary_ja, summary_en, kind, municipality_codes, organization_key
+      from registry.service where service_key = $1
+"""
+RESPONSIBLE = """
+    select organization_id, name_ja as organization_ja, name_en as organization_en, contact, '' as component_id,
+           '' as component_ja, '' as component_en
+      from registry.organization where organization_key = $1
+"""
 MANAGER = """
     select organization_id, name_ja as organization_ja, name_en as organization_en, contact, '' as component_id,
            '' as component_ja, '' as component_en
@@ -78,12 +87,19 @@ class Old:
         until = {"until": "2027-11-25T15:00:00.000Z", "until_ja": "2027年11月25日まで", "until_en": "until …"}
         return {**row, **parties, **until, "stop_ja": "いつでもやめられます。", "stop_en": "Any time."}
 
+    async def head(self) -> dict[str, Any]:
+        """What a text of that version said of the service."""
+        row = dict(await self.conn.fetchrow(SERVICE, self.town.kenko.key) or {})
+        organization = row.pop("organization_key")
+        return {**row, "provider": dict(await self.conn.fetchrow(RESPONSIBLE, organization) or {})}
+
     async def consent(self, resident: MadeResident, link: Made, *, kept: bool = True) -> None:
         """A decision of that version; without `kept`, its text is not there any more."""
         act, text = random_uuid(), None
         if kept:
-            service = {"service_id": self.town.kenko.id}
-            text = await self._keep(resident, {"service": service, "links": [await self.said(link)]})
+            text = await self._keep(
+                resident, {"service": await self.head(), "links": [await self.said(link)]}
+            )
         await self.conn.execute(
             "insert into consent.act (act_id, resident_key, service_key, kind, presentation_id, content, client_id,"
             " acted_at) values ($1, $2, $3, 'decide', $4, $5, 'portal', clock_timestamp())",
@@ -155,9 +171,10 @@ async def asked(conn: Connection, old: Old, subject: UUID, dataset: str) -> Verd
 
 async def test_c1_consents_of_the_version_before_cover_the_text_that_was_kept_and_no_other(old: Old) -> None:
     town, conn = old.town, old.conn
-    kept, lost, other = town.hanako, town.ichiro, await make_resident(conn)
-    subjects = {one.key: await tie(conn, one, town.mimamori) for one in (kept, lost, other)}
-    for resident in (kept, lost, other):
+    kept, lost = town.hanako, town.ichiro
+    other, elsewhere = await make_resident(conn), await make_resident(conn)
+    subjects = {one.key: await tie(conn, one, town.mimamori) for one in (kept, lost, other, elsewhere)}
+    for resident in (kept, lost, other, elsewhere):
         for provider in (town.undo_app, town.kenko_app):
             await tie(conn, resident, provider)
     await old.consent(other, town.links["vitals"])
@@ -165,6 +182,11 @@ async def test_c1_consents_of_the_version_before_cover_the_text_that_was_kept_an
         "update registry.link set purpose_ja = '保険料の算定に使います。' where link_key = $1",
         town.links["vitals"].key,
     )
+    # a3: what another organisation's service said is no word for this one's
+    responsible = "update registry.service set organization_key = $2 where service_key = $1"
+    await conn.execute(responsible, town.kenko.key, town.c2.key)
+    await old.consent(elsewhere, town.links["vitals"])
+    await conn.execute(responsible, town.kenko.key, town.c1.key)
     await old.consent(kept, town.links["vitals"])
     await old.consent(kept, town.links["steps"])
     await old.consent(lost, town.links["vitals"], kept=False)
@@ -174,7 +196,7 @@ async def test_c1_consents_of_the_version_before_cover_the_text_that_was_kept_an
         assert [permit.items for permit in flows.permits] == [("systolic", "weight_kg")]
         flows = await asked(serve, old, subjects[kept.key], "steps")
         assert [permit.items for permit in flows.permits] == [("steps",)]
-        for resident in (lost, other):
+        for resident in (lost, other, elsewhere):
             refused = await asked(serve, old, subjects[resident.key], "vitals")
             assert refused.permits == []
             assert [one.code for one in refused.refusals] == ["consent_outdated"]

@@ -26,6 +26,12 @@ CHANGES = {
     "another provider's name": "update registry.component set name_ja = '別の部品' where $1::int > 0",
     "another organisation's name": "update registry.organization set name_ja = '別の組織' where $1::int > 0",
     "another manager": "update registry.organization set name_ja = '別の運営' where organization_id = 'unei' and $1::int > 0",
+    "name of the service": "update registry.service set name_ja = '保険料と広告' where $1::int > 0",
+    "name of the service in English": "update registry.service set name_en = 'Premiums' where $1::int > 0",
+    "summary of the service": "update registry.service set summary_ja = '保険料を決めます。' where $1::int > 0",
+    "summary of the service in English": "update registry.service set summary_en = 'Ads.' where $1::int > 0",
+    "another organisation responsible for the service": """update registry.service set organization_key =
+        (select organization_key from registry.organization where organization_id = 'c2') where $1::int > 0""",
     "another provider": """update registry.link set provider_component_key =
         (select component_key from registry.component where component_id = 'mimamori-sensor') where link_key = $1""",
     "another organisation behind the provider": """update registry.component set organization_key =
@@ -129,6 +135,24 @@ async def test_c1_another_duration_changes_nothing_for_who_has_read(consented: C
 async def test_c1_a_consent_from_before_whose_text_is_not_kept_is_outdated(consented: Consented) -> None:
     await consented.change("update consent.state set version_key = null")
     assert await consented.items() == "consent_outdated"
+
+
+async def test_a3_every_link_of_a_service_says_what_the_service_is(consented: Consented) -> None:
+    """Whoever is responsible for a service without a component in its links is named, too."""
+    await consented.change(
+        "update registry.service set organization_key = $1 where service_id = 'kenko-mimamori'",
+        consented.town.c2.key,
+    )
+    await make_consent(consented.conn, consented.town.hanako, consented.link)
+    assert await consented.items() == ("systolic", "weight_kg")
+    await consented.change("update registry.organization set name_en = 'Ads' where organization_id = 'c2'")
+    assert await consented.items() == "consent_outdated"
+
+
+async def test_a3_another_service_changes_no_text(consented: Consented) -> None:
+    await consented.change("update registry.service set name_ja = '別' where service_id <> 'kenko-mimamori'")
+    assert await consented.items() == ("systolic", "weight_kg")
+    assert (await consented.ask()).permits[0].version == 1
 
 
 async def test_contacts_levels_and_scope_are_no_part_of_the_text(consented: Consented) -> None:

@@ -7,7 +7,7 @@ create table registry.link_version (
     link_key    int not null references registry.link,
     -- counted per link from 1; below 1: texts from before there were versions
     version     int not null,
-    -- {"service", "provider", "consumer", "manager", "dataset", "purpose", "benefit", "ground", "days",
+    -- {"service", "responsible", "provider", "consumer", "manager", "dataset", "purpose", "benefit", "ground", "days",
     --  "items": {name: {"ja", "en", "schema"}}}: see registry.link_text
     content     jsonb not null,
     made_at     timestamptz not null default clock_timestamp(),
@@ -47,7 +47,10 @@ create table registry.succession (
 create view registry.link_text as
 select l.link_key, l.state,
        jsonb_build_object(
-           'service', s.service_id,
+           'service', jsonb_build_object('id', s.service_id, 'ja', s.name_ja, 'en', s.name_en,
+                                         'summary_ja', s.summary_ja, 'summary_en', s.summary_en),
+           'responsible', jsonb_build_object(
+               'organization_id', ro.organization_id, 'organization_ja', ro.name_ja, 'organization_en', ro.name_en),
            'provider', jsonb_build_object(
                'organization_id', po.organization_id, 'organization_ja', po.name_ja, 'organization_en', po.name_en,
                'component_id', p.component_id, 'component_ja', p.name_ja, 'component_en', p.name_en),
@@ -69,6 +72,7 @@ select l.link_key, l.state,
        ) as content
   from registry.link l
   join registry.service s using (service_key)
+  join registry.organization ro on ro.organization_key = s.organization_key
   join registry.dataset d using (dataset_key)
   join registry.purpose u using (purpose_key)
   join registry.component p on p.component_key = l.provider_component_key
@@ -110,8 +114,8 @@ begin
         select changed.link_key, coalesce(max(version), 0) + 1, changed.present
           from registry.link_version where link_key = changed.link_key
         returning version_key into made;
-        if succession and changed.present - 'provider' - 'consumer' - 'manager'
-                        = changed.before - 'provider' - 'consumer' - 'manager' then
+        if succession and changed.present - array['responsible', 'provider', 'consumer', 'manager']
+                        = changed.before - array['responsible', 'provider', 'consumer', 'manager'] then
             update registry.link_coverage o set core = registry.core_of(changed.present)
               from registry.link_version v
              where v.version_key = o.version_key and v.link_key = changed.link_key
@@ -151,7 +155,8 @@ create trigger component_says after update on registry.component
     for each statement execute function registry.text_changed();
 create trigger organization_says after insert or update of organization_id, name_ja, name_en, kind
     on registry.organization for each statement execute function registry.text_changed();
-create trigger service_says after update of service_id
+create trigger service_says after update of
+    service_id, organization_key, name_ja, name_en, summary_ja, summary_en
     on registry.service for each statement execute function registry.text_changed();
 
 -- Which version each consent is to.
@@ -163,7 +168,9 @@ alter table consent.history add column version_key int;
 create temporary table kept on commit drop as
 select distinct l.link_key,
        jsonb_build_object(
-           'service', p.content->'service'->>'service_id',
+           'service', jsonb_build_object('id', head->'service_id', 'ja', head->'name_ja', 'en', head->'name_en',
+                                         'summary_ja', head->'summary_ja', 'summary_en', head->'summary_en'),
+           'responsible', (head->'provider') - array['contact', 'component_id', 'component_ja', 'component_en'],
            'provider', (said->'generates') - 'contact', 'consumer', (said->'uses') - 'contact',
            'manager', (said->'manages') - 'contact' - 'component_id' - 'component_ja' - 'component_en',
            'dataset', jsonb_build_object('id', said->'dataset_id', 'ja', said->'dataset_ja', 'en', said->'dataset_en'),
@@ -181,6 +188,7 @@ select distinct l.link_key,
   from consent.act a
   join consent.presentation p using (presentation_id)
  cross join jsonb_array_elements(p.content->'links') said
+ cross join lateral (select p.content->'service' as head) shown
   join registry.link l on l.link_id = said->>'link_id'
   join registry.dataset d using (dataset_key)
  where a.kind = 'decide';

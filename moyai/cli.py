@@ -204,12 +204,17 @@ def restore(
         list[Path] | None,
         Parameter(help="A checkpoint of the log that somebody saved (repeatable).", negative=""),
     ] = None,
+    store: Annotated[
+        str | None,
+        Parameter(help="Only the store of this organisation, into a platform that is there."),
+    ] = None,
     directory: Directory = DEFAULT_DIRECTORY,
     json: Json = False,
 ) -> None:
     """Make a platform from a backup, in an empty directory. Nothing is served until all later stops are repeated.
 
-    Interrupted, it is simply given again.
+    Interrupted, it is simply given again. With --store one organisation's lost items come back into a platform that goes
+    on; nothing of people erased since, and nothing from which something was deleted since.
 
     Parameters
     ----------
@@ -217,8 +222,11 @@ def restore(
         The directory of a backup.
     """
     from moyai.recovery.command import restore as run
+    from moyai.recovery.command import restore_one
     from moyai.recovery.restoring import Asked
 
+    if store is not None:
+        sys.exit(restore_one(home_of(directory), source, store, as_json=json))
     asked = Asked(source, key, journal, journal_lost, checkpoint or ())
     sys.exit(run(directory, asked, as_json=json))
 

@@ -91,6 +91,14 @@ async def make_role(conn: Connection, role: str, password: str, *, creates: bool
     await run(conn, f"alter role %1$I login {rights} noinherit password %2$L", role, verifier(password))
 
 
+async def set_login(conn: Connection, role: str, *, may: bool) -> None:
+    """Whether a role may log in from now on; sessions that it has go on."""
+    if may:
+        await run(conn, "alter role %1$I login", role)
+    else:
+        await run(conn, "alter role %1$I nologin", role)
+
+
 async def make_database(conn: Connection, database: str, owner: str) -> None:
     """Make a database where it is missing, and close it to everybody who has no grant."""
     if not await conn.fetchval("select exists (select from pg_database where datname = $1)", database):

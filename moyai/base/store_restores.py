@@ -11,13 +11,18 @@ from moyai.base.db import Connection
 
 
 class Restore(msgspec.Struct, frozen=True):
-    """One restore. What was acknowledged after `state_at` and up to `lost_until` is lost (None: nothing is)."""
+    """One restore. What was acknowledged after `state_at` and up to `lost_until` is lost (None: nothing is).
+
+    Where it was one organisation's store alone, that is named, and only its items are lost.
+    """
 
     restore_id: UUID
     state_at: datetime
     lost_until: datetime | None
     journal: bool
     restored_at: datetime
+    organization_ja: str | None = None
+    organization_en: str | None = None
 
 
 async def unfinished(conn: Connection) -> Restore | None:
@@ -45,8 +50,11 @@ async def with_losses(conn: Connection) -> list[Restore]:
         return []
     rows = await conn.fetch(
         """
-        select restore_id, state_at, lost_until, journal, restored_at
-          from platform.restore
+        -- by name through the row's JSON: the version before has no columns for an organisation
+        select restore_id, state_at, lost_until, journal, restored_at,
+               to_jsonb(r) ->> 'organization_ja' as organization_ja,
+               to_jsonb(r) ->> 'organization_en' as organization_en
+          from platform.restore r
          where lost_until is not null or not journal
          order by restored_at desc
         """
@@ -68,6 +76,27 @@ async def finish(conn: Connection, restore_id: UUID, lost_until: datetime | None
         "update platform.restore set lost_until = $2, replayed_at = clock_timestamp() where restore_id = $1",
         restore_id,
         lost_until,
+    )
+
+
+async def record_store(
+    conn: Connection,
+    restore_id: UUID,
+    organization: tuple[str, str, str],
+    state_at: datetime,
+    lost_until: datetime | None,
+) -> None:
+    """One store was restored: organisation (id, name in Japanese and English). The platform was never closed for it."""
+    await conn.execute(
+        """
+        insert into platform.restore (restore_id, state_at, lost_until, journal, replayed_at, organization_id,
+                                      organization_ja, organization_en)
+        values ($1, $2, $3, true, clock_timestamp(), $4, $5, $6)
+        """,
+        restore_id,
+        state_at,
+        lost_until,
+        *organization,
     )
 
 

@@ -1,4 +1,4 @@
-"""What `moyai check` asks of the PostgreSQL server itself."""
+"""What `moyai check` and a restore ask of the PostgreSQL server itself."""
 
 from __future__ import annotations
 
@@ -44,6 +44,11 @@ async def is_durable(conn: Connection) -> bool:
                and current_setting('synchronous_commit') <> 'off'
         """
     )
+
+
+async def end_sessions(conn: Connection, role: str) -> None:
+    """End every session of a role."""
+    await conn.execute("select pg_terminate_backend(pid) from pg_stat_activity where usename = $1", role)
 
 
 async def backup_is_followed(conn: Connection) -> bool:

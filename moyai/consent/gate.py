@@ -12,10 +12,11 @@ from typing import Any
 
 import msgspec
 
+from moyai import ledger, registry
 from moyai.base.db import Connection, Record
 from moyai.base.errors import Refused
 from moyai.consent import store_gate
-from moyai.consent.permit import ErasurePermit, Permit, Tie, gate_seal
+from moyai.consent.permit import ErasurePermit, Holder, Permit, RestorePermit, Tie, gate_seal
 from moyai.identity import pairwise
 from moyai.identity.model import Resident
 from moyai.identity.residents import find
@@ -331,3 +332,29 @@ async def permit_erasure(conn: Connection, resident_key: int) -> ErasurePermit:
         component = await lookups.component_by_key(conn, component_key)
         ties.append(Tie(component_key, component.organization_key, str(subject)))
     return ErasurePermit(gate_seal(), resident_key, ties)
+
+
+async def permit_restore(conn: Connection, organization_key: int, since: datetime) -> RestorePermit:
+    """What may come back from a copy of an organisation's store that is as it was at `since`: of active residents whom its
+    components know, without those datasets from which something is on record as deleted at or after `since`.
+
+    A deletion on record does not say which item it was: of that person and dataset nothing comes back.
+    """
+    components = {
+        one.component_key: one.component_id
+        for one in await registry.all_components(conn)
+        if one.organization_key == organization_key
+    }
+    holders = {
+        row["subject"]: Holder(row["resident_key"], row["component_key"])
+        for row in await store_gate.active_subjects(conn, list(components))
+    }
+    subjects = {(one.resident_key, components[one.component_key]): key for key, one in holders.items()}
+    withheld = frozenset(
+        (subjects[resident_key, component_id], dataset_id)
+        for resident_key, component_id, dataset_id in await ledger.deletions_since(conn, since)
+        if (resident_key, component_id) in subjects
+    )
+    return RestorePermit(
+        gate_seal(), organization_key=organization_key, since=since, holders=holders, withheld=withheld
+    )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Final, final
+from uuid import UUID
 
 import msgspec
 
@@ -95,6 +97,44 @@ class ErasurePermit:
             raise TypeError("an ErasurePermit is made by moyai.consent.gate, and nowhere else")
         self.resident_key = resident_key
         self.ties = ties
+
+
+class Holder(msgspec.Struct, frozen=True):
+    """Whom a subject stands for, and which component knows them by it."""
+
+    resident_key: int
+    component_key: int
+
+
+@final
+class RestorePermit:
+    """Leave to put back into one organisation's store what a copy of it holds; only `moyai.consent.gate` can make one.
+
+    Of whom: `holders`, by subject. Of what: every dataset, but for the pairs (subject, dataset id) `withheld`: from those
+    something was deleted at or after `since`, and nobody can tell what.
+    """
+
+    __slots__ = ("holders", "organization_key", "since", "withheld")
+
+    def __init__(
+        self,
+        seal: object,
+        *,
+        organization_key: int,
+        since: datetime,
+        holders: Mapping[UUID, Holder],
+        withheld: frozenset[tuple[UUID, str]],
+    ) -> None:
+        if seal is not _GATE_ONLY:
+            raise TypeError("a RestorePermit is made by moyai.consent.gate, and nowhere else")
+        self.organization_key = organization_key
+        self.since = since
+        self.holders = holders
+        self.withheld = withheld
+
+    def names(self, subject: UUID, dataset_id: str) -> bool:
+        """Whether what the copy holds of this person and dataset may come back."""
+        return subject in self.holders and (subject, dataset_id) not in self.withheld
 
 
 def gate_seal() -> object:

@@ -170,3 +170,15 @@ async def standing_of_consents(conn: Connection, resident_key: int, municipality
         resident_key,
         municipality_code,
     )
+
+
+async def active_subjects(conn: Connection, component_keys: Sequence[int]) -> list[Record]:
+    """(subject, resident_key, component_key) of active residents whom these components know."""
+    return await conn.fetch(
+        """
+        select subject, resident_key, component_key from identity.subject_standing
+         where component_key = any($1::int[]) and resident_state = 'active'
+           and (ends_at is null or ends_at > clock_timestamp())
+        """,
+        list(component_keys),
+    )

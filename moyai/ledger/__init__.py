@@ -6,6 +6,7 @@
 
 from moyai.ledger.actions import (
     daily,
+    deletions_since,
     erase_contents,
     forget_keys,
     history,
@@ -28,6 +29,7 @@ __all__ = [
     "Sealed",
     "Status",
     "daily",
+    "deletions_since",
     "erase_contents",
     "forget_keys",
     "history",

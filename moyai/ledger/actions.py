@@ -121,6 +121,12 @@ async def recorded_since(conn: Connection, named: str, kinds: Iterable[Kind], at
     return await store.recorded_since(conn, named, [int(kind) for kind in kinds], at)
 
 
+async def deletions_since(conn: Connection, at: datetime) -> set[tuple[int, str, str]]:
+    """(resident_key, component id, dataset id) from which items were deleted, on record at or after a time."""
+    rows = await store.deletions_since(conn, Kind.ITEMS_DELETED, at)
+    return {(row["resident_key"], row["component_id"], row["dataset_id"]) for row in rows}
+
+
 def _numbers(kinds: Iterable[Kind] | None) -> list[int] | None:
     return None if kinds is None else [int(kind) for kind in kinds]
 

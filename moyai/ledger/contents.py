@@ -14,12 +14,9 @@ from typing import Any
 
 import msgspec
 
+from moyai.ledger.content import Content
+from moyai.ledger.contents_platform import KeyRevoked, KeyRotated, PlatformRestored, StoreRestored
 from moyai.ledger.model import Kind
-
-
-class Content(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="v", tag=1):
-    """The base of all contents; `v` is the class's version. What is at its default is left out of the text."""
-
 
 # --- the desk -------------------------------------------------------------------------------------------------
 # The office is the organisation whose desk acted. Who it was stands in `actor`, as an id that opens no account.
@@ -336,47 +333,6 @@ class SuccessionRecorded(Content, frozen=True, kw_only=True):
     effective_date: str
 
 
-# --- the platform -------------------------------------------------------------------------------------------------
-
-
-class PlatformRestored(Content, frozen=True, kw_only=True):
-    """A backup was put back. What was acknowledged after `state_at` and up to `lost_until` is lost ("" : nothing is).
-
-    `stops` of the journal were repeated; `journal` is false where it was lost, too. `continues` names the log that
-    was cut back to `continues_size` entries, where the log had to be given a new origin.
-    """
-
-    restore_id: str
-    state_at: str
-    lost_until: str = ""
-    journal: bool
-    stops: int
-    origin: str
-    continues: str = ""
-    continues_size: int = 0
-
-
-class KeyRotated(Content, frozen=True, kw_only=True):
-    """KEY_ROTATED: another key signs. Keys are named by their thumbprints (RFC 7638).
-
-    `verifies_until` is when the old one stops verifying, "" where what it signed is kept for good.
-    """
-
-    purpose: str
-    old: str
-    new: str
-    verifies_until: str = ""
-
-
-class KeyRevoked(Content, frozen=True, kw_only=True):
-    """KEY_REVOKED: nothing that this key signed verifies any more. `new` is the one that signs now."""
-
-    purpose: str
-    key_id: str
-    new: str
-    reason: str
-
-
 # --- witnesses of the log -------------------------------------------------------------------------------------
 
 
@@ -469,6 +425,7 @@ CONTENTS: dict[Kind, type[Content]] = {
     Kind.ACT_ENDED: ActEnded,
     Kind.SUCCESSION_RECORDED: SuccessionRecorded,
     Kind.PLATFORM_RESTORED: PlatformRestored,
+    Kind.STORE_RESTORED: StoreRestored,
     Kind.KEY_ROTATED: KeyRotated,
     Kind.KEY_REVOKED: KeyRevoked,
 }

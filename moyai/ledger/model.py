@@ -108,6 +108,7 @@ class Kind(IntEnum):
     CLIENT_ENABLED = 96, "クライアントの停止解除", "Client enabled"
 
     PLATFORM_RESTORED = 100, "控えからの復元", "Restored from a backup"
+    STORE_RESTORED = 101, "データ保管先の控えからの復元", "A store restored from a backup"
     KEY_REVOKED = 102, "署名鍵の失効", "Signing key revoked"
 
     SUCCESSION_RECORDED = 110, "合併・承継・改称", "Succession recorded"

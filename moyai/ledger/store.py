@@ -111,6 +111,19 @@ async def recorded_since(conn: Connection, named: str, kinds: Sequence[int], at:
     )
 
 
+async def deletions_since(conn: Connection, kind: int, at: datetime) -> list[Record]:
+    """(resident_key, component_id, dataset_id) of which an act of this kind is on record, at or after a time."""
+    return await conn.fetch(
+        """
+        select distinct c.resident_key, c.body::jsonb -> 'detail' ->> 'provider' as component_id,
+               c.body::jsonb -> 'detail' ->> 'dataset' as dataset_id
+          from ledger.content c where c.kind = $1 and c.at >= $2
+        """,
+        kind,
+        at,
+    )
+
+
 async def newest(
     conn: Connection, kinds: Sequence[int] | None, before: int | None, limit: int
 ) -> list[Record]:

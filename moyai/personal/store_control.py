@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from moyai.base.db import Connection, Record
 
 
@@ -56,6 +58,39 @@ async def waits_since_yesterday(conn: Connection) -> bool:
 async def intents_of(conn: Connection, resident_key: int) -> list[Record]:
     return await conn.fetch(
         "select intent_id::text from personal.intent where resident_key = $1", resident_key
+    )
+
+
+async def intents_at(conn: Connection, store_key: int) -> list[str]:
+    """Writes to one store that are not settled yet."""
+    rows = await conn.fetch("select intent_id::text from personal.intent where store_key = $1", store_key)
+    return [row["intent_id"] for row in rows]
+
+
+async def locate_anew(
+    conn: Connection,
+    store_key: int,
+    component_keys: Sequence[int],
+    found: Sequence[tuple[int, int, int, int]],
+    settled: Sequence[str],
+) -> None:
+    """What lies in a store of these components: (resident_key, dataset_key, component_key, items), and nothing else.
+
+    `settled` are writes that are counted in it. They go first: whoever is just settling one waits, and finds it gone.
+    """
+    await conn.execute("delete from personal.intent where intent_id::text = any($1::text[])", list(settled))
+    await conn.execute(
+        "delete from personal.location where component_key = any($1::int[])", list(component_keys)
+    )
+    await conn.execute(
+        """
+        insert into personal.location (resident_key, dataset_key, component_key, store_key, items)
+        select resident_key, dataset_key, component_key, $1, items
+          from unnest($2::bigint[], $3::int[], $4::int[], $5::int[])
+               as found (resident_key, dataset_key, component_key, items)
+        """,
+        store_key,
+        *([one[n] for one in found] for n in range(4)),
     )
 
 

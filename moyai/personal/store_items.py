@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from uuid import UUID
 
 from moyai.base.db import Connection, Record
 from moyai.base.lanes import int_array, quoted_array, safe_array
+
+_COPIED = (
+    "subject", "dataset_id", "item_id", "version", "content", "observed_at", "created_at", "updated_at", "shape",
+)  # fmt: skip
 
 
 async def read_many(
@@ -150,6 +155,70 @@ async def delete_subject(conn: Connection, subject: str) -> int:
         """,
         subject,
     )
+
+
+async def page_of_copy(conn: Connection, after: tuple[UUID, str, str] | None, limit: int) -> list[Record]:
+    """All items of a copy, whole, in the order of their keys (subject, dataset_id, item_id), those after a key."""
+    subject, dataset_id, item_id = after or (UUID(int=0), "", "")
+    return await conn.fetch(
+        """
+        select subject, dataset_id, item_id, version, content::text as content, observed_at, created_at, updated_at,
+               shape
+          from store.item where (subject, dataset_id, item_id) > ($1, $2, $3)
+         order by subject, dataset_id, item_id limit $4
+        """,
+        subject,
+        dataset_id,
+        item_id,
+        limit,
+    )
+
+
+async def put_back(conn: Connection, rows: Sequence[Record], pairs: Sequence[tuple[UUID, str]]) -> int:
+    """Insert items of a copy, those of these pairs (subject, dataset id) alone; how many came back. What the store
+    holds is newer, and stays."""
+    return await conn.fetchval(
+        """
+        with back as (
+            insert into store.item (subject, dataset_id, item_id, version, content, observed_at, created_at,
+                                    updated_at, shape)
+            select subject, dataset_id, item_id, version, content::json, observed_at, created_at, updated_at, shape
+              from unnest($1::uuid[], $2::text[], $3::text[], $4::int[], $5::text[], $6::timestamptz[],
+                          $7::timestamptz[], $8::timestamptz[], $9::bytea[])
+                   as copied (subject, dataset_id, item_id, version, content, observed_at, created_at, updated_at,
+                              shape)
+              join unnest($10::uuid[], $11::text[]) as permitted (subject, dataset_id) using (subject, dataset_id)
+            on conflict do nothing returning 1)
+        select count(*) from back
+        """,
+        *([row[column] for row in rows] for column in _COPIED),
+        *([pair[n] for pair in pairs] for n in range(2)),
+    )
+
+
+async def counts(conn: Connection) -> list[Record]:
+    """(subject, dataset_id, items) of all that a store holds."""
+    return await conn.fetch(
+        "select subject, dataset_id, count(*)::int as items from store.item group by subject, dataset_id"
+    )
+
+
+async def deletions_since(conn: Connection, at: datetime) -> list[Record]:
+    """(subject, dataset_id) from which something was deleted here at or after a time, as far as marks are kept."""
+    return await conn.fetch(
+        "select distinct subject, dataset_id from store.event where added < 0 and settled_at >= $1", at
+    )
+
+
+async def arrived(conn: Connection, intent_ids: Sequence[str]) -> list[str]:
+    """Which of these writes reached the store."""
+    rows = await conn.fetch(
+        """
+        select intent_id::text from store.event where intent_id::text = any($1::text[]) and not cancelled
+        """,
+        list(intent_ids),
+    )
+    return [row["intent_id"] for row in rows]
 
 
 async def record_event(conn: Connection, intent_id: str, subject: str, dataset_id: str, added: int) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from moyai.base.config import Home
 from moyai.commands.tables import progress, say, show
-from moyai.recovery import backup, manifest, restoring
+from moyai.recovery import backup, manifest, one_store, restoring
 from moyai.recovery.continuous import follow, require_running
 from moyai.recovery.restoring import Asked
 
@@ -30,6 +30,16 @@ def back_up(home: Home, target: Path, *, continuous: bool, as_json: bool) -> int
 def restore(directory: Path, asked: Asked, *, as_json: bool) -> int:
     """Restore a platform. Returns the exit code."""
     done = restoring.restore(Home(directory), asked, progress, say)
+    if as_json:
+        show(done, as_json=True)
+    else:
+        print("\n".join(done.lines()))
+    return 0
+
+
+def restore_one(home: Home, source: Path, organization_id: str, *, as_json: bool) -> int:
+    """Restore one organisation's store. Returns the exit code."""
+    done = one_store.restore_store(home, source, organization_id, progress, say)
     if as_json:
         show(done, as_json=True)
     else:

@@ -20,7 +20,7 @@ from moyai.base.stops import Line
 from moyai.base.store_restores import Restore
 from moyai.identity import store_sessions
 from moyai.ledger import Act, Kind, continuing, record
-from moyai.ledger.contents import PlatformRestored
+from moyai.ledger.contents_platform import PlatformRestored
 from moyai.ledger.continuing import Continued
 from moyai.ledger.verifiers import Witness
 from moyai.recovery.replay import Outcome, last_stop, replay

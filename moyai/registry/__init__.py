@@ -87,6 +87,7 @@ from moyai.registry.stops import (
 from moyai.registry.store import hold_unchanged
 from moyai.registry.store_clients import clients as all_clients
 from moyai.registry.store_links import dataset_by_key
+from moyai.registry.store_links import datasets as all_datasets
 from moyai.registry.store_links import links as all_links
 from moyai.registry.store_organizations import authentication_services as all_authentication_services
 from moyai.registry.store_organizations import lock_for_provisioning, organization_by_key, store_of
@@ -137,6 +138,7 @@ __all__ = [
     "all_authentication_services",
     "all_clients",
     "all_components",
+    "all_datasets",
     "all_links",
     "all_organizations",
     "all_services",

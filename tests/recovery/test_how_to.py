@@ -12,7 +12,7 @@ from moyai.base.config import Home
 from moyai.base.roles import OWNER
 from tests.house.source import ROOT
 from tests.house.test_docs import commands
-from tests.recovery.test_restore import Running, slot_is_read
+from tests.recovery.test_restore import Running, slot_is_read, store_session
 
 HOW_TO = ROOT / "docs" / "how-to" / "backup-and-restore.md"
 
@@ -44,9 +44,10 @@ async def test_h5_every_line_of_the_how_to_works(running: Running, scratch: Path
     for place in ("backup", "keys", "journal"):
         (elsewhere / place).mkdir(parents=True)
     own = running.home.directory
-    once, continuous, _ = lines(elsewhere, own)
-    *_, whole = lines(elsewhere, directory)
-    assert [words[0] for words in (once, continuous, whole)] == ["backup", "backup", "restore"]
+    once, continuous, _, _ = lines(elsewhere, own)
+    *_, whole, one = lines(elsewhere, directory)
+    assert [words[0] for words in (once, continuous)] == ["backup", "backup"]
+    assert [words[0] for words in (whole, one)] == ["restore", "restore"]
     await succeeds(once)
     following = await moyai(*continuous)
     await slot_is_read(await running.platform.connect(OWNER))
@@ -55,6 +56,9 @@ async def test_h5_every_line_of_the_how_to_works(running: Running, scratch: Path
     await following.wait()
     shutil.copy(running.home.kek_file, elsewhere / "keys" / "moyai.kek")
     shutil.copy(running.home.journal_file, elsewhere / "journal" / "moyai.jsonl")
+    await succeeds([*one[:-1], str(own)])  # one store, into the platform that runs
+    async with store_session(running.home, running.town) as store:
+        assert await store.fetchval("select count(*) from store.item") == 2
     await running.lose()
     await succeeds(whole)
     assert Home(directory).config().platform.id == "test"

@@ -39,6 +39,18 @@ async def test_h5_a_lost_journal_is_told_also_where_nothing_else_was_lost(
     assert "やめる前に戻っているかもしれません" in text
 
 
+async def test_h5_items_that_one_store_lost_are_told_with_its_name_and_consents_stay(
+    control: Connection, town: Town, visitor: httpx.AsyncClient
+) -> None:
+    async with as_admin(control):
+        now = await control.fetchval("select now()")
+        await store_restores.record_store(control, RESTORE, ("c1", "高松市", "Takamatsu"), now, now)
+    text = (await visitor.get("/portal")).text
+    assert "高松市の保管先を控えから復元した" in text
+    assert "同意はそのままです" in text
+    assert "もう一度お手続きください" not in text
+
+
 async def test_where_nothing_was_lost_nothing_is_said(
     control: Connection, town: Town, visitor: httpx.AsyncClient
 ) -> None:

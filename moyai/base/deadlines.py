@@ -10,7 +10,10 @@ import asyncio
 from contextvars import Context, ContextVar, copy_context
 from math import inf
 from types import TracebackType
+from typing import Any, Protocol, TypeVar
 from weakref import WeakKeyDictionary
+
+T = TypeVar("T")
 
 _deadline: ContextVar[float] = ContextVar("deadline", default=inf)
 
@@ -31,14 +34,17 @@ class until:
         self._passed = False
 
     async def __aenter__(self) -> until:
-        self.at = min(self.at, _deadline.get())
+        self._enter(self.at)
+        return self
+
+    def _enter(self, at: float) -> None:
+        self.at = min(at, _deadline.get())
         self._before = _deadline.set(self.at)
         task = asyncio.current_task()
         assert task is not None  # a coroutine runs in one
         self._task, self._cancelling = task, task.cancelling()
         self._clock = _clock()
         self._clock.add(self)
-        return self
 
     async def __aexit__(
         self,
@@ -73,8 +79,41 @@ class within(until):
         self._seconds = seconds
 
     async def __aenter__(self) -> until:
-        self.at = asyncio.get_running_loop().time() + self._seconds
-        return await super().__aenter__()
+        self._enter(asyncio.get_running_loop().time() + self._seconds)
+        return self
+
+
+class _Answer:
+    """A future that has to be there by a time."""
+
+    __slots__ = ("_future", "at")
+
+    def __init__(self, future: asyncio.Future[Any], at: float) -> None:
+        self._future = future
+        self.at = at
+
+    def end(self) -> None:
+        if not self._future.done():
+            self._future.set_exception(TimeoutError())
+
+
+async def answered(future: asyncio.Future[T], at: float) -> T:
+    """Wait for a future that nobody else waits for, until this time of the loop; nothing is cancelled but the waiting.
+    Raises TimeoutError."""
+    clock, waiting = _clock(), _Answer(future, at)
+    clock.add(waiting)
+    try:
+        return await future
+    finally:
+        clock.active.discard(waiting)
+
+
+class _Ends(Protocol):
+    """What has a time, and an end of its own then."""
+
+    at: float
+
+    def end(self) -> None: ...
 
 
 class _Clock:
@@ -84,11 +123,11 @@ class _Clock:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self.active: set[until] = set()
+        self.active: set[_Ends] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._rings_at = inf
 
-    def add(self, one: until) -> None:
+    def add(self, one: _Ends) -> None:
         self.active.add(one)
         if one.at < self._rings_at:
             self._set(one.at)

@@ -64,24 +64,27 @@ class Lane(Generic[Q, A]):
         self._free: list[Connection | None] = [None] * width
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def ask(self, question: Q) -> A:
-        """The answer to one question, by the deadline of whoever asks.
+    async def ask(self, question: Q, seconds: float | None = None) -> A:
+        """The answer to one question, by the deadline of whoever asks, or within so many seconds if that is earlier.
 
-        Raises Problem: unavailable (the database does not answer), deadline_exceeded.
+        Raises Problem: unavailable (the database does not answer), deadline_exceeded; TimeoutError where the seconds
+        passed.
         """
-        if deadlines.current() == inf:
-            try:
-                async with deadlines.within(LONGEST_SECONDS):
-                    return await self._wait(question)
-            except TimeoutError as error:
-                raise Problem("deadline_exceeded") from error
-        return await self._wait(question)
-
-    async def _wait(self, question: Q) -> A:
-        answer: asyncio.Future[A] = asyncio.get_running_loop().create_future()
-        self._waiting.add((question, answer, deadlines.current()))
-        # whoever waits is cancelled at its deadline, and the future with it: then nobody asks for it any more
-        return await answer
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[A] = loop.create_future()
+        at = deadlines.current()
+        if seconds is None and at < inf:
+            # whoever waits is cancelled at its deadline, and the future with it: then nobody asks for it any more
+            self._waiting.add((question, answer, at))
+            return await answer
+        own = loop.time() + (LONGEST_SECONDS if seconds is None else seconds)
+        self._waiting.add((question, answer, min(at, own)))
+        try:
+            return await (answer if at <= own else deadlines.answered(answer, own))
+        except TimeoutError as error:
+            if seconds is not None:
+                raise
+            raise Problem("deadline_exceeded") from error
 
     def _dispatch(self) -> None:
         while self._waiting and self._free:

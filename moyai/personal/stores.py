@@ -79,8 +79,7 @@ class Store:
         """The answer to one question. Raises Problem: source_unavailable, unavailable, deadline_exceeded."""
         with self.breaker.attempt():
             try:
-                async with within(self.seconds):
-                    return await self.reads.ask(question)
+                return await self.reads.ask(question, self.seconds)
             except TimeoutError as error:
                 raise Problem("source_unavailable", "it took too long") from error
 

@@ -129,7 +129,7 @@ async def _asker(conn: Connection, document: RegistryFile, actor: str, person: P
 async def _registry(
     conn: Connection, home: Home, document: RegistryFile, around: Surroundings, asker: Asker, file: str
 ) -> AsyncIterator[Change]:
-    async for change in _parties(conn, document, asker.actor):
+    async for change in _parties(conn, document, asker):
         yield change
     async for change in _offer(conn, home, document, around, asker.actor):
         yield change
@@ -137,11 +137,12 @@ async def _registry(
         yield change
 
 
-async def _parties(conn: Connection, document: RegistryFile, actor: str) -> AsyncIterator[Change]:
+async def _parties(conn: Connection, document: RegistryFile, asker: Asker) -> AsyncIterator[Change]:
     """The operating organisation first, then those it certifies."""
+    actor = asker.actor
     operators = {one.organization_id for one in document.organization if one.kind == "operating_organization"}
     for organization in document.organization:
-        yield await registry.register_organization(conn, organization, actor)
+        yield await two_persons.put_organization(conn, organization, asker)
     for service in document.authentication_service:
         yield await registry.register_authentication_service(conn, service, actor)
     for criteria in document.criteria:

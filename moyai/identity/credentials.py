@@ -34,10 +34,14 @@ from moyai.identity.guessing import Origin
 from moyai.identity.login_acts import Whose
 from moyai.identity.model import Desk, IssuedLogin, Resident
 from moyai.ledger import Act, Kind
+from moyai.registry import store_parties
 
 TOTP_SECONDS: Final = 30
 TOTP_STEPS_AROUND: Final = 1
 """How many time steps a code may be early or late."""
+
+CODE_DAYS: Final = 14
+"""How long a desk that gained a municipality's code takes two clerks to replace the secrets of who was there before."""
 
 _NOWHERE: Final = Origin()
 
@@ -161,21 +165,31 @@ async def recover(
     """New password and code secret for a resident whose authenticator is lost; the old ones and all sessions and
     authorisations end.
 
-    None where two clerks are needed and this is the first: the resident moved here without confirming it.
+    None where two clerks are needed and this is the first: the resident moved here without confirming it, or was there
+    before this desk gained the code of the municipality.
     Raises Problem login_missing, transfer_pending, second_person_required.
     """
     await _no_transfer(conn, resident)
     login = await store_logins.login_of_resident(conn, resident.resident_key)
     if login is None:
         raise Problem("login_missing")
-    alone = await store_desk.recovery_held(conn, resident.resident_key)
-    if alone and await second_person.join(conn, desk, "recover", resident) is None:
+    held = await store_desk.recovery_held(conn, resident.resident_key)
+    if (held or await _gained(conn, desk, resident)) and await second_person.join(
+        conn, desk, "recover", resident
+    ) is None:
         await second_person.ask(conn, desk, "recover", resident)
         return None
     issued = await _replace(conn, box, login, issuer)
     await store_sessions.end_all_of_resident(conn, resident.resident_key)
     await _record(conn, Kind.AUTHENTICATOR_RECOVERED, desk, resident)
     return issued
+
+
+async def _gained(conn: Connection, desk: Desk, resident: Resident) -> bool:
+    """Whether this resident came to this desk by a change of the registry, a short while ago."""
+    return await store_parties.gained_code(
+        conn, desk.organization_key, resident.municipality_code, resident.enrolled_at, CODE_DAYS
+    )
 
 
 async def _no_transfer(conn: Connection, resident: Resident) -> None:

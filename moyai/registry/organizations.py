@@ -33,14 +33,15 @@ async def register_organization(conn: Connection, declared: OrganizationDeclarat
     """Register an organisation or change its entry; its standing is decided by certification alone.
 
     Raises Problem: invalid_request (a code that names no municipality; a municipality without its code),
-    operating_organization_exists, change_not_allowed (the kind of a certified organisation), succession_required
-    (another name than residents have read).
+    operating_organization_exists, change_not_allowed (the kind of a certified organisation), municipality_taken (a
+    code of another municipality's), succession_required (another name than residents have read).
     """
     require_clean(declared)
     _check_municipalities(declared)
     await lock_for_writing(conn)
     stored = await store.organization(conn, declared.organization_id)
     await _check_kind(conn, declared, stored)
+    await _check_codes_free(conn, declared, stored)
     declared = await keep_names(conn, "organization", declared.organization_id, declared, stored)
     return await settle(
         conn,
@@ -73,6 +74,28 @@ async def _check_kind(
         operator = await store.operating_organization(conn)
         if operator and operator.organization_id != declared.organization_id:
             raise Problem("operating_organization_exists", f"it is {operator.organization_id}")
+
+
+async def _check_codes_free(
+    conn: Connection, declared: OrganizationDeclaration, stored: Organization | None
+) -> None:
+    """One municipality has one code, and one code has one municipality: its desk looks after those who live there."""
+    if declared.kind != "municipality":
+        return
+    had = stored.municipality_codes if stored and stored.kind == "municipality" else []
+    for other in await others_with(conn, declared):
+        if other.kind == "municipality" and set(declared.municipality_codes) - set(had):
+            raise Problem("municipality_taken", f"it is {other.organization_id}'s")
+
+
+async def others_with(conn: Connection, declared: OrganizationDeclaration) -> list[Organization]:
+    """Other organisations that have one of these municipality codes."""
+    codes = set(declared.municipality_codes)
+    return [
+        one
+        for one in await store.organizations(conn)
+        if one.organization_id != declared.organization_id and codes & set(one.municipality_codes)
+    ]
 
 
 async def publish_criteria(conn: Connection, declared: CriteriaDeclaration, actor: str) -> Change:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -97,6 +98,25 @@ async def municipality(conn: Connection, municipality_code: str) -> Party | None
         municipality_code,
     )
     return _party(row)
+
+
+async def gained_code(
+    conn: Connection, organization_key: int, municipality_code: str, since: datetime, days: int
+) -> bool:
+    """Whether the organisation gained this code after a time, and less than so many days ago (0024)."""
+    return await conn.fetchval(
+        """
+        select exists (
+            select from registry.organization
+             where organization_key = $1 and municipality_codes @> array[$2::text]
+               and not codes_before @> array[$2::text]
+               and codes_since > $3::timestamptz and codes_since > clock_timestamp() - make_interval(days => $4))
+        """,
+        organization_key,
+        municipality_code,
+        since,
+        days,
+    )
 
 
 async def municipalities(conn: Connection) -> list[Party]:

@@ -1,4 +1,4 @@
-"""Acts of the registry that take two persons: another organisation's keys, more rights, the end of a stop or a witness.
+"""Acts of the registry that take two persons: which residents a desk looks after, another organisation's keys, more rights, the end of a stop or a witness.
 
 Stops themselves take one, always, and at once. Registrations that give nobody a right over what is there take one.
 """
@@ -11,13 +11,56 @@ from typing import Any, Final
 import msgspec
 
 from moyai.base.db import Connection
-from moyai.registry import clients, lookups, stops, store_organizations, store_stops, witnesses
+from moyai.registry import clients, lookups, organizations, stops, store_organizations, store_stops, witnesses
 from moyai.registry import store_clients as store
 from moyai.registry.acting import Asker, TwoPersonAct, known, perform
-from moyai.registry.declarations import ClientDeclaration, WitnessDeclaration
+from moyai.registry.declarations import ClientDeclaration, OrganizationDeclaration, WitnessDeclaration
 from moyai.registry.model import Change, RegisteredClient
 from moyai.registry.recording import builtins
 from moyai.registry.store import lock_for_writing
+
+# --- organisations --------------------------------------------------------------------------------------------
+
+
+async def _organization_now(conn: Connection, organization_id: str) -> Any:
+    stored = await store_organizations.organization(conn, organization_id)
+    return None if stored is None else builtins(stored)
+
+
+async def _put_organization(
+    conn: Connection, organization_id: str, body: dict[str, Any], actor: str
+) -> Change:
+    declared = msgspec.convert(body, OrganizationDeclaration)
+    assert declared.organization_id == organization_id
+    return await organizations.register_organization(conn, declared, actor)
+
+
+ORGANIZATION_CODES: Final = known(
+    TwoPersonAct(
+        "organization_codes",
+        "organization",
+        "組織の市町村コードを決める",
+        "Decide an organisation's municipality codes",
+        _organization_now,
+        _put_organization,
+    )
+)
+
+
+async def put_organization(conn: Connection, declared: OrganizationDeclaration, asker: Asker) -> Change:
+    """`register_organization`, which waits where its desk would look after others' residents: other codes or another
+    kind than it had, or codes that another organisation has."""
+    await lock_for_writing(conn)
+    stored = await store_organizations.organization(conn, declared.organization_id)
+    if stored is None:
+        reaches = bool(await organizations.others_with(conn, declared))
+    else:
+        now = set(stored.municipality_codes), stored.kind
+        reaches = now != (set(declared.municipality_codes), declared.kind)
+    return await perform(
+        conn, ORGANIZATION_CODES, declared.organization_id, builtins(declared), asker, needs_two=reaches
+    )
+
 
 # --- clients --------------------------------------------------------------------------------------------------
 

@@ -70,7 +70,8 @@ DESK_ACTS: Final = (
         "recover a login",
         ("/recover", "/authenticator"),
         "no pending transfer",
-        "a second clerk for 14 days after a move that the resident did not confirm",
+        "a second clerk for 14 days after a move that the resident did not confirm, or after the desk gained the "
+        "municipality's code",
         _HISTORY,
         "identity/test_transfers.py::test_h1_after_a_transfer_without_the_resident_a_recovery_takes_two_clerks",
     ),

@@ -146,8 +146,8 @@ async def carry_out(
 put_organization = putting(
     OrganizationDeclaration,
     "organization_id",
-    alone(registry.register_organization),
-    ("operating_organization_exists", "change_not_allowed", "succession_required"),
+    two_persons.put_organization,
+    ("operating_organization_exists", "change_not_allowed", "municipality_taken", "succession_required"),
     examples.ORGANIZATION,
 )
 put_criteria = putting(

@@ -14,6 +14,7 @@ from moyai.base.secrets import SecretBox
 from moyai.identity import credentials, desk, residents, transfers
 from moyai.identity.model import Desk, Evidence, Person, Resident, ResidentCaller
 from moyai.ledger import Kind
+from moyai.registry import store_parties
 from tests.factories import C2
 from tests.identity.conftest import EVIDENCE, Scene, clerk, person
 
@@ -193,6 +194,48 @@ async def test_h1_after_a_transfer_without_the_resident_a_recovery_takes_two_cle
     for _ in range(2):
         assert await credentials.recover(control, box, miki.first, moved, "test") is None
     assert await credentials.recover(control, box, miki.second, moved, "test") is not None
+
+
+async def test_a2_a_town_that_the_desk_gained_a_moment_ago_takes_two_clerks_for_a_recovery(
+    control: Connection, box: SecretBox, miki: Miki, taro: Resident, login: object
+) -> None:
+    """Miki's desk gains Takamatsu's code, beside its own."""
+    await control.raw.execute(
+        "update registry.organization set municipality_codes = array[$1, $2] where organization_key = $3",
+        taro.municipality_code,
+        C2,
+        miki.first.organization_key,
+    )
+    first, second = [
+        await desk.desk_of(control, one.organization_key, one.actor, one.staff_key)
+        for one in (miki.first, miki.second)
+    ]
+    reached = await desk.at_desk(control, first, taro.resident_id)
+    assert await credentials.recover(control, box, first, reached, "test") is None
+    assert await credentials.recover(control, box, first, reached, "test") is None
+    assert await credentials.recover(control, box, second, reached, "test") is not None
+
+
+async def test_a2_a_code_that_came_a_moment_ago_is_not_made_old_by_another_change(
+    control: Connection, miki: Miki, taro: Resident
+) -> None:
+    async def gained(change: str, *more: str) -> list[bool]:
+        await control.raw.execute(
+            f"update registry.organization set {change} where organization_key = $1",
+            miki.first.organization_key,
+        )
+        return [
+            await store_parties.gained_code(
+                control, miki.first.organization_key, code, taro.enrolled_at, credentials.CODE_DAYS
+            )
+            for code in (taro.municipality_code, C2)
+        ]
+
+    assert await gained("codes_since = codes_since - interval '15 days'") == [False, False]
+    both = f"array['{taro.municipality_code}', '{C2}'"
+    assert await gained(f"municipality_codes = {both}]") == [True, False]
+    assert await gained(f"municipality_codes = {both}, '372021']") == [True, False]
+    assert await gained("codes_since = codes_since - interval '15 days'") == [False, False]
 
 
 async def test_a_program_counts_for_nobody(

@@ -19,7 +19,18 @@ from moyai.registry import acting, two_persons
 from moyai.registry.acting import Asker, Person
 from moyai.registry.declarations import WitnessDeclaration
 from tests.conftest import RolledBack
-from tests.registry.samples import ACTOR, ADVICE, CLIENT, CLIENT_KEY, COMPANY, but, certified_service
+from tests.registry.samples import (
+    ACTOR,
+    ADVICE,
+    CITY,
+    CLIENT,
+    CLIENT_KEY,
+    COMPANY,
+    TOWN,
+    but,
+    certified_parties,
+    certified_service,
+)
 
 PROGRAM = Asker("client:unei-operator", "unei")
 OTHER_KEYS = {"keys": [{**CLIENT_KEY, "kid": "stolen-1"}]}
@@ -385,3 +396,61 @@ async def test_m4_a_witness_gets_another_key_or_ends_by_two(control: Connection)
     assert [one.witness_id for one in await registry.all_witnesses(control)] == ["w"]
     await acting.confirm(control, str(ended.pending), B)
     assert await registry.all_witnesses(control) == []
+
+
+UNION = but(CITY, organization_id="union", kind="wide_area_union", municipality_codes=["372013", "373419"])
+
+
+async def codes(control: Connection, organization_id: str) -> list[str]:
+    return (await registry.organization(control, organization_id)).municipality_codes
+
+
+@pytest.mark.parametrize("asker", [PROGRAM, Asker("client:city", "city")], ids=["operator", "itself"])
+async def test_a2_municipality_codes_change_by_two(control: Connection, asker: Asker):
+    await certified_parties(control)
+    assert (await two_persons.put_organization(control, but(CITY, contact="1"), asker)).outcome == "changed"
+    moved = but(CITY, contact="1", municipality_codes=["373419"])
+    asked = await two_persons.put_organization(control, moved, asker)
+    assert (asked.outcome, asked.fields) == ("pending", ("municipality_codes",))
+    assert (await acting.confirm(control, str(asked.pending), A)).state == "waiting"
+    assert await codes(control, "city") == ["372013"]
+    assert (await acting.confirm(control, str(asked.pending), B)).state == "done"
+    assert await codes(control, "city") == ["373419"]
+
+
+async def test_a2_a_code_has_one_municipality(control: Connection):
+    await certified_parties(control, TOWN)
+    for declared in (
+        but(TOWN, municipality_codes=CITY.municipality_codes),
+        but(CITY, organization_id="other", name_ja="もう一つ"),
+    ):
+        with pytest.raises(Problem, match="municipality_taken"):
+            await two_persons.put_organization(control, declared, PROGRAM)
+    assert await acting.listed(control) == []
+
+
+async def test_a2_a_code_taken_meanwhile_is_not_gained_by_the_second_word(control: Connection):
+    await certified_parties(control)
+    moved = but(CITY, municipality_codes=["373419"])
+    asked = await two_persons.put_organization(control, moved, Asker(A.actor, "unei", A))
+    assert (await two_persons.put_organization(control, TOWN, PROGRAM)).outcome == "created"
+    assert (await acting.confirm(control, str(asked.pending), B)).state == "void"
+
+
+async def test_a2_a_new_organisation_over_anothers_municipality_takes_two(control: Connection):
+    """A union, or a company, whose desk would look after the residents of a city that is there."""
+    await certified_parties(control)
+    for declared in (UNION, but(COMPANY, municipality_codes=["372013"])):
+        asked = await two_persons.put_organization(control, declared, PROGRAM)
+        assert asked.outcome == "pending"
+    assert (await two_persons.put_organization(control, TOWN, PROGRAM)).outcome == "created"
+    grown = but(COMPANY, organization_id="other")
+    assert (await two_persons.put_organization(control, grown, PROGRAM)).outcome == "created"
+    grown = but(grown, kind="prefecture")
+    assert (await two_persons.put_organization(control, grown, PROGRAM)).outcome == "pending"
+
+
+async def test_a2_the_first_file_says_all_of_it(control: Connection):
+    first = Asker("file:platform.toml", "unei", bootstrap=True)
+    for declared in (CITY, TOWN, UNION):
+        assert (await two_persons.put_organization(control, declared, first)).outcome == "created"

@@ -103,7 +103,7 @@ async def municipality(conn: Connection, municipality_code: str) -> Party | None
 async def gained_code(
     conn: Connection, organization_key: int, municipality_code: str, since: datetime, days: int
 ) -> bool:
-    """Whether the organisation gained this code after a time, and less than so many days ago (0024)."""
+    """Whether the organisation gained this code after a time, and less than so many days ago (0025)."""
     return await conn.fetchval(
         """
         select exists (

@@ -20,7 +20,7 @@ from moyai.identity import credentials, guessing, store_logins, store_sessions, 
 from moyai.identity.model import STAFF_ROLES, IssuedLogin
 from moyai.identity.staff_model import ADMIN_ROLES, Administrator, StaffAccount, StaffDeclaration
 from moyai.ledger import Act, Kind, contents
-from moyai.registry import acting, store_parties
+from moyai.registry import acting, persons, store_parties
 from moyai.registry.acting import Asker, Person, TwoPersonAct
 from moyai.registry.hashing import digest
 from moyai.registry.model import Change
@@ -95,6 +95,18 @@ async def at_terminal(conn: Connection, staff_key: int) -> Person:
     return Person(row["staff_id"], row["staff_number"] or "", organization_id, frozenset(row["roles"]))
 
 
+async def _in_force(conn: Connection, staff_id: str) -> Person | None:
+    """Who an account is now, for acts that waited; None for a disabled one."""
+    row = await store_staff.account(conn, staff_id)
+    if row is None or row["state"] != "active":
+        return None
+    organization_id: str = _of(await store_parties.party(conn, row["organization_key"]))["organization_id"]
+    return Person(staff_id, row["staff_number"], organization_id, frozenset(row["roles"]))
+
+
+persons.found_by(_in_force)
+
+
 # --- declared -------------------------------------------------------------------------------------------------
 
 
@@ -165,6 +177,8 @@ async def declare(conn: Connection, declared: StaffDeclaration, actor: str) -> C
     )
     stored = await store_logins.staff(conn, declared.login)
     assert stored is not None
+    if set(now["roles"] if now else ()) - set(wanted["roles"]):
+        await acting.revoke_of(conn, f"staff:{stored['staff_id']}", stored["staff_id"])
     replaced = {
         one: contents.Replaced(_shown(one, (now or {}).get(one)), _shown(one, wanted[one])) for one in fields
     }
@@ -285,6 +299,7 @@ async def _recover(conn: Connection, staff_id: str, _: dict[str, Any], actor: st
     await store_sessions.end_all_of_staff(conn, row["staff_key"])
     await guessing.forget_login(conn, row["login"])
     await store_staff.end_credential(conn, row["staff_key"])
+    await acting.revoke_of(conn, f"staff:{staff_id}", staff_id)
     await _record(conn, Kind.STAFF_RECOVERED, actor, row)
     return Change("staff_login", staff_id, "changed", ("login",))
 

@@ -3,7 +3,8 @@
 `perform` is the way in. An act that needs nobody else is carried out at once. Else exactly this change waits, with
 the hash of what it refers to: if that is something else by the time of the second word, the act is void. It takes
 effect when two members of staff with different staff numbers stand for it, when the organisation that it concerns
-says yes (where its word is worth that), or after `HOURS`; until then anybody who may confirm can revoke it.
+says yes (where its word is worth that), or after `HOURS`; until then anybody who may confirm can revoke it. Whoever
+asked, and whoever stands for it, must still be who they were by then: stopped meanwhile, they take it along.
 
 A program or a file is nobody: what it asks for takes two persons.
 """
@@ -13,7 +14,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
@@ -29,6 +30,7 @@ from moyai.registry import store_pending as store
 from moyai.registry.hashing import digest
 from moyai.registry.model import Change
 from moyai.registry.own_word import require_own_word
+from moyai.registry.persons import Level, Person, may, stopped
 from moyai.registry.store import lock_for_writing
 
 HOURS: Final = 24
@@ -36,19 +38,6 @@ HOURS: Final = 24
 
 _LISTED = 200
 _EVERY_SECONDS = 20.0
-
-
-class Person(msgspec.Struct, frozen=True):
-    """A member of staff as far as persons are told apart. Made by the identity room from a session, never from names."""
-
-    staff_id: str
-    staff_number: str
-    organization_id: str
-    roles: frozenset[str]
-
-    @property
-    def actor(self) -> str:
-        return f"staff:{self.staff_id}"
 
 
 class Asker(msgspec.Struct, frozen=True):
@@ -80,7 +69,7 @@ class TwoPersonAct(msgspec.Struct, frozen=True):
     en: str
     refers_to: Callable[[Connection, str], Awaitable[Any]]
     carry_out: Callable[[Connection, str, dict[str, Any], str], Awaitable[Change]]
-    level: Literal["registry", "staff"] = "registry"
+    level: Level = "registry"
     own_word: bool = False
 
 
@@ -177,7 +166,9 @@ async def _ask(
 ) -> UUID:
     pending_id, person = random_uuid(), asker.person
     counts = (
-        person is not None and person.staff_number != "" and await _may(conn, act, organization_id, person)
+        person is not None
+        and person.staff_number != ""
+        and await may(conn, act.level, organization_id, person)
     )
     first: tuple[str | None, str | None, str | None] = (None, None, None)
     if person is not None and counts:
@@ -198,18 +189,6 @@ async def _ask(
     return pending_id
 
 
-async def _may(conn: Connection, act: TwoPersonAct, organization_id: str | None, person: Person) -> bool:
-    """Whether this member of staff may be one of the two."""
-    if act.level == "staff" and "staff_admin" in person.roles and person.organization_id == organization_id:
-        return True
-    operator = await store_organizations.operating_organization(conn)
-    return (
-        operator is not None
-        and person.organization_id == operator.organization_id
-        and "operator" in person.roles
-    )
-
-
 # --- answered -------------------------------------------------------------------------------------------------
 
 
@@ -220,7 +199,7 @@ async def confirm(conn: Connection, pending_id: str, by: Person) -> Pending:
     no number, another organisation).
     """
     row, act = await _waiting(conn, pending_id)
-    if not await _may(conn, act, row["organization_id"], by):
+    if not await may(conn, act.level, row["organization_id"], by):
         raise Problem("forbidden", "whoever confirms administers what the act is about")
     await _require_another(conn, row, by)
     content = _named(ActConfirmed, row, act, organization_id=by.organization_id)
@@ -278,7 +257,7 @@ async def revoke(
 async def revoke_as(conn: Connection, pending_id: str, by: Person) -> Pending:
     """A member of staff who may confirm an act revokes it. Raises Problem does_not_exist, pending_ended, forbidden."""
     row, act = await _waiting(conn, pending_id)
-    if not await _may(conn, act, row["organization_id"], by):
+    if not await may(conn, act.level, row["organization_id"], by):
         raise Problem("forbidden", "whoever revokes administers what the act is about")
     return await revoke(conn, pending_id, by.actor)
 
@@ -290,6 +269,17 @@ async def revoke_of(conn: Connection, actor: str, staff_id: str | None = None) -
         row, act = await _waiting(conn, str(pending_id))
         await _end(conn, row, act, "void", "system", "who asked for it was stopped")
     return len(found)
+
+
+async def end_of_stopped(conn: Connection) -> int:
+    """End whatever waits on somebody who may no longer ask for it, after a stop of many at once. How many there were."""
+    ended = 0
+    for pending_id in await store.waiting(conn):
+        row, act = await _waiting(conn, str(pending_id))
+        if reason := await _stopped(conn, row, act):
+            await _end(conn, row, act, "void", "system", reason)
+            ended += 1
+    return ended
 
 
 async def take_effect_due(database: Database) -> int:
@@ -327,7 +317,10 @@ async def keep_taking_effect(database: Database) -> None:
 
 
 async def _take_effect(conn: Connection, row: Record, act: TwoPersonAct, by: str, way: str) -> None:
-    """Exactly what was asked for, if what it refers to is as it was; else it is void."""
+    """Exactly what was asked for, if what it refers to, and who asked, is as it was; else it is void."""
+    if reason := await _stopped(conn, row, act):
+        await _end(conn, row, act, "void", by, reason)
+        return
     if digest(row["body"]) != row["body_sha256"]:
         await _end(conn, row, act, "void", by, "the change is not the one that was asked for")
         return
@@ -336,14 +329,20 @@ async def _take_effect(conn: Connection, row: Record, act: TwoPersonAct, by: str
         return
     try:
         async with conn.transaction():
+            # ended first: what the act does to who asked for it ends what else they asked for, not this
+            await store.end(conn, row["pending_id"], "done", by, way)
             await act.carry_out(conn, row["thing_id"], row["body"], row["asked_by"])
     except Problem as problem:
         await _end(conn, row, act, "void", by, problem.code)
         return
-    await store.end(conn, row["pending_id"], "done", by, way)
     first = None if row["first_staff_id"] is None else f"staff:{row['first_staff_id']}"
     content = _named(ActDone, row, act, way=way, asked_by=row["asked_by"], first_person=first)
     await record(conn, Act(Kind.ACT_DONE, by, detail=content))
+
+
+async def _stopped(conn: Connection, row: Record, act: TwoPersonAct) -> str | None:
+    standing = row["asked_by"], row["first_staff_id"]
+    return await stopped(conn, act.level, row["organization_id"], *standing)
 
 
 async def _end(conn: Connection, row: Record, act: TwoPersonAct, state: str, by: str, reason: str) -> None:

@@ -11,7 +11,7 @@ from joserfc.jwk import ECKey
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
 from moyai.ledger import Kind
-from moyai.registry import lookups
+from moyai.registry import acting, lookups
 from moyai.registry import store_clients as store
 from moyai.registry.declarations import (
     ClientDeclaration,
@@ -33,7 +33,8 @@ SCOPES: Final[dict[str, frozenset[str]]] = {
 
 
 async def register_client(conn: Connection, declared: ClientDeclaration, actor: str) -> Change:
-    """Register a client, or change its keys or addresses. A disabled one stays disabled (`registry.stops`).
+    """Register a client, or change its keys or addresses. A disabled one stays disabled (`registry.stops`). What a
+    client asked for with keys or scopes that it has no more ends with them.
 
     Raises Problem: client_invalid (private key material, an address that is not exact, a scope its kind does not
     have, keys of a public client), does_not_exist, change_not_allowed (kind, component, organisation).
@@ -46,6 +47,8 @@ async def register_client(conn: Connection, declared: ClientDeclaration, actor: 
     stored = await store.client(conn, declared.client_id)
     if stored:
         _check_fixed(declared, stored)
+        if declared.jwks != stored.jwks or set(stored.scopes) - set(declared.scopes):
+            await acting.revoke_of(conn, f"client:{declared.client_id}")
     wanted = builtins(declared)
     now = builtins(stored) | {"component": stored.component_id} if stored else None
     if now and declared.organization:

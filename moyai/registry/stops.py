@@ -23,7 +23,8 @@ from moyai.registry.store_stops import StopNoun
 async def suspend_organization(
     conn: Connection, organization_id: str, reason: str, actor: str, journal: Journal, *, once: bool = False
 ) -> Change:
-    """Close every link at both ends of which the organisation stands, from the next request on.
+    """Close every link at both ends of which the organisation stands, from the next request on, and end what its
+    clients and its staff have asked for.
 
     `once` is for files: one that is applied again does not renew a stop that was ended meanwhile.
     Raises Problem: does_not_exist, organization_not_certified, invalid_request (no reason).
@@ -33,7 +34,9 @@ async def suspend_organization(
     if stored.state == "registered":
         raise Problem("organization_not_certified", "only a certified organisation can be suspended")
     thing = _Thing("organization", stored.organization_key, organization_id, "certified")
-    return await _begin(conn, thing, reason, actor, journal, once=once)
+    begun = await _begin(conn, thing, reason, actor, journal, once=once)
+    await acting.end_of_stopped(conn)
+    return begun
 
 
 async def reinstate_organization(conn: Connection, organization_id: str, reason: str, actor: str) -> Change:

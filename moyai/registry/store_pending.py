@@ -100,6 +100,13 @@ async def due(conn: Connection, limit: int) -> list[UUID]:
     return [row["pending_id"] for row in rows]
 
 
+async def waiting(conn: Connection) -> list[UUID]:
+    rows = await conn.fetch(
+        "select pending_id from registry.pending where state = 'waiting' order by pending_id"
+    )
+    return [row["pending_id"] for row in rows]
+
+
 async def asked_by(conn: Connection, actor: str, staff_id: str | None) -> list[UUID]:
     """What waits because this actor asked for it, or stands for it as the first of two."""
     rows = await conn.fetch(

@@ -147,6 +147,39 @@ async def certified_service(conn: Connection) -> None:
     await registry.certify_service(conn, "kenko", ACTOR)
 
 
+OPERATOR_CLIENT = ClientDeclaration(
+    "unei-operator",
+    "operator",
+    "運用",
+    "Operations",
+    ["registry:write", "registry:suspend"],
+    organization="unei",
+    jwks={"keys": [{**CLIENT_KEY, "kid": "unei-1"}]},
+)
+
+
+async def employed(conn: Connection, organization_id: str, role: str, *people: tuple[str, str]) -> None:
+    """Accounts in force, by id and staff number: whoever asks for an act or stands for it has one."""
+    for staff_id, number in people:
+        await conn.raw.execute(
+            """
+            insert into identity.staff (staff_id, login, name, organization_key, roles, staff_number)
+            select $1, $1, $1, organization_key, array[$3], $4
+              from registry.organization where organization_id = $2
+            """,
+            staff_id,
+            organization_id,
+            role,
+            number,
+        )
+
+
+async def operators(conn: Connection) -> None:
+    """A program of the operating organisation, and two members of its staff."""
+    await registry.register_client(conn, OPERATOR_CLIENT, ACTOR)
+    await employed(conn, "unei", "operator", ("a", "1001"), ("b", "1002"))
+
+
 async def recorded(conn: Connection, limit: int = 100) -> list[ledger.Event]:
     """Acts that concern no resident, newest first."""
     return await ledger.history(conn, 0, limit=limit)

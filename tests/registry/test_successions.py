@@ -22,6 +22,7 @@ from tests.registry.samples import (
     WALKING,
     but,
     certified_service,
+    operators,
     registered_service,
 )
 from tests.registry.test_two_persons import PROGRAM, A, B
@@ -52,6 +53,7 @@ async def texts(conn: Connection) -> dict[str, Any]:
 
 async def test_c1_a_succession_waits_for_two_persons_and_is_exactly_what_was_asked(control: Connection):
     await certified_service(control)
+    await operators(control)
     change = await successions.succeed(control, of_city(), PROGRAM)
     assert (change.outcome, change.fields) == ("pending", ("name_ja", "name_en"))
     assert (await registry.organization(control, "city")).name_ja == CITY.name_ja
@@ -71,6 +73,7 @@ async def test_c1_a_succession_waits_for_two_persons_and_is_exactly_what_was_ask
 
 async def test_c1_it_is_void_if_the_names_changed_meanwhile(control: Connection):
     await certified_service(control)
+    await operators(control)
     first = await successions.succeed(control, of_city(), PROGRAM)
     second = await successions.succeed(control, of_city(name_ja="別の市", name_en="Other"), PROGRAM)
     for one in (first, second):

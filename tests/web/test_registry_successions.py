@@ -10,6 +10,7 @@ from moyai.base.errors import CODES
 from moyai.registry import acting
 from moyai.registry.successions import record_succession
 from tests.pages import assert_good_page
+from tests.registry.samples import employed
 from tests.registry.test_successions import of_city
 from tests.registry.test_two_persons import A, B
 from tests.serving import served
@@ -35,6 +36,7 @@ BODY = {
 async def test_c1_it_waits_then_takes_effect_and_is_public(
     operator: Operator, control: Connection, web: httpx.AsyncClient
 ):
+    await employed(control, "unei", "operator", ("a", "1001"), ("b", "1002"))
     asked = await operator.call("POST", PATH, BODY)
     assert (asked.status_code, asked.json()["outcome"], asked.json()["id"]) == (
         202,

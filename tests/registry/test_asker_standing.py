@@ -1,0 +1,89 @@
+"""A4: who asked for an act, and who stands for it first, must still be who they were when it takes effect."""
+
+from __future__ import annotations
+
+import pytest
+
+from moyai import registry
+from moyai.base.db import Connection
+from moyai.base.journal import Journal
+from moyai.identity import staff
+from moyai.identity.staff_model import StaffDeclaration
+from moyai.registry import acting, store_stops, two_persons
+from moyai.registry.acting import Asker
+from tests.conftest import RolledBack
+from tests.registry.samples import ACTOR, OPERATOR_CLIENT, but
+from tests.registry.test_two_persons import OTHER_KEYS, PROGRAM, A, B, keys_asked, kid, past
+
+
+async def stopped(control: Connection, journal: Journal, how: str) -> None:
+    match how:
+        case "client disabled":
+            await registry.disable_client(control, "unei-operator", "鍵の盗難", ACTOR, journal)
+        case "organisation suspended":
+            await registry.suspend_organization(control, "unei", "調査", ACTOR, journal)
+        case "other keys":
+            await registry.register_client(control, but(OPERATOR_CLIENT, jwks=OTHER_KEYS), ACTOR)
+        case "a scope less":
+            await registry.register_client(control, but(OPERATOR_CLIENT, scopes=["registry:suspend"]), ACTOR)
+        case "account disabled":
+            await staff.disable(control, "a", "退職", ACTOR, journal)
+        case _:
+            await staff.declare(control, StaffDeclaration("a", "a", "unei", ["auditor"]), ACTOR)
+
+
+@pytest.mark.parametrize("how", ["client disabled", "organisation suspended", "other keys", "a scope less"])
+async def test_a4_a_stopped_program_takes_along_what_it_asked_for(
+    control: Connection, journal: Journal, how: str
+):
+    pending = await keys_asked(control)
+    await stopped(control, journal, how)
+    assert (await acting.one(control, pending)).state == "void"
+    assert await kid(control) == "advice-1"
+
+
+@pytest.mark.parametrize("how", ["organisation suspended", "account disabled", "a role less"])
+@pytest.mark.parametrize("asked", [True, False], ids=["who asked", "who stood first"])
+async def test_a4_a_stopped_person_takes_along_what_rests_on_them(
+    control: Connection, journal: Journal, how: str, asked: bool
+):
+    pending = await keys_asked(control, Asker(A.actor, "unei", A) if asked else PROGRAM)
+    if not asked:
+        await acting.confirm(control, pending, A)
+    await stopped(control, journal, how)
+    assert (await acting.one(control, pending)).state == "void"
+
+
+@pytest.mark.parametrize("how", ["client", "organization", "account", "role"])
+async def test_a4_who_asked_and_who_stands_for_it_are_judged_when_it_takes_effect(
+    control: Connection, control_db: RolledBack, how: str
+):
+    pending = await keys_asked(control)
+    await acting.confirm(control, pending, A)
+    waited = await past(control, pending)
+    match how:  # by the row alone, so that nothing swept what waits
+        case "client":
+            key = (await registry.client(control, "unei-operator")).client_key
+            await store_stops.begin(control, "client", key, "active", "盗難", ACTOR)
+        case "organization":
+            key = (await registry.organization(control, "unei")).organization_key
+            await store_stops.begin(control, "organization", key, "certified", "調査", ACTOR)
+        case "account":
+            await control.raw.execute("update identity.staff set state = 'disabled' where staff_id = 'a'")
+        case _:
+            await control.raw.execute("update identity.staff set roles = '{auditor}' where staff_id = 'a'")
+    await acting.take_effect_due(control_db)
+    ended = await acting.one(control, waited)
+    assert (ended.state, "was stopped" in str(ended.way)) == ("void", True)
+    assert (await acting.confirm(control, pending, B)).state == "void"
+    assert await kid(control) == "advice-1"
+
+
+async def test_a4_an_act_upon_its_own_asker_is_carried_out(control: Connection):
+    pending = await keys_asked(control)
+    wider = but(OPERATOR_CLIENT, jwks=OTHER_KEYS, scopes=["registry:write", "staff"])
+    asked = await two_persons.put_client(control, wider, PROGRAM)
+    for person in (A, B):
+        ended = await acting.confirm(control, str(asked.pending), person)
+    assert ended.state == "done"
+    assert (await acting.one(control, pending)).state == "void", "asked for with the keys of before"

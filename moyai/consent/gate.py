@@ -103,7 +103,7 @@ async def _verdict(conn: Connection, question: Question, rows: list[Record]) -> 
     for row in rows:
         code = judge(row)
         if code is None:
-            permits.append(_permit(row))
+            permits.append(_permit(row, row["consent_items"]))
             continue
         if code == "link_missing":
             # a link that was ended names itself; where there never was one, the reason has to be found
@@ -202,7 +202,7 @@ def _refusal(code: str, row: Record, dataset_key: int) -> Refusal:
     )
 
 
-def _permit(row: Record) -> Permit:
+def _permit(row: Record, items: Sequence[str]) -> Permit:
     return Permit(
         gate_seal(),
         at=row["at"],
@@ -215,7 +215,7 @@ def _permit(row: Record) -> Permit:
         organization_id=row["provider_organization_id"],
         provider_subject=row["provider_subject"],
         link_id=row["link_id"],
-        items=tuple(row["consent_items"]),
+        items=tuple(items),
         version=row["consent_version"],
         version_key=row["version_key"],
         ends_ms=_milliseconds(row["consent_ends"]),
@@ -275,19 +275,23 @@ def _judge_own(row: Record | None) -> str | None:
 
 
 async def permit_shared(
-    conn: Connection, *, resident_key: int, link_keys: Sequence[int]
+    conn: Connection, *, resident_key: int, link_keys: Sequence[int], version_keys: Sequence[int | None]
 ) -> tuple[list[Permit], list[Refusal]]:
-    """What a relative may view: of the links the resident chose to share, those that are open for the resident.
+    """What a relative may view: of the links the resident chose to share, those that are open for the resident, and of
+    these the items that the version they were shared on (beside them in `version_keys`) opens, too.
 
     The caller has checked that the sharing itself is in force; scope is judged on the resident who shares.
     """
-    rows = await store_gate.standing_of_resident_links(conn, resident_key, link_keys)
+    rows = await store_gate.standing_of_resident_links(conn, resident_key, link_keys, version_keys)
     permits: list[Permit] = []
     refusals: list[Refusal] = []
     for row in rows:
         code = judge(row)
+        items = [name for name in row["consent_items"] or () if name in (row["shared_items"] or ())]
+        if code is None and not items:
+            code = "grant_not_in_force"
         if code is None:
-            permits.append(_permit(row))
+            permits.append(_permit(row, items))
         else:
             refusals.append(_refusal(_as_told(code), row, row["dataset_key"]))
     return permits, refusals

@@ -233,12 +233,17 @@ class Act(msgspec.Struct, frozen=True):
 
 
 class Sharing(msgspec.Struct, frozen=True):
-    """What a resident lets a related person view (R-004). `viewer_key` is None until the code is taken."""
+    """What a resident lets a related person view (R-004). `viewer_key` is None until the code is taken.
+
+    `version_keys` are the versions that were consented to when it was made, beside `link_keys`; None for a link that was
+    withdrawn or refused since: consenting to it again does not share it again.
+    """
 
     sharing_id: UUID
     resident_key: int
     service_key: int
     link_keys: tuple[int, ...]
+    version_keys: tuple[int | None, ...]
     relation: str
     viewer_name: str
     shown_as: str
@@ -251,8 +256,14 @@ class Sharing(msgspec.Struct, frozen=True):
     now: datetime
 
     @property
+    def versions(self) -> dict[int, int]:
+        """The links that are still shared, each with the version it was shared on."""
+        pairs = zip(self.link_keys, self.version_keys, strict=True)
+        return {link_key: version for link_key, version in pairs if version is not None}
+
+    @property
     def state(self) -> Literal["offered", "lapsed", "in_force", "expired", "ended"]:
-        if self.ended_at is not None:
+        if self.ended_at is not None or not self.versions:
             return "ended"
         if self.expires_at <= self.now:
             return "expired"

@@ -3,7 +3,8 @@
 The resident chooses links of one service that they consent to, says who the other is and for how many days, and
 gets a code that is good once and not for long. The other person logs in with their own resident account (they may
 live anywhere) and takes the code. Either side can end it; both see it. What may be viewed is decided again at
-every look: `sharing_in_force`, then `gate.permit_shared`.
+every look: `sharing_in_force`, then `gate.permit_shared`. Nothing is shared by deciding about the service: a sharing
+never shows more than was consented to when it was made, and what was withdrawn since stays out of it.
 """
 
 from __future__ import annotations
@@ -95,7 +96,7 @@ async def share(
     states = await store.states_of(conn, caller.resident_key)
     for link in links:
         known = states.get(link.link_key)
-        if known is None or not known.in_force:
+        if known is None or not known.in_force or known.outdated:
             raise Problem("link_not_shared", f"link {link.link_id}")
     code = new_code()
     sharing = await store_sharing.insert_sharing(
@@ -189,7 +190,7 @@ async def end_for_links(
         mine = sharing.resident_key == caller.resident_key and sharing.ended_at is None
         if not mine or sharing.service_key != facts.service.service_key:
             continue
-        if every or not set(sharing.link_keys) - link_keys:
+        if every or not sharing.versions.keys() - link_keys:
             await end(conn, caller, journal, sharing.sharing_id)
 
 

@@ -117,9 +117,10 @@ async def standing_of_provider(
 
 
 async def standing_of_resident_links(
-    conn: Connection, resident_key: int, link_keys: Sequence[int]
+    conn: Connection, resident_key: int, link_keys: Sequence[int], version_keys: Sequence[int | None]
 ) -> list[Record]:
-    """The same facts as `standing_of_links`, asked for a resident and given links (sharing, scope of a service)."""
+    """The same facts as `standing_of_links`, asked for a resident and the links of a sharing. `shared_items`: what the
+    version that a link was shared on, beside it in `version_keys`, still opens."""
     return await conn.fetch(
         """
         select clock_timestamp() as at, 'active' as client_state, 'certified' as organization_state,
@@ -137,17 +138,19 @@ async def standing_of_resident_links(
                         false) as terms_outdated,
                least(k.expires_at, l.terms_until[coalesce(k.service_terms, 1)],
                      l.platform_terms_until[coalesce(k.platform_terms, 1)]) as consent_ends,
-               v.version as consent_version, v.items as consent_items,
+               v.version as consent_version, v.items as consent_items, w.items as shared_items,
                r.subject::text as provider_subject
-          from registry.link_standing l
+          from unnest($2::int[], $3::int[]) as q(link_key, shared_version)
+          join registry.link_standing l using (link_key)
           join identity.subject_standing r
             on r.component_key = l.provider_component_key and r.resident_key = $1 and r.ends_at is null
           left join consent.state k on k.resident_key = $1 and k.link_key = l.link_key
           left join registry.version_standing v on v.version_key = k.version_key and v.link_key = l.link_key
-         where l.link_key = any($2::int[])
+          left join registry.version_standing w on w.version_key = q.shared_version and w.link_key = l.link_key
         """,
         resident_key,
         list(link_keys),
+        list(version_keys),
     )
 
 

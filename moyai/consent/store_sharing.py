@@ -36,7 +36,7 @@ async def insert_sharing(
                                      code_hash, code_expires_at, expires_at)
         values ($1, $2, $3, $4, $5, $6, $7, $8, clock_timestamp() + make_interval(mins => $9),
                 clock_timestamp() + make_interval(days => $10))
-        returning sharing_id, resident_key, service_key, link_keys, relation, viewer_name, shown_as, viewer_key, created_at,
+        returning sharing_id, resident_key, service_key, link_keys, version_keys, relation, viewer_name, shown_as, viewer_key, created_at,
                   code_expires_at, accepted_at, expires_at, ended_at, clock_timestamp() as now
         """,
         sharing_id,
@@ -58,7 +58,7 @@ async def offered_under(conn: Connection, code_hash: bytes) -> Sharing | None:
     """The invitation with this code, if it can still be taken. Locked: a code is good once."""
     row = await conn.fetchrow(
         """
-        select sharing_id, resident_key, service_key, link_keys, relation, viewer_name, shown_as, viewer_key, created_at,
+        select sharing_id, resident_key, service_key, link_keys, version_keys, relation, viewer_name, shown_as, viewer_key, created_at,
                code_expires_at, accepted_at, expires_at, ended_at, clock_timestamp() as now
           from consent.sharing
          where code_hash = $1 and viewer_key is null and ended_at is null
@@ -97,7 +97,7 @@ async def sharings_of(conn: Connection, resident_key: int) -> list[Sharing]:
     """All sharings in which the resident is one of the two sides, newest first."""
     rows = await conn.fetch(
         """
-        select sharing_id, resident_key, service_key, link_keys, relation, viewer_name, shown_as, viewer_key, created_at,
+        select sharing_id, resident_key, service_key, link_keys, version_keys, relation, viewer_name, shown_as, viewer_key, created_at,
                code_expires_at, accepted_at, expires_at, ended_at, clock_timestamp() as now
           from consent.sharing
          where resident_key = $1 or viewer_key = $1
@@ -111,7 +111,7 @@ async def sharings_of(conn: Connection, resident_key: int) -> list[Sharing]:
 async def sharing(conn: Connection, sharing_id: UUID) -> Sharing | None:
     row = await conn.fetchrow(
         """
-        select sharing_id, resident_key, service_key, link_keys, relation, viewer_name, shown_as, viewer_key, created_at,
+        select sharing_id, resident_key, service_key, link_keys, version_keys, relation, viewer_name, shown_as, viewer_key, created_at,
                code_expires_at, accepted_at, expires_at, ended_at, clock_timestamp() as now
           from consent.sharing
          where sharing_id = $1
@@ -125,7 +125,7 @@ async def in_force(conn: Connection, sharing_id: UUID, viewer_key: int) -> Shari
     """The sharing, if this viewer may look through it at this moment."""
     row = await conn.fetchrow(
         """
-        select sharing_id, resident_key, service_key, link_keys, relation, viewer_name, shown_as, viewer_key, created_at,
+        select sharing_id, resident_key, service_key, link_keys, version_keys, relation, viewer_name, shown_as, viewer_key, created_at,
                code_expires_at, accepted_at, expires_at, ended_at, clock_timestamp() as now
           from consent.sharing
          where sharing_id = $1 and viewer_key = $2 and ended_at is null and expires_at > clock_timestamp()

@@ -119,7 +119,7 @@ async def described(
         facts = services[shared.service_key]
         mine = shared.resident_key == caller.resident_key
         service = await _service_shown(conn, shared, facts, mine=mine)
-        links = [link for link in facts.links if link.link_key in shared.link_keys]
+        links = [link for link in facts.links if link.link_key in shared.versions]
         made.append(
             SharingAnswer(
                 sharing_id=shared.sharing_id,

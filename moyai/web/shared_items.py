@@ -85,7 +85,12 @@ async def _look(platform: Platform, caller: ResidentCaller, sharing_id: UUID, pa
 async def _ask_gate(conn: Connection, shared: Sharing | None) -> tuple[list[Permit], list[Refusal]]:
     if shared is None:
         return [], []
-    return await gate.permit_shared(conn, resident_key=shared.resident_key, link_keys=shared.link_keys)
+    return await gate.permit_shared(
+        conn,
+        resident_key=shared.resident_key,
+        link_keys=shared.link_keys,
+        version_keys=shared.version_keys,
+    )
 
 
 def _viewer_refused(caller: ResidentCaller, shared: Sharing | None, links: list[Link]) -> Refused | None:

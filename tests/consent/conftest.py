@@ -35,6 +35,15 @@ def calls(resident: MadeResident, *, session: str = "session-1", aal: int = 2) -
     )
 
 
+async def as_shared_now(conn: Connection, *link_keys: int) -> dict[str, list[int]]:
+    """These links, shared on the text that they have now, as the gate is asked for them."""
+    rows = await conn.fetch(
+        "select link_key, version_key from registry.link where link_key = any($1)", list(link_keys)
+    )
+    found: dict[int, int] = {row["link_key"]: row["version_key"] for row in rows}
+    return {"link_keys": list(link_keys), "version_keys": [found[key] for key in link_keys]}
+
+
 class Walk:
     """One resident's walk towards one service, step by step or all at once."""
 

@@ -37,9 +37,11 @@ class Decision:
 
 @dataclass
 class Share:
+    """`links`: what was read of each link, and agreed to, when it was shared; one that was refused since is not in it."""
+
     sharer: str
     viewer: str
-    links: frozenset[str]
+    links: dict[str, Decision]
     ends: timedelta
     ended: bool = False
 
@@ -74,15 +76,29 @@ class Texts:
             ends = datetime.fromisoformat(link["until"]) + self.later
             given = choices[link["link_id"]] == "given"
             self.decided[resident, link["link_id"]] = Decision(link, read, ends, given)
+            if not given:
+                self._shows_no_more(resident, link["link_id"])
 
     def stops(self, resident: str, link_id: str) -> None:
         if (resident, link_id) in self.decided:
             self.decided[resident, link_id].given = False
+            self._shows_no_more(resident, link_id)
+
+    def _shows_no_more(self, resident: str, link_id: str) -> None:
+        for share in self.shares.values():
+            if share.sharer == resident:
+                share.links.pop(link_id, None)
 
     def items(self, resident: str, link_id: str) -> set[str]:
         """The items of a link that this resident agreed to, and that still are what was read."""
-        read, now = self.decided.get((resident, link_id)), self.said.get(link_id)
-        if read is None or now is None or not read.given or self.now + self.later >= read.ends:
+        read = self.decided.get((resident, link_id))
+        if read is None or not read.given or self.now + self.later >= read.ends:
+            return set()
+        return self._still_so(read, link_id)
+
+    def _still_so(self, read: Decision, link_id: str) -> set[str]:
+        now = self.said.get(link_id)
+        if now is None:
             return set()
         parties = {now["generates"]["organization_id"], now["uses"]["organization_id"]}
         if parties & self.suspended or any(now[name] != read.text[name] for name in SAME):
@@ -114,8 +130,8 @@ class Texts:
             return set()
         return {
             name
-            for link_id in share.links & self.said.keys()
+            for link_id in share.links.keys() & self.said.keys()
             if self.said[link_id]["dataset_id"] == dataset
             if self.said[link_id]["generates"]["component_id"] == provider
-            for name in self.items(share.sharer, link_id)
+            for name in self.items(share.sharer, link_id) & self._still_so(share.links[link_id], link_id)
         }

@@ -14,6 +14,7 @@ from moyai.base.errors import CODES, Refused
 from moyai.consent import gate
 from moyai.consent.gate import Question, Verdict
 from tests.admin import as_admin
+from tests.consent.conftest import as_shared_now
 from tests.factories import C2, Made, MadeResident, Town, make_client, make_consent, tie
 
 
@@ -291,7 +292,9 @@ async def test_suspended_organisation_keeps_nothing(door: Door) -> None:
 async def shared(door: Door, resident: MadeResident, *datasets: str) -> tuple[list[str], list[str]]:
     """(link ids that are open, codes of those that are closed) of what the resident chose to share."""
     keys = [door.town.links[dataset].key for dataset in datasets]
-    permits, refusals = await gate.permit_shared(door.conn, resident_key=resident.key, link_keys=keys)
+    permits, refusals = await gate.permit_shared(
+        door.conn, resident_key=resident.key, **await as_shared_now(door.conn, *keys)
+    )
     return [str(permit.link_id) for permit in permits], [refusal.code for refusal in refusals]
 
 

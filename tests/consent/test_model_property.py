@@ -334,7 +334,8 @@ class Story:
         assert taken.status_code == 201, taken.text
         sharing = taken.json()["sharing_id"]
         ends = self.texts.later + timedelta(days=days)
-        self.texts.shares[sharing] = Share(sharer.name, viewer.name, frozenset(links), ends)
+        read = {link: self.texts.decided[sharer.name, link] for link in links}
+        self.texts.shares[sharing] = Share(sharer.name, viewer.name, read, ends)
         self.sharings.append(sharing)
 
     async def end_sharing(self, n: int, name: str) -> None:
@@ -538,6 +539,8 @@ async def hold(ground: Ground, happened: list[tuple[str, int, str]]) -> None:
 @example([("other_consumer", 1, "a"), ("suspend", 1, "a"), ("reinstate", 1, "a")])
 @example([("reword_item", 0, "a"), ("end_link_and_begin_anew", 1, "a"), ("end_sharing", 1, "a")])
 @example([("other_service", 0, "a"), ("read_and_decide", 0, "a"), ("other_service", 0, "b")])
+@example([("add_item", 0, "c"), ("read_and_decide", 0, "a")])
+@example([("withdraw", 0, "a"), ("read_and_decide", 0, "a")])
 @example([("other_service", 0, "d"), ("read_and_decide", 1, "a")])
 @settings(
     max_examples=EXAMPLES,

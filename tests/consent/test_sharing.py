@@ -19,7 +19,7 @@ from moyai.identity.model import ResidentCaller
 from moyai.ledger import Kind, history
 from tests.admin import as_admin
 from tests.conftest import Platform
-from tests.consent.conftest import HERE, Walk, calls
+from tests.consent.conftest import HERE, Walk, as_shared_now, calls
 from tests.factories import Town, make_resident, make_town, tie
 
 
@@ -61,15 +61,15 @@ async def test_the_gate_permits_the_chosen_links_while_the_resident_consents(
 ) -> None:
     for component in (town.undo_app, town.sensor):
         await tie(control, town.hanako, component)
-    keys = [town.links["steps"].key, town.links["presence"].key]
+    keys = await as_shared_now(control, town.links["steps"].key, town.links["presence"].key)
     await hanako.join()
-    permits, refusals = await gate.permit_shared(control, resident_key=town.hanako.key, link_keys=keys)
+    permits, refusals = await gate.permit_shared(control, resident_key=town.hanako.key, **keys)
     assert {permit.dataset_id for permit in permits} == {"steps", "presence"}
     assert refusals == []
     await withdrawal.withdraw(
         control, hanako.caller, HERE, hanako.box, journal, town.kenko.id, ["kenko-steps"]
     )
-    permits, refusals = await gate.permit_shared(control, resident_key=town.hanako.key, link_keys=keys)
+    permits, refusals = await gate.permit_shared(control, resident_key=town.hanako.key, **keys)
     assert {permit.dataset_id for permit in permits} == {"presence"}
     assert [refusal.code for refusal in refusals] == ["consent_withdrawn"]
 

@@ -16,7 +16,7 @@ from moyai.consent import gate, overview, store, terms, withdrawal
 from moyai.consent.gate import Question, Verdict
 from moyai.ledger import Kind, history
 from moyai.ledger.contents import TermsAccepted, read
-from tests.consent.conftest import HERE, Walk
+from tests.consent.conftest import HERE, Walk, as_shared_now
 from tests.factories import Made, Town, make_client, make_consent, make_terms, tie
 
 
@@ -252,9 +252,9 @@ async def test_who_does_not_use_the_service_has_nothing_to_accept(
 
 
 async def test_c1_a_service_that_pauses_shows_nothing_to_a_viewer(using: Using, control: Connection) -> None:
-    links = [using.town.links["vitals"].key]
-    permits, _ = await gate.permit_shared(control, resident_key=using.town.hanako.key, link_keys=links)
+    links = await as_shared_now(control, using.town.links["vitals"].key)
+    permits, _ = await gate.permit_shared(control, resident_key=using.town.hanako.key, **links)
     assert len(permits) == 1
     await publish(using.conn, None, 2, day(-1))
-    permits, refusals = await gate.permit_shared(control, resident_key=using.town.hanako.key, link_keys=links)
+    permits, refusals = await gate.permit_shared(control, resident_key=using.town.hanako.key, **links)
     assert (permits, [one.code for one in refusals]) == ([], ["terms_outdated"])

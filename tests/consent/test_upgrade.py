@@ -59,6 +59,11 @@ RESPONSIBLE = """
            '' as component_ja, '' as component_en
       from registry.organization where organization_key = $1
 """
+SHARED = """
+    insert into consent.sharing (sharing_id, resident_key, service_key, link_keys, relation, viewer_name, expires_at)
+    select gen_random_uuid(), $1, service_key, $2, 'x', 'x', clock_timestamp() + interval '30 days'
+      from registry.service limit 1
+"""
 MANAGER = """
     select organization_id, name_ja as organization_ja, name_en as organization_en, contact, '' as component_id,
            '' as component_ja, '' as component_en
@@ -209,9 +214,13 @@ async def test_c1_after_the_upgrade_another_text_closes_what_was_consented_to_be
     subject = await tie(conn, town.hanako, town.mimamori)
     await tie(conn, town.hanako, town.undo_app)
     await old.consent(town.hanako, town.links["steps"])
+    await conn.execute(SHARED, town.hanako.key, [town.links["vitals"].key, town.links["steps"].key])
     serve = await old.migrate()
     try:
         assert (await asked(serve, old, subject, "steps")).permits
+        # a9: shared before, on what was consented to then; the other link never was
+        shared = await conn.fetchval("select version_keys from consent.sharing")
+        assert shared == [None, await conn.fetchval("select version_key from consent.state")]
         await conn.execute(
             'update registry.dataset set items = items || \'[{"name": "heart_rate", "ja": "心拍", "en": "Heart rate"}]\','
             " schema = jsonb_set(schema, '{properties,heart_rate}', '{}') where dataset_id = 'steps'"

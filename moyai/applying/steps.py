@@ -25,7 +25,14 @@ from moyai.base.roles import SERVE
 from moyai.base.secrets import SecretFile
 from moyai.identity import staff
 from moyai.identity.staff_model import StaffDeclaration
-from moyai.registry import Change, ComponentDeclaration, ServiceDeclaration, WitnessDeclaration, two_persons
+from moyai.registry import (
+    Change,
+    ClientDeclaration,
+    ComponentDeclaration,
+    ServiceDeclaration,
+    WitnessDeclaration,
+    two_persons,
+)
 from moyai.registry.acting import Asker, Person
 
 
@@ -180,9 +187,11 @@ async def _access(
 ) -> AsyncIterator[Change]:
     for client in document.client:
         yield await _client(conn, home, client, around, asker)
+    # the first witnesses of a platform come together, as its first file does
+    first = asker.bootstrap or not await registry.all_witnesses(conn)
     for entry in document.witness:
         if known := _known(entry, around):
-            yield await two_persons.put_witness(conn, known, asker)
+            yield await two_persons.put_witness(conn, known, msgspec.structs.replace(asker, bootstrap=first))
     for account in document.staff:
         yield await staff.put_from_file(conn, account, asker, file)
     logins = [account.login for account in document.staff]
@@ -231,7 +240,19 @@ async def _client(
         declared = entry.declaration(jwks, list(dict.fromkeys(uris)))
     except msgspec.ValidationError as error:
         raise Problem("invalid_request", f"client {entry.client_id}: {error}") from error
+    if base and await _only_moved(conn, declared, base):
+        return await registry.register_client(conn, declared, asker.actor)
     return await two_persons.put_client(conn, declared, asker)
+
+
+async def _only_moved(conn: Connection, declared: ClientDeclaration, base: str) -> bool:
+    """Whether nothing but the port differs at which `moyai up` started it on this machine."""
+    known = {one.client_id: one for one in await registry.all_clients(conn)}.get(declared.client_id)
+    if known is None or declared.jwks != known.jwks or set(declared.scopes) - set(known.scopes):
+        return False
+    new = {*declared.redirect_uris, *declared.post_logout_redirect_uris}
+    new -= {*known.redirect_uris, *known.post_logout_redirect_uris}
+    return base.startswith("http://localhost:") and all(uri.startswith(f"{base.rstrip('/')}/") for uri in new)
 
 
 async def _known_uris(conn: Connection, entry: ClientEntry) -> list[str]:

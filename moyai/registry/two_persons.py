@@ -90,8 +90,8 @@ CLIENT_KEYS: Final = known(
     TwoPersonAct(
         "client_keys",
         "client",
-        "ほかの組織の鍵を替える",
-        "Replace another organisation's keys",
+        "ほかの組織の鍵や戻り先を替える",
+        "Replace another organisation's keys or addresses",
         _client_now,
         _put_client,
         own_word=True,
@@ -144,12 +144,14 @@ async def _has_client(conn: Connection, organization_id: str | None) -> bool:
 
 
 async def _rekeys(conn: Connection, declared: ClientDeclaration, stored: RegisteredClient | None) -> bool:
-    """Whether other keys could act for an organisation than those that can already. A second client of a component
-    with keys of its own would be as good as replaced keys."""
+    """Whether other keys could act for an organisation than those that can already, or other places get what residents
+    allow its clients. A second client of a component with keys of its own would be as good as replaced keys."""
+    if stored is not None:
+        back = set(declared.redirect_uris) - set(stored.redirect_uris)
+        logged_out = set(declared.post_logout_redirect_uris) - set(stored.post_logout_redirect_uris)
+        return declared.jwks != stored.jwks or bool(back or logged_out)
     if declared.kind == "touch_point":
         return False
-    if stored is not None:
-        return declared.jwks != stored.jwks
     return any(
         one.component_id == declared.component and one.jwks is not None and declared.component is not None
         for one in await store.clients(conn)
@@ -233,8 +235,8 @@ WITNESS_KEY: Final = known(
     TwoPersonAct(
         "witness_key",
         "witness",
-        "証人の鍵を替える",
-        "Replace a witness's key",
+        "証人を加える・鍵や場所を替える",
+        "Add a witness, or replace its key or address",
         _witness_now,
         _put_witness,
         own_word=True,
@@ -246,22 +248,23 @@ WITNESS_END: Final = known(
 
 
 async def put_witness(conn: Connection, declared: WitnessDeclaration, asker: Asker) -> Change:
-    """`register_witness`, which waits where a witness gets another key or belongs to another organisation."""
+    """`register_witness`, which waits once the platform has witnesses: a new one, another key, address or organisation.
+
+    What the log's readers count must not be one person's to choose. The organisation whose witness it is can say yes,
+    unless it is the one that asks.
+    """
     await lock_for_writing(conn)
-    now = {one.witness_id: one for one in await store_organizations.every_witness(conn)}
-    stored = now.get(declared.witness_id)
-    other = stored is not None and (stored.verifier_key, stored.organization_id) != (
-        declared.verifier_key,
-        declared.organization,
-    )
+    now = await store_organizations.every_witness(conn)
+    stored = {one.witness_id: one for one in now}.get(declared.witness_id)
+    owner = declared.organization if stored is None else stored.organization_id
     return await perform(
         conn,
         WITNESS_KEY,
         declared.witness_id,
         builtins(declared),
         asker,
-        needs_two=other,
-        organization_id=None if stored is None else stored.organization_id,
+        needs_two=bool(now),
+        organization_id=None if owner == asker.organization_id else owner,
     )
 
 

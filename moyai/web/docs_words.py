@@ -83,7 +83,7 @@ JAPANESE: Final[dict[str, str]] = {
     f"DELETE {_REGISTRY}/links/{{id}}": "連携を終わらせます。終えた連携は再開できません。新しいIDで登録し、住民にあらためて同意を求めます。",
     f"PUT {_REGISTRY}/clients/{{id}}": f"公開鍵だけを送ります。秘密鍵が入っていれば断ります。ほかの組織の鍵を替えるときと、窓口や運営のクライアントの権限を広げるときは、二人目の確認を待ちます（202）。{_SAME}",
     f"DELETE {_REGISTRY}/witnesses/{{id}}": "理由を付けて終えます。二人の職員の確認か24時間を待ちます（202）。この証人には尋ねず、数えません。同じ ID では戻りません。署名したものは残ります。",
-    f"PUT {_REGISTRY}/witnesses/{{id}}": f"チェックポイントに連署する証人の鍵と場所です。鍵を替えるときは、二人目の確認を待ちます（202）。{_SAME}",
+    f"PUT {_REGISTRY}/witnesses/{{id}}": f"チェックポイントに連署する証人の鍵と場所です。証人がすでにいるときに加えるか、鍵や場所を替えるときは、二人目の確認を待ちます（202）。{_SAME}",
     "GET /consent/v1/services": "選べるサービスと、その連携です。この住民が使えないときは、`reason` に理由のコードがあります。",
     f"POST {_STEPS}/enrolment": "手順1。決めるまでは、この手順のほかに何も残しません。",
     f"GET {_STEPS}/enrolment": "このログインでの進み具合です。始めていなければ 404 です。",
@@ -191,6 +191,6 @@ ENGLISH: Final[dict[str, str]] = {
     f"DELETE {_REGISTRY}/links/{{id}}": "Ends the link for good. Register another under a new id, and ask residents anew.",
     f"PUT {_REGISTRY}/clients/{{id}}": f"Public keys alone; a private one is refused. Other keys for another organisation, and more rights for the client of a desk or an operator, wait for a second person (202). {_SAME_EN}",
     f"DELETE {_REGISTRY}/witnesses/{{id}}": "Ended with a reason, once two members of staff confirmed or 24 hours have passed (202): asked and counted no more, never back under this id. What it signed stays.",
-    f"PUT {_REGISTRY}/witnesses/{{id}}": f"Key and place of who co-signs checkpoints. Another key waits for a second person (202). {_SAME_EN}",
+    f"PUT {_REGISTRY}/witnesses/{{id}}": f"Key and place of who co-signs checkpoints. Beside others, and for another key or address, it waits for a second person (202). {_SAME_EN}",
     "GET /openapi.json": "OpenAPI 3.1, from the same table as this page.",
 }

@@ -85,7 +85,7 @@ REGISTRY_ACTS: Final = (
         "registry/test_two_persons.py::test_a1_a_client_for_an_organisation_that_has_some_takes_two",
     ),
     DeskAct(
-        "replace another organisation's keys, or add a second client to its component",
+        "replace another organisation's keys or redirect URIs, or add a second client to its component",
         (f"PUT {_R}/clients/{{id}}", f"POST {_R}/pending/{{pending}}/confirmation"),
         "the new public keys",
         f"{_TWO}; or that organisation's own word, by a client that it holds itself",
@@ -112,9 +112,9 @@ REGISTRY_ACTS: Final = (
         "register a witness",
         (f"PUT {_R}/witnesses/{{id}}",),
         "its verifier key",
-        f"none for a new one; for another key: {_TWO}, or its organisation's own word",
+        f"none for the first of a platform; then, also for another key or address: {_TWO}, or its organisation's own word",
         _LEDGER,
-        "registry/test_two_persons.py::test_m4_a_witness_gets_another_key_or_ends_by_two",
+        "registry/test_two_persons.py::test_a17_a_witness_beside_others_or_at_another_place_takes_two",
     ),
     DeskAct(
         "end a witness",

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from moyai import registry
 from moyai.base.db import Connection
+from moyai.base.errors import Problem
 from moyai.identity.model import ClientCaller
 from moyai.registry import acting
 from moyai.registry.acting import Pending
@@ -21,7 +22,7 @@ ORGANIZATION = AnyOf(
     Client("personal:store"),
     Client("identity:enrol"),
 )
-"""Programs of the operating organisation see everything; those of another one, what concerns its own clients."""
+"""Programs of the operating organisation (`registry:write`) see everything; those of another one, what concerns its own clients."""
 
 
 class PendingList(msgspec.Struct, frozen=True):
@@ -31,9 +32,12 @@ class PendingList(msgspec.Struct, frozen=True):
 
 
 async def _only(conn: Connection, caller: ClientCaller) -> str | None:
-    """None for the operating organisation, else the caller's own. Raises Problem as `require_operator`."""
+    """None for the operating organisation, else the caller's own. Raises Problem as `require_operator`, and
+    forbidden for a program of the operating organisation that does not write to the registry: its services', say."""
     if (await registry.organization(conn, caller.organization_id)).kind != "operating_organization":
         return caller.organization_id
+    if "registry:write" not in caller.scopes:
+        raise Problem("forbidden", "registry:write")
     await require_operator(conn, caller)
     return None
 

@@ -68,6 +68,18 @@ async def test_addresses_known_before_are_kept_when_nothing_runs(home: Home, con
     assert client.redirect_uris == ["http://localhost:4701/callback"]
 
 
+async def test_a12_a_port_that_was_taken_moves_a_client_at_once_and_another_host_waits(
+    home: Home, control_db: RolledBack
+):
+    document = read(SCENARIO)
+    await apply(home, control_db, document, AROUND, file="a")
+    for place, outcome in (("http://localhost:4999", "changed"), ("https://thief.example.jp", "pending")):
+        around = Surroundings({**AROUND.urls, "mimamori": place}, AROUND.witnesses)
+        report = await apply(home, control_db, document, around, file="a")
+        found = {one.id: one.outcome for one in report.changed if one.noun == "client"}
+        assert found == {"mimamori": outcome}
+
+
 async def test_only_public_keys_are_registered(home: Home, control_db: RolledBack, tmp_path: Path):
     await apply(home, control_db, read(SCENARIO), AROUND, file="a")
     file = tmp_path / "mimamori.jwk.json"

@@ -395,9 +395,7 @@ async def test_m4_a_witness_gets_another_key_or_ends_by_two(control: Connection)
     await operators(control)
     first = WitnessDeclaration("w", "city", witness_key("w1"), "https://w.example.jp")
     assert (await two_persons.put_witness(control, first, PROGRAM)).outcome == "created"
-    moved = but(first, url="https://w2.example.jp")
-    assert (await two_persons.put_witness(control, moved, PROGRAM)).outcome == "changed"
-    other = but(moved, verifier_key=witness_key("w2"))
+    other = but(first, verifier_key=witness_key("w2"))
     assert (await two_persons.put_witness(control, other, PROGRAM)).outcome == "pending"
     ended = await two_persons.end_witness(control, "w", "終わる", Asker(A.actor, "unei", A))
     assert ended.outcome == "pending"
@@ -465,3 +463,40 @@ async def test_a2_the_first_file_says_all_of_it(control: Connection):
     first = Asker("file:platform.toml", "unei", bootstrap=True)
     for declared in (CITY, TOWN, UNION):
         assert (await two_persons.put_organization(control, declared, first)).outcome == "created"
+
+
+async def test_a17_a_witness_beside_others_or_at_another_place_takes_two(control: Connection):
+    await certified_service(control)
+    first = WitnessDeclaration("w", "city", witness_key("w1"), "https://w.example.jp")
+    assert (await two_persons.put_witness(control, first, PROGRAM)).outcome == "created"
+    assert (await two_persons.put_witness(control, first, PROGRAM)).outcome == "unchanged"
+    moved = but(first, url="https://w2.example.jp")
+    more = WitnessDeclaration("v", "unei", witness_key("v1"), "https://v.example.jp")
+    for declared in (moved, more):
+        asked = await two_persons.put_witness(control, declared, Asker(A.actor, "unei", A))
+        assert asked.outcome == "pending"
+        with pytest.raises(Problem, match="second_person_required"):
+            await acting.give_word(control, str(asked.pending), "unei", "client:other-program")
+        assert (await acting.confirm(control, str(asked.pending), B)).state == "done"
+    known = {one.witness_id: one.url for one in await registry.all_witnesses(control)}
+    assert known == {"w": "https://w2.example.jp", "v": "https://v.example.jp"}
+
+
+@pytest.mark.parametrize("member", ["redirect_uris", "post_logout_redirect_uris"])
+@pytest.mark.parametrize("kind", ["component", "touch_point"])
+async def test_a12_other_places_for_what_residents_allow_another_organisation_take_two(
+    control: Connection, member: str, kind: str
+):
+    await certified_service(control)
+    mine = {"jwks": None, "scopes": ["consent"]} if kind == "touch_point" else {}
+    before = but(
+        CLIENT, kind=kind, **{member: ["http://localhost:4000/a", "http://localhost:4000/b"], **mine}
+    )
+    await registry.register_client(control, before, ACTOR)
+    fewer = but(before, **{member: ["http://localhost:4000/a"]})
+    assert (await two_persons.put_client(control, fewer, PROGRAM)).outcome == "changed"
+    other = but(before, **{member: ["https://thief.example.jp/a"]})
+    own = Asker("client:city", "city")
+    assert (await two_persons.put_client(control, other, PROGRAM)).fields == (member,)
+    assert getattr(await registry.client(control, "advice"), member) == ["http://localhost:4000/a"]
+    assert (await two_persons.put_client(control, other, own)).outcome == "changed"

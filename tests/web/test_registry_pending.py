@@ -14,7 +14,7 @@ from moyai.identity import staff
 from moyai.identity.staff_model import StaffDeclaration
 from moyai.registry.declarations import ClientDeclaration
 from tests.logins import own_login
-from tests.registry.samples import ACTOR, TOWN
+from tests.registry.samples import ACTOR, TOWN, WALKING, but
 from tests.web import in_process
 from tests.web.peers import Party, Person, form_of
 from tests.web.test_registry_api import Operator, operator, program_of
@@ -93,6 +93,33 @@ async def test_m4_what_concerns_others_is_not_seen(operator: Operator, control: 
     assert (await stranger.call("GET", PENDING)).json() == {"pending": []}
     assert (await stranger.call("DELETE", f"{PENDING}/{pending}")).json()["code"] == "does_not_exist"
     assert (await stranger.call("DELETE", f"{PENDING}/nothing")).json()["code"] == "does_not_exist"
+    assert len((await operator.call("GET", PENDING)).json()["pending"]) == 1
+
+
+async def test_a18_a_service_of_the_operating_organisation_neither_sees_nor_ends_what_waits(
+    operator: Operator, control: Connection
+):
+    pending, _ = await keys_asked(operator, control)
+    service = Party(operator.party.http, "unei-service")
+    await registry.register_component(control, but(WALKING, component_id="own", organization="unei"), ACTOR)
+    declared = ClientDeclaration(
+        "unei-service",
+        "component",
+        "運営のサービス",
+        "Own service",
+        ["personal:store"],
+        component="own",
+        jwks=service.key.jwks,
+    )
+    await registry.register_client(control, declared, ACTOR)
+    access = await token(service, "personal:store")
+    for method, path in (
+        ("GET", PENDING),
+        ("DELETE", f"{PENDING}/{pending}"),
+        ("POST", f"{PENDING}/{pending}/confirmation"),
+    ):
+        refused = await service.call(method, path, access)
+        assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
     assert len((await operator.call("GET", PENDING)).json()["pending"]) == 1
 
 

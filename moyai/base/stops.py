@@ -1,6 +1,7 @@
 """What the journal holds: one Struct per kind of stop, with the ids that a replay needs.
 
-The end of a log-in or of a touch point's authorisation is not among them: a restore ends them all.
+The end of a log-in or of a touch point's authorisation, and the revocation of what waits for a second person, are not
+among them: a restore ends them all.
 
 Ids only, and only those that mean the same in every copy of the database: never internal keys, never personal data.
 """
@@ -57,6 +58,28 @@ class StaffDisabled(Stop, frozen=True, tag="staff_disabled"):
     staff_id: str
 
 
+class ProtectionBegun(Stop, frozen=True, tag="protection_begun"):
+    """This resident exists for the named staff alone; also where others are named than before."""
+
+    resident_id: str
+    organization_id: str
+    staff: list[str]
+
+
+class SecretsReplaced(Stop, frozen=True, tag="secrets_replaced"):
+    """Password and authenticator of a resident, or else of a member of staff, that were in force are so no more: a
+    thief may have had them."""
+
+    resident_id: str = ""
+    staff_id: str = ""
+
+
+class KeyRevoked(Stop, frozen=True, tag="key_revoked"):
+    """Nothing that this signing key signed verifies."""
+
+    key_id: str
+
+
 class LinkEnded(Stop, frozen=True, tag="link_ended"):
     link_id: str
 
@@ -71,6 +94,9 @@ AnyStop = (
     | ClientDisabled
     | LinkEnded
     | StaffDisabled
+    | ProtectionBegun
+    | SecretsReplaced
+    | KeyRevoked
 )
 
 

@@ -72,6 +72,20 @@ async def revoke(conn: Connection, key_id: str, reason: str) -> Record | None:
     )
 
 
+async def verifying(conn: Connection, purposes: list[str]) -> list[str]:
+    """Names of the keys whose signatures still hold."""
+    rows = await conn.fetch(
+        """
+        select key_id from platform.signing_key
+         where purpose = any($1::text[]) and revoked_at is null
+           and (forgotten_at is null or forgotten_at > clock_timestamp())
+         order by created_at, key_id
+        """,
+        purposes,
+    )
+    return [row["key_id"] for row in rows]
+
+
 async def known(conn: Connection) -> list[Record]:
     return await conn.fetch(
         """

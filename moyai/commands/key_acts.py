@@ -10,13 +10,15 @@ from typing import Literal, cast, get_args
 
 import msgspec
 
-from moyai.base import keys, store_server
+from moyai.base import keys, stops, store_server
 from moyai.base.clock import rfc3339
 from moyai.base.config import Home
 from moyai.base.db import Connection, connect
 from moyai.base.errors import Problem
+from moyai.base.journal import Journal
 from moyai.base.keys import Known, Purpose
 from moyai.base.roles import OWNER
+from moyai.base.secrets import SecretBox
 from moyai.commands.tables import show
 from moyai.ledger import Act, Kind, record, store_log
 from moyai.ledger.contents_platform import KeyRevoked, KeyRotated
@@ -110,15 +112,27 @@ async def revoke_key(home: Home, key: str, reason: str, *, as_json: bool) -> Non
             await keys.alone(conn)
             key_id = (await keys.current(conn, home.box(), _purpose(key))).key_id if _is_purpose(key) else key
             try:
-                await keys.revoke(conn, home.box(), key_id, reason)
+                found, new = await revoke_recorded(conn, home.box(), key_id, reason)
             except LookupError as error:
                 raise Problem("invalid_request", str(error)) from None
-            found = next(one for one in await keys.known(conn) if one.key_id == key_id)
-            new = (await keys.current(conn, home.box(), found.purpose)).key_id
-            content = KeyRevoked(purpose=found.purpose, key_id=key_id, reason=reason, new=new)
-            await record(conn, Act(Kind.KEY_REVOKED, "system", detail=content))
+            await Journal.of(home).append(conn, stops.KeyRevoked(key_id=key_id))
         changed = Changed(found.purpose, key_id, new, found.revoked_at, await _vkey(conn, found.purpose))
         _tell(changed, as_json=as_json)
+
+
+async def revoke_recorded(
+    conn: Connection, box: SecretBox, key_id: str, reason: str
+) -> tuple[keys.Known, str]:
+    """Revoke a key in the caller's transaction, on record; gives it, and the key that signs now.
+
+    Raises LookupError where no key of that name still verifies.
+    """
+    await keys.revoke(conn, box, key_id, reason)
+    found = next(one for one in await keys.known(conn) if one.key_id == key_id)
+    new = (await keys.current(conn, box, found.purpose)).key_id
+    content = KeyRevoked(purpose=found.purpose, key_id=key_id, reason=reason, new=new)
+    await record(conn, Act(Kind.KEY_REVOKED, "system", detail=content))
+    return found, new
 
 
 def _is_purpose(name: str) -> bool:

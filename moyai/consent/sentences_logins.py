@@ -71,6 +71,11 @@ def _reused(_: dict[str, Any], where: Pair) -> Pair:
 
 
 def _access(detail: dict[str, Any], _: Pair) -> Pair:
+    if detail.get("restored"):
+        return (
+            "基盤を控えから復元したので、前のパスワードでは入れないようにしました。窓口で、再発行を受けてください。",
+            "After a restore of the platform, your earlier password opens nothing. Please get a new one at the desk.",
+        )
     if detail.get("everything"):
         return (
             "あなたが、ほかの機器とアプリを、すべて終わりにしました。",

@@ -18,6 +18,7 @@ from pyotp.totp import TOTP
 from moyai import ledger
 from moyai.base.db import Connection, Database, Record
 from moyai.base.errors import Problem
+from moyai.base.journal import Journal
 from moyai.base.secrets import SEALED, SecretBox
 from moyai.identity import (
     guessing,
@@ -160,7 +161,7 @@ def provisioning_uri(login: str, secret: str, issuer: str) -> str:
 
 
 async def recover(
-    conn: Connection, box: SecretBox, desk: Desk, resident: Resident, issuer: str
+    conn: Connection, box: SecretBox, desk: Desk, resident: Resident, issuer: str, journal: Journal
 ) -> IssuedLogin | None:
     """New password and code secret for a resident whose authenticator is lost; the old ones and all sessions and
     authorisations end.
@@ -179,6 +180,7 @@ async def recover(
     ) is None:
         await second_person.ask(conn, desk, "recover", resident)
         return None
+    await login_acts.secrets_replaced(conn, Whose(login, resident.resident_key), journal)
     issued = await _replace(conn, box, login, issuer)
     await store_sessions.end_all_of_resident(conn, resident.resident_key)
     await _record(conn, Kind.AUTHENTICATOR_RECOVERED, desk, resident)
@@ -190,6 +192,11 @@ async def _gained(conn: Connection, desk: Desk, resident: Resident) -> bool:
     return await store_parties.gained_code(
         conn, desk.organization_key, resident.municipality_code, resident.enrolled_at, CODE_DAYS
     )
+
+
+async def make_useless(conn: Connection, box: SecretBox, login: str) -> None:
+    """New secrets that nobody knows: the login opens nothing until its owner gets others."""
+    await _replace(conn, box, login, "")
 
 
 async def _no_transfer(conn: Connection, resident: Resident) -> None:

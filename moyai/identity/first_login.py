@@ -16,9 +16,11 @@ from msgspec.structs import replace
 from moyai import ledger
 from moyai.base.db import Connection, Database
 from moyai.base.errors import Problem
+from moyai.base.journal import Journal
 from moyai.base.secrets import SecretBox
-from moyai.identity import passwords, store_logins, store_residents, store_sessions
+from moyai.identity import login_acts, passwords, store_logins, store_residents, store_sessions
 from moyai.identity.credentials import Credential, fits, matching_step, provisioning_uri, sealed_name
+from moyai.identity.login_acts import Whose
 from moyai.identity.model import Session
 from moyai.ledger import Act, Kind, contents
 
@@ -50,7 +52,7 @@ async def offered(conn: Connection, box: SecretBox, session: Session, issuer: st
 
 
 async def choose(
-    database: Database, box: SecretBox, session: Session, password: str, code: str
+    database: Database, box: SecretBox, session: Session, password: str, code: str, journal: Journal
 ) -> Credential:
     """Replace what was handed over by this password and the secret that the session offers, whose code shows that the
     app has it. Every other session and authorisation ends; the credential is that of the log-in which is now complete.
@@ -72,6 +74,7 @@ async def choose(
     sealed = box.seal(sealed_name(session.login), secret.encode())
     new_hash = await passwords.make_hash(password)
     async with database.transaction() as conn:
+        await login_acts.secrets_replaced(conn, Whose(session.login, row["resident_key"]), journal)
         # compared with what was judged: whoever comes second, here or at the desk, changes nothing
         old_hash = row["password_hash"]
         if not await store_logins.replace_initial(conn, session.login, old_hash, new_hash, sealed, step):

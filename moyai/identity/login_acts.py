@@ -13,6 +13,8 @@ import msgspec
 
 from moyai import ledger
 from moyai.base.db import Connection
+from moyai.base.journal import Journal
+from moyai.base.stops import SecretsReplaced
 from moyai.identity import store_logins, store_residents
 from moyai.identity.model import Session
 from moyai.ledger import Act, Kind, contents
@@ -67,6 +69,17 @@ async def password_changed(conn: Connection, whose: Whose) -> None:
     await _record(conn, Kind.PASSWORD_CHANGED, whose, contents.PasswordChanged())
 
 
+async def secrets_replaced(conn: Connection, whose: Whose, journal: Journal) -> None:
+    """Written before the secrets change, so that what the database says of them afterwards is newer than the line."""
+    if whose.resident_key is not None:
+        row = await store_residents.resident_by_key(conn, whose.resident_key)
+        stop = SecretsReplaced(resident_id="" if row is None else row["resident_id"])
+    else:
+        row = await store_logins.staff(conn, whose.login)
+        stop = SecretsReplaced(staff_id="" if row is None else row["staff_id"])
+    await journal.append(conn, stop)
+
+
 # --- authorisations ----------------------------------------------------------------------------------------------
 
 Why = Literal["resident", "others", "client", "code_reused", "refresh_reused"]
@@ -93,6 +106,12 @@ async def authorization_ended(conn: Connection, resident_key: int, client: Clien
     reused = why in ("code_reused", "refresh_reused")
     kind = Kind.REFRESH_REUSED if reused else Kind.AUTHORIZATION_ENDED
     await ledger.record(conn, Act(kind, actor, resident_key, content))
+
+
+async def closed_by_restore(conn: Connection, resident_key: int) -> None:
+    """The secrets that a backup brought back open nothing: they were replaced after it was taken."""
+    content = contents.AccessEnded(everything=True, restored=True)
+    await ledger.record(conn, Act(Kind.ACCESS_ENDED, "system", resident_key, content))
 
 
 async def access_ended(conn: Connection, resident_key: int, device: str = "", *, everything: bool) -> None:

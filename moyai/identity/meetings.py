@@ -70,7 +70,8 @@ async def _settle(
     elsewhere = () if met is None else (*met.elsewhere, *met.hidden)
     for resident in elsewhere:
         await record(conn, desk, resident.resident_key, wanted, "refused")
-    if not elsewhere:
+    if met is None or not met.elsewhere:
+        # a protected resident costs what nobody costs: else the count would tell of them
         await guessing.give_back(conn, [counter])
 
 

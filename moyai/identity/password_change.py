@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from moyai.base.db import Database
 from moyai.base.errors import Problem
+from moyai.base.journal import Journal
 from moyai.base.secrets import SecretBox
 from moyai.identity import guessing, login_acts, passwords, sessions, store_logins
 from moyai.identity.credentials import check_code, check_password
@@ -14,7 +15,14 @@ from moyai.identity.sessions import Opened
 
 
 async def change_password(
-    database: Database, box: SecretBox, session: Session, old: str, code: str, new: str, origin: Origin
+    database: Database,
+    box: SecretBox,
+    session: Session,
+    old: str,
+    code: str,
+    new: str,
+    origin: Origin,
+    journal: Journal,
 ) -> Opened:
     """Password and code are asked for again. Everything else that acts for the person ends, and no other browser counts
     as known; gives the session under its new cookie.
@@ -35,10 +43,12 @@ async def change_password(
         await check_code(database, box, login, code, origin)
     hashed = await passwords.make_hash(new)
     async with database.transaction() as conn:
+        whose = Whose(credential.login, credential.resident_key)
+        await login_acts.secrets_replaced(conn, whose, journal)
         old_hash = "" if judged is None else judged["password_hash"]
         if not await store_logins.set_password(conn, login, old_hash, hashed):
             raise Problem("login_failed")
         opened = await sessions.end_others(conn, session)
         await guessing.forget_login(conn, login, keep=origin.browser)
-        await login_acts.password_changed(conn, Whose(credential.login, credential.resident_key))
+        await login_acts.password_changed(conn, whose)
     return opened

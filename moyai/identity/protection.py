@@ -7,6 +7,7 @@ is not found, by ID, name, birth date, enrolment or transfer; the history names 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Final, Literal
 
 import msgspec
@@ -14,6 +15,8 @@ import msgspec
 from moyai import ledger
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
+from moyai.base.journal import Journal
+from moyai.base.stops import ProtectionBegun
 from moyai.identity import second_person, store_desk, store_transfers
 from moyai.identity.model import Desk, Resident
 from moyai.ledger import Act, Kind, contents
@@ -66,12 +69,20 @@ async def _keys(conn: Connection, staff_ids: Sequence[str]) -> list[int]:
     return keys
 
 
-async def confirm(conn: Connection, desk: Desk, resident: Resident) -> None:
+async def confirm(conn: Connection, desk: Desk, resident: Resident, journal: Journal) -> None:
     """The second clerk confirms what the first one asked for. Raises Problem second_person_required."""
     asked = await second_person.join(conn, desk, _ACT, resident)
     if asked is None:
         raise Problem("second_person_required")
     key, begun = resident.resident_key, asked["wanted"] == "begin"
+    if begun:
+        staff_ids = await store_desk.staff_ids(conn, asked["staff"])
+        await journal.append(
+            conn,
+            ProtectionBegun(
+                resident_id=resident.resident_id, organization_id=desk.organization_id, staff=staff_ids
+            ),
+        )
     await store_desk.set_protected(conn, key, protected=begun)
     await _drop_transfer(conn, key)
     await store_desk.clear_access(conn, key)
@@ -82,6 +93,24 @@ async def confirm(conn: Connection, desk: Desk, resident: Resident) -> None:
         organization_id=desk.organization_id, change=change, evidence=asked["evidence"]
     )
     await ledger.record(conn, Act(Kind.PROTECTION_CHANGED, desk.actor, key, content))
+
+
+async def protect_again(
+    conn: Connection, resident: Resident, stop: ProtectionBegun, at: datetime, actor: str
+) -> bool:
+    """After a restore: as the journal has it from that time, unless what was restored is newer. Whether there was
+    something to do. Of the named staff, those whom the backup does not know are left out."""
+    if await ledger.done_to_since(conn, resident.resident_key, [Kind.PROTECTION_CHANGED], at):
+        return False
+    key = resident.resident_key
+    await store_desk.set_protected(conn, key, protected=True)
+    await _drop_transfer(conn, key)
+    await store_desk.clear_access(conn, key)
+    for staff_key in await store_desk.staff_keys(conn, sorted(stop.staff)):
+        await store_desk.name_access(conn, key, staff_key)
+    content = contents.Protection(organization_id=stop.organization_id, change="begun", evidence="")
+    await ledger.record(conn, Act(Kind.PROTECTION_CHANGED, actor, key, content))
+    return True
 
 
 async def _drop_transfer(conn: Connection, resident_key: int) -> None:

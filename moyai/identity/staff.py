@@ -16,7 +16,8 @@ from moyai.base.errors import Problem
 from moyai.base.journal import Journal
 from moyai.base.secrets import SecretBox
 from moyai.base.stops import StaffDisabled
-from moyai.identity import credentials, guessing, store_logins, store_sessions, store_staff
+from moyai.identity import credentials, guessing, login_acts, store_logins, store_sessions, store_staff
+from moyai.identity.login_acts import Whose
 from moyai.identity.model import STAFF_ROLES, IssuedLogin
 from moyai.identity.staff_model import ADMIN_ROLES, Administrator, StaffAccount, StaffDeclaration
 from moyai.ledger import Act, Kind, contents
@@ -272,7 +273,7 @@ async def _enable(conn: Connection, staff_id: str, body: dict[str, Any], actor: 
 # --- log-ins --------------------------------------------------------------------------------------------------
 
 
-async def recover(conn: Connection, by: Administrator, staff_id: str) -> Change:
+async def recover(conn: Connection, by: Administrator, staff_id: str, journal: Journal) -> Change:
     """End the account's secrets and sessions, so that new ones can be issued. Two, for a role that makes others.
 
     Raises Problem does_not_exist, login_missing.
@@ -280,6 +281,7 @@ async def recover(conn: Connection, by: Administrator, staff_id: str) -> Change:
     row = await _held(conn, by, staff_id)
     if not row["has_login"]:
         raise Problem("login_missing")
+    await login_acts.secrets_replaced(conn, Whose(row["login"], None), journal)
     change = await acting.perform(
         conn,
         STAFF_RECOVERY,
@@ -290,6 +292,11 @@ async def recover(conn: Connection, by: Administrator, staff_id: str) -> Change:
         organization_id=row["organization_id"],
     )
     return msgspec.structs.replace(change, id=row["login"])
+
+
+async def end_secrets(conn: Connection, staff_id: str, actor: str) -> Change:
+    """The account's secrets and sessions end at once. Raises Problem does_not_exist."""
+    return await _recover(conn, staff_id, {}, actor)
 
 
 async def _recover(conn: Connection, staff_id: str, _: dict[str, Any], actor: str) -> Change:
@@ -305,7 +312,7 @@ async def _recover(conn: Connection, staff_id: str, _: dict[str, Any], actor: st
 
 
 async def issue(
-    conn: Connection, box: SecretBox, by: Administrator, staff_id: str, issuer: str
+    conn: Connection, box: SecretBox, by: Administrator, staff_id: str, issuer: str, journal: Journal
 ) -> IssuedLogin:
     """First secrets, shown once. Raises Problem does_not_exist, staff_disabled, login_exists."""
     row = await _held(conn, by, staff_id)
@@ -313,6 +320,7 @@ async def issue(
         raise Problem("staff_disabled")
     if row["has_login"]:
         raise Problem("login_exists")
+    await login_acts.secrets_replaced(conn, Whose(row["login"], None), journal)
     await store_staff.issued(conn, row["staff_key"], first=False)
     issued = await credentials.issue_for_staff(conn, box, issuer, row["login"], None, row["staff_key"])
     await _record(conn, Kind.STAFF_LOGIN_ISSUED, by.actor, row)

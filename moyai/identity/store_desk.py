@@ -133,6 +133,11 @@ async def delete_request(conn: Connection, request_id: UUID) -> None:
     await conn.execute("delete from identity.desk_request where request_id = $1", request_id)
 
 
+async def delete_requests(conn: Connection) -> None:
+    """Nothing waits for a second person any more."""
+    await conn.execute("delete from identity.desk_request")
+
+
 async def recovery_held(conn: Connection, resident_key: int) -> bool:
     held = await conn.fetchval(
         "select recovery_hold_until > clock_timestamp() from identity.resident where resident_key = $1",
@@ -176,6 +181,13 @@ async def staff_keys(conn: Connection, staff_ids: list[str]) -> list[int]:
         "select staff_key from identity.staff where staff_id = any($1::text[]) order by staff_key", staff_ids
     )
     return [row["staff_key"] for row in rows]
+
+
+async def staff_ids(conn: Connection, staff_keys: list[int]) -> list[str]:
+    rows = await conn.fetch(
+        "select staff_id from identity.staff where staff_key = any($1::int[]) order by staff_id", staff_keys
+    )
+    return [row["staff_id"] for row in rows]
 
 
 async def set_protected(conn: Connection, resident_key: int, *, protected: bool) -> None:

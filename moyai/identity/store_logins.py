@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from moyai.base.db import Connection, Record
 
@@ -99,6 +100,13 @@ async def set_password(conn: Connection, login: str, old_hash: str, password_has
         password_hash,
     )
     return replaced is not None
+
+
+async def changed_since(conn: Connection, login: str, at: datetime) -> bool:
+    """Whether the secrets in force are from that time or later."""
+    return await conn.fetchval(
+        "select exists (select from identity.credential where login = $1 and changed_at >= $2)", login, at
+    )
 
 
 async def take_totp_step(conn: Connection, login: str, step: int) -> bool:

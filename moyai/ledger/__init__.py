@@ -7,6 +7,7 @@
 from moyai.ledger.actions import (
     daily,
     deletions_since,
+    done_to_since,
     erase_contents,
     forget_keys,
     history,
@@ -30,6 +31,7 @@ __all__ = [
     "Status",
     "daily",
     "deletions_since",
+    "done_to_since",
     "erase_contents",
     "forget_keys",
     "history",

@@ -127,6 +127,11 @@ async def deletions_since(conn: Connection, at: datetime) -> set[tuple[int, str,
     return {(row["resident_key"], row["component_id"], row["dataset_id"]) for row in rows}
 
 
+async def done_to_since(conn: Connection, resident_key: int, kinds: Iterable[Kind], at: datetime) -> bool:
+    """Whether something of these kinds was done to a resident at or after a time."""
+    return await store.done_to_since(conn, resident_key, [int(kind) for kind in kinds], at)
+
+
 def _numbers(kinds: Iterable[Kind] | None) -> list[int] | None:
     return None if kinds is None else [int(kind) for kind in kinds]
 

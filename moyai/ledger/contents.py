@@ -152,10 +152,12 @@ class AuthorizationEnded(Content, frozen=True, kw_only=True):
 
 
 class AccessEnded(Content, frozen=True, kw_only=True):
-    """ACCESS_ENDED: the resident logged out another device, or `everything` but the one at hand."""
+    """ACCESS_ENDED: the resident logged out another device, or `everything` but the one at hand. `restored`: the log-in
+    was closed after a restore, which had brought back secrets that were replaced."""
 
     device: str = ""
     everything: bool = False
+    restored: bool = False
 
 
 class InitialSecretsChanged(Content, frozen=True, kw_only=True):

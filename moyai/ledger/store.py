@@ -124,6 +124,19 @@ async def deletions_since(conn: Connection, kind: int, at: datetime) -> list[Rec
     )
 
 
+async def done_to_since(conn: Connection, resident_key: int, kinds: Sequence[int], at: datetime) -> bool:
+    """Whether an act of these kinds concerns this resident, at or after a time."""
+    return await conn.fetchval(
+        """
+        select exists (select from ledger.content c
+                        where c.resident_key = $1 and c.at >= $3 and c.kind = any ($2))
+        """,
+        resident_key,
+        kinds,
+        at,
+    )
+
+
 async def newest(
     conn: Connection, kinds: Sequence[int] | None, before: int | None, limit: int
 ) -> list[Record]:

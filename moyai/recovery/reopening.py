@@ -10,7 +10,7 @@ import msgspec
 
 from moyai import registry
 from moyai.app import open_platform
-from moyai.base import store_copies, store_restores
+from moyai.base import keys, store_copies, store_keys, store_restores
 from moyai.base.clock import rfc3339
 from moyai.base.config import Home
 from moyai.base.db import Connection, connect
@@ -18,12 +18,16 @@ from moyai.base.journal import Journal
 from moyai.base.roles import OWNER
 from moyai.base.stops import Line
 from moyai.base.store_restores import Restore
-from moyai.identity import store_sessions
+from moyai.commands.key_acts import revoke_recorded
+from moyai.identity import store_desk, store_sessions
 from moyai.ledger import Act, Kind, continuing, record
 from moyai.ledger.contents_platform import PlatformRestored
 from moyai.ledger.continuing import Continued
 from moyai.ledger.verifiers import Witness
 from moyai.recovery.replay import Outcome, last_stop, replay
+from moyai.registry import acting
+
+REASON_LOST = "停止の記録が失われたため（控えからの復元） / the journal was lost, after a restore"
 
 _IN_FLIGHT = timedelta(minutes=10)
 """A line is written before its transaction commits: stops from shortly before the copy may not be in it."""
@@ -81,6 +85,8 @@ async def reopen(
     try:
         found = await store_restores.unfinished(conn)
         assert found is not None, "a restore opens what it has closed"
+        if not found.journal:
+            await _distrust_tokens(conn, home)
         repeated = await _repeat(home, _lines(home, since) if found.journal else [], say)
         witnesses = [
             Witness(one.witness_id, one.verifier_key, one.url) for one in await registry.all_witnesses(conn)
@@ -97,6 +103,15 @@ async def reopen(
         await conn.close()
 
 
+async def _distrust_tokens(conn: Connection, home: Home) -> None:
+    """Nobody knows whether these keys were revoked; whoever has one would sign tokens. Begun again, it finds none."""
+    async with conn.transaction():
+        await keys.alone(conn)
+        verifying = await store_keys.verifying(conn, ["oidc", "grant"])
+        for key_id in verifying:
+            await revoke_recorded(conn, home.box(), key_id, REASON_LOST)
+
+
 def _lines(home: Home, since: datetime) -> list[Line]:
     begin = since - _IN_FLIGHT
     return [line for line in Journal.of(home).lines() if isinstance(line, Line) and line.at >= begin]
@@ -109,6 +124,9 @@ async def _repeat(
     async with open_platform(home) as platform:
         async with platform.control.transaction() as conn:
             await store_sessions.end_everything(conn)
+            # it may have been revoked, withdrawn or carried out since; what comes due by itself must not, unasked
+            await acting.void_all(conn, "the platform was restored")
+            await store_desk.delete_requests(conn)
         return [(line, await replay(platform, line)) for line in lines]
 
 

@@ -7,18 +7,25 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
+from moyai.base import keys
+from moyai.base.db import connect
 from moyai.base.errors import Problem
 from moyai.base.journal import Journal
+from moyai.base.roles import OWNER
 from moyai.base.stops import (
     ConsentWithdrawn,
+    KeyRevoked,
     Line,
+    ProtectionBegun,
     ResidentClosed,
     ResidentErased,
+    SecretsReplaced,
     SharingEnded,
     StaffDisabled,
 )
+from moyai.commands.key_acts import revoke_recorded
 from moyai.consent import replay as consents
-from moyai.identity import residents, staff
+from moyai.identity import protection, replaced_secrets, residents, staff
 from moyai.identity.model import Resident
 from moyai.ledger import Kind, recorded_since
 from moyai.registry.replay import REASON, SYSTEM, stop_again
@@ -60,6 +67,15 @@ async def _stop(platform: Platform, line: Line) -> bool:
             return await _close(platform, resident_id)
         case ResidentErased(resident_id=resident_id):
             return await _erase(platform, resident_id)
+        case ProtectionBegun() as stop:
+            async with platform.control.transaction() as conn:
+                resident = await residents.by_id(conn, stop.resident_id)
+                return await protection.protect_again(conn, resident, stop, line.at, SYSTEM)
+        case SecretsReplaced() as stop:
+            async with platform.control.transaction() as conn:
+                return await replaced_secrets.end_again(conn, platform.box, stop, line.at)
+        case KeyRevoked(key_id=key_id):
+            return await _revoke(platform, key_id)
         case StaffDisabled(staff_id=staff_id):
             async with platform.control.transaction() as conn:
                 if await recorded_since(conn, staff_id, _STAFF, line.at):
@@ -69,6 +85,24 @@ async def _stop(platform: Platform, line: Line) -> bool:
         case stop:
             async with platform.control.transaction() as conn:
                 return await stop_again(conn, stop, line.at, Journal.of(platform.home))
+
+
+async def _revoke(platform: Platform, key_id: str) -> bool:
+    """Raises Problem does_not_exist where the key was made after the backup: then nothing of it is left."""
+    conn = await connect(platform.home.dsn(OWNER))
+    try:
+        async with conn.transaction():
+            await keys.alone(conn)
+            known = [one for one in await keys.known(conn) if one.key_id == key_id]
+            if not known:
+                raise Problem("does_not_exist", "key")
+            try:
+                await revoke_recorded(conn, platform.box, key_id, REASON)
+            except LookupError:
+                return False
+        return True
+    finally:
+        await conn.close()
 
 
 async def _resident(platform: Platform, resident_id: str) -> Resident:

@@ -282,6 +282,15 @@ async def end_of_stopped(conn: Connection) -> int:
     return ended
 
 
+async def void_all(conn: Connection, reason: str) -> int:
+    """End everything that waits, whoever asked for it. How many there were."""
+    found = await store.waiting(conn)
+    for pending_id in found:
+        row, act = await _waiting(conn, str(pending_id))
+        await _end(conn, row, act, "void", "system", reason)
+    return len(found)
+
+
 async def take_effect_due(database: Database) -> int:
     """Carry out what waited its hours without a word against it. How many there were."""
     async with database.connection() as conn:

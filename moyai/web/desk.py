@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
+from moyai.base.journal import Journal
 from moyai.identity import credentials, desk, residents, second_person, transfers
 from moyai.identity.model import (
     DOCUMENT_CLASSES,
@@ -183,7 +184,8 @@ async def recover(request: Request, caller: StaffCaller) -> Response:
     platform = platform_of(request)
     async with desk.transaction(platform.control) as conn:
         at, resident = await _resident(conn, request, caller)
-        issued = await credentials.recover(conn, platform.box, at, resident, platform.config.platform.name_ja)
+        name, journal = platform.config.platform.name_ja, Journal.of(platform.home)
+        issued = await credentials.recover(conn, platform.box, at, resident, name, journal)
     if issued is None:
         return go(f"/desk/residents/{resident.resident_id}?reason=recovery&done=second")
     return _handed_over(request, caller, resident, issued)

@@ -72,7 +72,7 @@ DESK_ACTS: Final = (
         "no pending transfer",
         "a second clerk for 14 days after a move that the resident did not confirm, or after the desk gained the "
         "municipality's code",
-        _HISTORY,
+        f"{_HISTORY}; journal of stops",
         "identity/test_transfers.py::test_h1_after_a_transfer_without_the_resident_a_recovery_takes_two_clerks",
     ),
     DeskAct(
@@ -104,7 +104,7 @@ DESK_ACTS: Final = (
         ("/protection",),
         "number of the decision; two named staff",
         "a second clerk, within 24 hours",
-        "history, without the office",
+        "history, without the office; journal of stops",
         "identity/test_protection.py::test_one_clerk_alone_protects_nobody",
     ),
     DeskAct(
@@ -144,7 +144,7 @@ DESK_ACTS: Final = (
         ("/staff/{staff}/recovery", "/staff/{staff}/credentials", "/staff/{staff}"),
         "none",
         "a second member of staff, or 24 hours, for somebody who administers others",
-        "ledger",
+        "ledger; journal of stops",
         "identity/test_staff.py::test_m10_recovery_of_an_administrator_takes_two",
     ),
     DeskAct(

@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from moyai.base.errors import Problem
+from moyai.base.journal import Journal
 from moyai.identity import desk, protection, second_person
 from moyai.identity.model import StaffCaller
 from moyai.web.authorize import go
@@ -52,7 +53,7 @@ async def act(request: Request, caller: StaffCaller) -> Response:
                 named = [*form.getlist("staff"), *form.get("others", "").split()]
                 await protection.ask(conn, at, resident, wanted, form.get("evidence", ""), named)
             elif wanted == "confirm":
-                await protection.confirm(conn, at, resident)
+                await protection.confirm(conn, at, resident, Journal.of(platform_of(request).home))
             elif wanted == "withdraw":
                 await protection.withdraw(conn, at, resident)
             else:

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from moyai.base.errors import Problem
+from moyai.base.journal import Journal
 from moyai.identity import first_login, sessions
 from moyai.identity.model import Anonymous, Session
 from moyai.web.authorize import go
@@ -63,7 +64,12 @@ async def take(request: Request, caller: Anonymous) -> Response:
         if form.get("new") != form.get("again"):
             raise Problem("passwords_differ")
         credential = await first_login.choose(
-            platform.control, platform.box, session, form.get("new", ""), form.get("confirmation", "")
+            platform.control,
+            platform.box,
+            session,
+            form.get("new", ""),
+            form.get("confirmation", ""),
+            Journal.of(platform.home),
         )
     except Problem as problem:
         if problem.code == "unauthenticated":

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
+from moyai.base.journal import Journal
 from moyai.identity import credentials, desk, residents, second_person
 from moyai.identity.model import (
     ClientCaller,
@@ -193,7 +194,8 @@ async def recover(request: Request, caller: ClientCaller) -> Response:
     async with desk.transaction(platform.control) as conn:
         at = await desk_of(conn, caller)
         resident = await desk.at_desk(conn, at, request.path_params["resident"])
-        issued = await credentials.recover(conn, platform.box, at, resident, platform.config.platform.name_ja)
+        name, journal = platform.config.platform.name_ja, Journal.of(platform.home)
+        issued = await credentials.recover(conn, platform.box, at, resident, name, journal)
     if issued is None:
         raise Problem("second_person_required")
     return answer(issued)

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
+from moyai.base.journal import Journal
 from moyai.base.secrets import SecretBox
 from moyai.identity import (
     authorization,
@@ -257,6 +258,7 @@ async def change_password(request: Request, caller: ResidentCaller | StaffCaller
             form.get("code", ""),
             form.get("new", ""),
             origin_of(request),
+            Journal.of(platform.home),
         )
     except Problem as problem:
         if problem.code not in (*_AGAIN, "password_too_weak", "password_unchanged", "passwords_differ"):

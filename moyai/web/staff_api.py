@@ -72,8 +72,11 @@ async def enable(request: Request, caller: ClientCaller) -> Response:
 @describes(response=Change, codes=(*_CODES, "login_missing"))
 async def recover(request: Request, caller: ClientCaller) -> Response:
     """Password, authenticator and sessions end; then new ones can be issued. Of an administrator, two decide (202)."""
+    journal = Journal.of(platform_of(request).home)
     async with platform_of(request).control.transaction() as conn:
-        return given(await staff.recover(conn, await _by(conn, caller), request.path_params["staff"]))
+        return given(
+            await staff.recover(conn, await _by(conn, caller), request.path_params["staff"], journal)
+        )
 
 
 @describes(response=IssuedLogin, status=201, codes=(*_CODES, "staff_disabled", "login_exists"))
@@ -83,7 +86,12 @@ async def issue(request: Request, caller: ClientCaller) -> Response:
     async with platform.control.transaction() as conn:
         by = await _by(conn, caller)
         issued = await staff.issue(
-            conn, platform.box, by, request.path_params["staff"], platform.config.platform.name_ja
+            conn,
+            platform.box,
+            by,
+            request.path_params["staff"],
+            platform.config.platform.name_ja,
+            Journal.of(platform.home),
         )
     return answer(issued, 201)
 

@@ -140,15 +140,16 @@ async def act(request: Request, caller: StaffCaller) -> Response:
     """One act on one account: roles, disable, enable, recover, issue, unlock."""
     form = await read_form(request, caller)
     platform = platform_of(request)
+    journal = Journal.of(platform.home)
     try:
         async with platform.control.transaction() as conn:
             by = await _by(conn, request, caller)
             found = await staff.account(conn, by, request.path_params["staff"])
             if form.get("act") == "issue":
                 name = platform.config.platform.name_ja
-                issued = await staff.issue(conn, platform.box, by, found.staff_id, name)
+                issued = await staff.issue(conn, platform.box, by, found.staff_id, name, journal)
                 return _handed_over(request, caller, found, issued)
-            change = await _change(conn, by, found, form, Journal.of(platform.home))
+            change = await _change(conn, by, found, form, journal)
     except Problem as problem:
         if problem.code not in _SAID:
             raise
@@ -170,7 +171,7 @@ async def _change(
     if wanted == "enable":
         return await staff.enable(conn, by, one.staff_id, reason)
     if wanted == "recover":
-        return await staff.recover(conn, by, one.staff_id)
+        return await staff.recover(conn, by, one.staff_id, journal)
     if wanted == "unlock":
         return await staff.unlock(conn, by, one.staff_id)
     if wanted == "roles":

@@ -10,6 +10,7 @@ import pytest
 
 from moyai.base.db import Connection, Pool
 from moyai.base.errors import Problem
+from moyai.base.journal import Journal
 from moyai.base.secrets import SecretBox
 from moyai.identity import credentials, desk, passwords, residents
 from moyai.identity.model import IssuedLogin, Resident
@@ -136,8 +137,9 @@ async def test_recovery_replaces_everything(
     scene: Scene,
     taro: Resident,
     login: IssuedLogin,
+    journal: Journal,
 ) -> None:
-    new = await credentials.recover(control, box, scene.c1, taro, "test")
+    new = await credentials.recover(control, box, scene.c1, taro, "test", journal)
     assert new.login == login.login
     assert await _code(credentials.check_password(control_db, login.login, login.password)) == "login_failed"
     assert await _code(credentials.check_code(control_db, box, login.login, _at(login))) == "login_failed"

@@ -9,6 +9,7 @@ import pytest
 
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
+from moyai.base.journal import Journal
 from moyai.base.secrets import SecretBox
 from moyai.identity import credentials, first_login, sessions, staff, store_logins
 from moyai.identity.model import IssuedLogin, Resident, Session
@@ -45,6 +46,7 @@ async def test_m10_two_who_choose_at_once_do_not_both_succeed(
     box: SecretBox,
     sheet: IssuedLogin,
     monkeypatch: pytest.MonkeyPatch,
+    journal: Journal,
 ) -> None:
     """The second has judged everything before the first has written."""
     first = await _begun(control, control_db, box, sheet)
@@ -54,13 +56,13 @@ async def test_m10_two_who_choose_at_once_do_not_both_succeed(
 
     async def overtaken(*given: object) -> bool:
         monkeypatch.setattr(store_logins, "replace_initial", write)
-        await first_login.choose(control_db, box, first, OWN, code)
+        await first_login.choose(control_db, box, first, OWN, code, journal)
         replaced.append(await write(*given))  # type: ignore[arg-type]
         return replaced[0]
 
     monkeypatch.setattr(store_logins, "replace_initial", overtaken)
     with pytest.raises(Problem, match="unauthenticated"):
-        await first_login.choose(control_db, box, second, "the thief's own password", late)
+        await first_login.choose(control_db, box, second, "the thief's own password", late, journal)
     assert replaced == [False]
 
 
@@ -71,20 +73,21 @@ async def test_m10_new_secrets_from_the_desk_end_a_first_log_in_that_was_begun(
     scene: Scene,
     taro: Resident,
     sheet: IssuedLogin,
+    journal: Journal,
 ) -> None:
     begun = await _begun(control, control_db, box, sheet)
     code = await _code(control, box, begun)
-    assert await credentials.recover(control, box, scene.c1, taro, "test") is not None
+    assert await credentials.recover(control, box, scene.c1, taro, "test", journal) is not None
     with pytest.raises(Problem, match="unauthenticated"):
-        await first_login.choose(control_db, box, begun, OWN, code)
+        await first_login.choose(control_db, box, begun, OWN, code, journal)
 
 
 async def test_m10_the_code_that_was_shown_is_used_up(
-    control: Connection, control_db: RolledBack, box: SecretBox, sheet: IssuedLogin
+    control: Connection, control_db: RolledBack, box: SecretBox, sheet: IssuedLogin, journal: Journal
 ) -> None:
     begun = await _begun(control, control_db, box, sheet)
     code = await _code(control, box, begun)
-    await first_login.choose(control_db, box, begun, OWN, code)
+    await first_login.choose(control_db, box, begun, OWN, code, journal)
     with pytest.raises(Problem, match="code_used"):
         await credentials.check_code(control_db, box, sheet.login, code)
 

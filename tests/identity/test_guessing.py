@@ -11,6 +11,7 @@ import pytest
 
 from moyai.base.db import Connection, Pool
 from moyai.base.errors import Problem
+from moyai.base.journal import Journal
 from moyai.base.roles import WORKER
 from moyai.base.secrets import SecretBox
 from moyai.identity import credentials, guessing, store_guessing
@@ -135,12 +136,13 @@ async def test_m11_new_secrets_and_the_desk_open_a_locked_login(
     scene: Scene,
     taro: Resident,
     login: IssuedLogin,
+    journal: Journal,
 ) -> None:
     await _miss(control, login.login, STRANGER, 10)
     await credentials.unlock(control, login.login)
     assert await _guess(control_db, login.login, STRANGER) == "login_failed"
     await guessing.remember(control, login.login, HOME.browser or b"")
-    assert await credentials.recover(control, box, scene.c1, taro, "test") is not None
+    assert await credentials.recover(control, box, scene.c1, taro, "test", journal) is not None
     assert not await store_guessing.is_known(control, HOME.browser or b"", login.login)
 
 

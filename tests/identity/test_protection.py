@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
 import pytest
 
 from moyai.base.db import Connection, Database
 from moyai.base.errors import Problem
+from moyai.base.journal import Journal
 from moyai.consent import history
-from moyai.identity import desk, protection, residents, transfers
+from moyai.identity import desk, meetings, protection, residents, transfers
+from moyai.identity.guessing import Rule
 from moyai.identity.model import Desk, Resident
 from tests.factories import C2
 from tests.identity.conftest import EVIDENCE, Scene, clerk, person
@@ -41,15 +44,17 @@ async def office(control: Connection, scene: Scene) -> Office:
 
 
 @pytest.fixture
-async def protected(control: Connection, office: Office, taro: Resident) -> Resident:
+async def protected(control: Connection, office: Office, taro: Resident, journal: Journal) -> Resident:
     await protection.ask(control, office.first, taro, "begin", "支-12", office.named())
-    await protection.confirm(control, office.second, taro)
+    await protection.confirm(control, office.second, taro, journal)
     return await desk.at_desk(control, office.first, taro.resident_id)
 
 
-async def test_one_clerk_alone_protects_nobody(control: Connection, office: Office, taro: Resident) -> None:
+async def test_one_clerk_alone_protects_nobody(
+    control: Connection, office: Office, taro: Resident, journal: Journal
+) -> None:
     await protection.ask(control, office.first, taro, "begin", "支-12", office.named())
-    again = protection.confirm(control, office.first, taro)
+    again = protection.confirm(control, office.first, taro, journal)
     assert await code_of(again) == "second_person_required"
     assert not (await desk.at_desk(control, office.third, taro.resident_id)).protected
 
@@ -92,8 +97,19 @@ async def test_enrolment_and_transfer_do_not_tell_that_they_exist(
 
 
 async def test_ending_it_takes_two_named_clerks(
-    control: Connection, office: Office, protected: Resident
+    control: Connection, office: Office, protected: Resident, journal: Journal
 ) -> None:
     await protection.ask(control, office.second, protected, "end", "支-13", [])
-    await protection.confirm(control, office.first, protected)
+    await protection.confirm(control, office.first, protected, journal)
     assert not (await desk.at_desk(control, office.third, protected.resident_id)).protected
+
+
+async def test_a10_a_protected_resident_counts_as_nobody_does(
+    control_db: Database, scene: Scene, protected: Resident, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As often as one likes: whoever is slowed down by trying would know that there is somebody."""
+    monkeypatch.setattr(meetings, "RULE", Rule("meeting", 2, 60, 60))
+    nobody = person(municipality_code=C2, birth_date=date(1931, 1, 1))
+    for who in (nobody, person(municipality_code=C2)):
+        codes = [await code_of(transfers.ask(control_db, scene.c2, who, EVIDENCE)) for _ in range(5)]
+        assert codes == ["does_not_exist"] * 5

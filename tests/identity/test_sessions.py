@@ -102,7 +102,7 @@ async def test_recovery_and_erasure_end_it(
     control: Connection, box: SecretBox, scene: Scene, login: IssuedLogin, taro: Resident, journal: Journal
 ) -> None:
     opened = await sessions.open_session(control, _credential(login, taro), ("pwd", "otp"))
-    await credentials.recover(control, box, scene.c1, taro, "test")
+    await credentials.recover(control, box, scene.c1, taro, "test", journal)
     assert await sessions.caller_of(control, opened.cookie) is None
     opened = await sessions.open_session(control, _credential(login, taro), ("pwd", "otp"))
     await residents.erase(control, taro.resident_key, "staff:c1", "本人の申出", journal)

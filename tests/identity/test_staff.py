@@ -96,18 +96,24 @@ async def test_m10_one_number_is_one_person_of_one_organisation(
     assert refused.value.code == code
 
 
-async def logged_in(control: Connection, box: SecretBox, scene: Scene, one: StaffAccount) -> str:
-    await own_login(control, box, await staff.issue(control, box, of_c1(scene), one.staff_id, "test"))
+async def logged_in(
+    control: Connection, box: SecretBox, scene: Scene, one: StaffAccount, journal: Journal
+) -> str:
+    await own_login(
+        control, box, await staff.issue(control, box, of_c1(scene), one.staff_id, "test", journal)
+    )
     row = await control.fetchrow("select staff_key from identity.staff where staff_id = $1", one.staff_id)
     assert row is not None
     credential = Credential(one.login, None, row["staff_key"], True)
     return (await sessions.open_session(control, credential, ("pwd", "otp"))).cookie
 
 
-async def test_m10_the_last_log_in_is_kept(control: Connection, box: SecretBox, scene: Scene):
+async def test_m10_the_last_log_in_is_kept(
+    control: Connection, box: SecretBox, scene: Scene, journal: Journal
+):
     one = await hired(control, scene)
     assert one.last_login_at is None
-    await logged_in(control, box, scene, one)
+    await logged_in(control, box, scene, one, journal)
     assert (await staff.account(control, of_c1(scene), one.staff_id)).last_login_at is not None
 
 
@@ -115,7 +121,7 @@ async def test_m10_disabling_ends_sessions_at_once(
     control: Connection, box: SecretBox, scene: Scene, journal: Journal
 ):
     one = await hired(control, scene)
-    cookie = await logged_in(control, box, scene, one)
+    cookie = await logged_in(control, box, scene, one, journal)
     assert await sessions.caller_of(control, cookie) is not None
     await staff.disable(control, one.staff_id, "退職", "staff:boss", journal)
     assert await sessions.caller_of(control, cookie) is None
@@ -172,48 +178,50 @@ async def test_m10_declaring_again_enables_nobody(control: Connection, scene: Sc
 
 
 async def test_m10_recovery_ends_the_old_login_and_gives_another(
-    control: Connection, control_db: RolledBack, box: SecretBox, scene: Scene
+    control: Connection, control_db: RolledBack, box: SecretBox, scene: Scene, journal: Journal
 ):
     one = await hired(control, scene)
-    first = await staff.issue(control, box, of_c1(scene), one.staff_id, "test")
+    first = await staff.issue(control, box, of_c1(scene), one.staff_id, "test", journal)
     cookie = await logged_in_again(control, one)
-    assert (await staff.recover(control, of_c1(scene), one.staff_id)).outcome == "changed"
+    assert (await staff.recover(control, of_c1(scene), one.staff_id, journal)).outcome == "changed"
     assert await sessions.caller_of(control, cookie) is None
-    second = await staff.issue(control, box, of_c1(scene), one.staff_id, "test")
+    second = await staff.issue(control, box, of_c1(scene), one.staff_id, "test", journal)
     with pytest.raises(Problem, match="login_failed"):
         await credentials.check_password(control_db, "mado", first.password)
     assert (await credentials.check_password(control_db, "mado", second.password)).staff_key is not None
     with pytest.raises(Problem, match="login_exists"):
-        await staff.issue(control, box, of_c1(scene), one.staff_id, "test")
+        await staff.issue(control, box, of_c1(scene), one.staff_id, "test", journal)
 
 
-async def test_m10_recovery_of_an_administrator_takes_two(control: Connection, box: SecretBox, scene: Scene):
+async def test_m10_recovery_of_an_administrator_takes_two(
+    control: Connection, box: SecretBox, scene: Scene, journal: Journal
+):
     one = await hired(control, scene, declared("chief", "staff_admin", number="7"))
-    await staff.issue(control, box, of_c1(scene), one.staff_id, "test")
+    await staff.issue(control, box, of_c1(scene), one.staff_id, "test", journal)
     await bosses(control)
-    asked = await staff.recover(control, of_c1(scene), one.staff_id)
+    asked = await staff.recover(control, of_c1(scene), one.staff_id, journal)
     assert asked.outcome == "pending"
     with pytest.raises(Problem, match="login_exists"):
-        await staff.issue(control, box, of_c1(scene), one.staff_id, "test")
+        await staff.issue(control, box, of_c1(scene), one.staff_id, "test", journal)
     await acting.confirm(control, str(asked.pending), DEPUTY)
     assert not (await staff.account(control, of_c1(scene), one.staff_id)).has_login
 
 
 async def test_m10_a_file_never_issues_a_login_that_was_recovered(
-    control: Connection, box: SecretBox, scene: Scene
+    control: Connection, box: SecretBox, scene: Scene, journal: Journal
 ):
     one = await hired(control, scene)
     await staff.issue_login(control, box, one.login, "test", "password-of-the-file")
-    await staff.recover(control, of_c1(scene), one.staff_id)
+    await staff.recover(control, of_c1(scene), one.staff_id, journal)
     with pytest.raises(Problem, match="login_taken"):
         await staff.issue_login(control, box, one.login, "test", "password-of-the-file")
 
 
 async def test_m10_unlocking_lets_the_owner_try_again(
-    control: Connection, control_db: RolledBack, box: SecretBox, scene: Scene
+    control: Connection, control_db: RolledBack, box: SecretBox, scene: Scene, journal: Journal
 ):
     one = await hired(control, scene)
-    issued = await staff.issue(control, box, of_c1(scene), one.staff_id, "test")
+    issued = await staff.issue(control, box, of_c1(scene), one.staff_id, "test", journal)
     for _ in range(40):
         with pytest.raises(Problem) as refused:
             await credentials.check_password(control_db, "mado", "not it at all")

@@ -106,14 +106,14 @@ async def test_the_level_held_is_never_lowered(control: Connection, miki: Miki, 
 
 
 async def test_the_resident_confirms_with_two_factors(
-    control: Connection, box: SecretBox, miki: Miki, taro: Resident, login: object
+    control: Connection, box: SecretBox, miki: Miki, taro: Resident, login: object, journal: Journal
 ) -> None:
     asked = await miki.ask()
     weak = transfers.confirm_as_resident(control, _caller(taro, aal=1), asked.transfer_id)
     assert await code_of(weak) == "assurance_insufficient"
     await transfers.confirm_as_resident(control, _caller(taro), asked.transfer_id)
     moved = await desk.at_desk(control, miki.first, taro.resident_id)
-    assert await credentials.recover(control, box, miki.first, moved, "test") is not None
+    assert await credentials.recover(control, box, miki.first, moved, "test", journal) is not None
 
 
 async def test_h2_a_browser_that_was_left_alone_confirms_nothing(
@@ -174,16 +174,25 @@ async def test_each_side_may_decline(control: Connection, miki: Miki, taro: Resi
 
 
 async def test_h1_no_login_is_issued_or_recovered_while_a_transfer_is_pending(
-    control: Connection, box: SecretBox, miki: Miki, scene: Scene, taro: Resident, login: object
+    control: Connection,
+    box: SecretBox,
+    miki: Miki,
+    scene: Scene,
+    taro: Resident,
+    login: object,
+    journal: Journal,
 ) -> None:
     await miki.ask()
-    assert await code_of(credentials.recover(control, box, scene.c1, taro, "test")) == "transfer_pending"
+    assert (
+        await code_of(credentials.recover(control, box, scene.c1, taro, "test", journal))
+        == "transfer_pending"
+    )
     assert await code_of(credentials.issue(control, box, scene.c1, taro, "test")) == "transfer_pending"
 
 
 @pytest.mark.parametrize("way", ["losing_desk", "certificate"])
 async def test_h1_after_a_transfer_without_the_resident_a_recovery_takes_two_clerks(
-    control: Connection, box: SecretBox, miki: Miki, taro: Resident, login: object, way: str
+    control: Connection, box: SecretBox, miki: Miki, taro: Resident, login: object, way: str, journal: Journal
 ) -> None:
     asked = await miki.ask(certificate=CERTIFICATE)
     if way == "losing_desk":
@@ -192,12 +201,12 @@ async def test_h1_after_a_transfer_without_the_resident_a_recovery_takes_two_cle
         await transfers.confirm_as_second_clerk(control, miki.second, asked.transfer_id, CERTIFICATE)
     moved = await desk.at_desk(control, miki.first, taro.resident_id)
     for _ in range(2):
-        assert await credentials.recover(control, box, miki.first, moved, "test") is None
-    assert await credentials.recover(control, box, miki.second, moved, "test") is not None
+        assert await credentials.recover(control, box, miki.first, moved, "test", journal) is None
+    assert await credentials.recover(control, box, miki.second, moved, "test", journal) is not None
 
 
 async def test_a2_a_town_that_the_desk_gained_a_moment_ago_takes_two_clerks_for_a_recovery(
-    control: Connection, box: SecretBox, miki: Miki, taro: Resident, login: object
+    control: Connection, box: SecretBox, miki: Miki, taro: Resident, login: object, journal: Journal
 ) -> None:
     """Miki's desk gains Takamatsu's code, beside its own."""
     await control.raw.execute(
@@ -211,9 +220,9 @@ async def test_a2_a_town_that_the_desk_gained_a_moment_ago_takes_two_clerks_for_
         for one in (miki.first, miki.second)
     ]
     reached = await desk.at_desk(control, first, taro.resident_id)
-    assert await credentials.recover(control, box, first, reached, "test") is None
-    assert await credentials.recover(control, box, first, reached, "test") is None
-    assert await credentials.recover(control, box, second, reached, "test") is not None
+    assert await credentials.recover(control, box, first, reached, "test", journal) is None
+    assert await credentials.recover(control, box, first, reached, "test", journal) is None
+    assert await credentials.recover(control, box, second, reached, "test", journal) is not None
 
 
 async def test_a2_a_code_that_came_a_moment_ago_is_not_made_old_by_another_change(
@@ -239,21 +248,27 @@ async def test_a2_a_code_that_came_a_moment_ago_is_not_made_old_by_another_chang
 
 
 async def test_a_program_counts_for_nobody(
-    control: Connection, box: SecretBox, miki: Miki, scene: Scene, taro: Resident, login: object
+    control: Connection,
+    box: SecretBox,
+    miki: Miki,
+    scene: Scene,
+    taro: Resident,
+    login: object,
+    journal: Journal,
 ) -> None:
     asked = await miki.ask()
     await transfers.confirm_at_losing_desk(control, miki.losing, asked.transfer_id)
     moved = await desk.at_desk(control, scene.c2, taro.resident_id)
-    recover = credentials.recover(control, box, scene.c2, moved, "test")
+    recover = credentials.recover(control, box, scene.c2, moved, "test", journal)
     assert await code_of(recover) == "second_person_required"
 
 
 async def test_a_move_to_another_desk_also_holds_recovery(
-    control: Connection, box: SecretBox, miki: Miki, taro: Resident, login: object
+    control: Connection, box: SecretBox, miki: Miki, taro: Resident, login: object, journal: Journal
 ) -> None:
     await residents.move(control, miki.losing, taro, C2, "", HERE["address"])
     moved = await desk.at_desk(control, miki.first, taro.resident_id)
-    assert await credentials.recover(control, box, miki.first, moved, "test") is None
+    assert await credentials.recover(control, box, miki.first, moved, "test", journal) is None
 
 
 async def test_both_desks_see_it_and_the_asking_one_learns_no_id(

@@ -40,7 +40,7 @@ Ending = Callable[[Scene], Awaitable[None]]
 @pytest.fixture
 def endings(control: Connection, box: SecretBox, journal: Journal) -> dict[str, Ending]:
     async def recovery(scene: Scene) -> None:
-        assert await credentials.recover(control, box, scene.desk, scene.resident, "test")
+        assert await credentials.recover(control, box, scene.desk, scene.resident, "test", journal)
 
     async def password(scene: Scene) -> None:
         form = form_of(await scene.hanako.http.get("/login/password"), "/login/password")
@@ -121,11 +121,13 @@ async def test_h3_an_authorisation_that_was_begun_before_gives_nothing_afterward
     assert (await scene.refresh()).json()["error"] == "invalid_grant"
 
 
-async def test_h3_others_go_on(scene: Scene, control: Connection, box: SecretBox, app: object) -> None:
+async def test_h3_others_go_on(
+    scene: Scene, control: Connection, box: SecretBox, app: object, journal: Journal
+) -> None:
     midori = await residents.find(control, scene.town.midori.key)
     assert midori is not None
     await credentials.issue(control, box, scene.desk, midori, "test")
-    await credentials.recover(control, box, scene.desk, midori, "test")
+    await credentials.recover(control, box, scene.desk, midori, "test", journal)
     assert await scene.works()
     assert (await scene.hanako.http.get("/portal")).status_code == 200
 

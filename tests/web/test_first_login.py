@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from moyai.base.db import Connection
+from moyai.base.journal import Journal
 from moyai.base.secrets import SecretBox
 from moyai.identity import credentials, desk, staff, store_logins
 from moyai.identity.model import IssuedLogin
@@ -180,7 +181,12 @@ async def test_m10_a_bad_choice_changes_nothing(
 
 
 async def test_m10_recovered_secrets_are_initial_again(
-    control: Connection, box: SecretBox, web: httpx.AsyncClient, town: Town, sheet: IssuedLogin
+    control: Connection,
+    box: SecretBox,
+    web: httpx.AsyncClient,
+    town: Town,
+    sheet: IssuedLogin,
+    journal: Journal,
 ) -> None:
     person = _person(web, sheet)
     await _until_first(person)
@@ -188,7 +194,7 @@ async def test_m10_recovered_secrets_are_initial_again(
     resident = await find(control, town.hanako.key)
     assert resident is not None
     at = await desk.desk_of(control, town.unei.key, "staff:test")
-    again = await credentials.recover(control, box, at, resident, "test")
+    again = await credentials.recover(control, box, at, resident, "test", journal)
     assert again is not None
     assert (await web.get("/portal")).headers["location"].startswith("/login?")
     answer = await _until_first(_person(web, again))

@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from moyai.base.db import Connection
+from moyai.base.journal import Journal
 from moyai.base.secrets import SecretBox
 from moyai.identity import credentials, desk, passwords, store_logins
 from moyai.identity.model import IssuedLogin
@@ -158,7 +159,11 @@ async def test_a_bad_change_changes_nothing(
 
 
 async def test_a8_a_password_change_beside_a_recovery_changes_nothing(
-    control: Connection, box: SecretBox, web: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+    control: Connection,
+    box: SecretBox,
+    web: httpx.AsyncClient,
+    monkeypatch: pytest.MonkeyPatch,
+    journal: Journal,
 ) -> None:
     """Password and code were judged, then the desk handed over new secrets, then the change is written."""
     scene = await make_scene(control, box, web)
@@ -167,7 +172,7 @@ async def test_a8_a_password_change_beside_a_recovery_changes_nothing(
 
     async def beside(new: str) -> str:
         if new == NEW and not handed:
-            issued = await credentials.recover(control, box, scene.desk, scene.resident, "test")
+            issued = await credentials.recover(control, box, scene.desk, scene.resident, "test", journal)
             assert issued is not None
             handed.append(issued)
         return await make_hash(new)

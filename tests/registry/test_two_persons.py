@@ -467,6 +467,7 @@ async def test_a2_the_first_file_says_all_of_it(control: Connection):
 
 async def test_a17_a_witness_beside_others_or_at_another_place_takes_two(control: Connection):
     await certified_service(control)
+    await operators(control)
     first = WitnessDeclaration("w", "city", witness_key("w1"), "https://w.example.jp")
     assert (await two_persons.put_witness(control, first, PROGRAM)).outcome == "created"
     assert (await two_persons.put_witness(control, first, PROGRAM)).outcome == "unchanged"

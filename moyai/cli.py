@@ -271,7 +271,8 @@ def apply(
 
     home = home_of(directory)
     person = None if as_ is None else asyncio.run(logged_in(home, as_))
-    print_report(asyncio.run(apply_file(home, file, person=person)), as_json=json)
+    report = asyncio.run(apply_file(home, file, person=person))
+    print_report(report, as_json=json, directory=None if directory == DEFAULT_DIRECTORY else directory)
 
 
 @app.command

@@ -5,8 +5,10 @@ All of a file is applied, or nothing of it; applying it again changes nothing. S
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import AsyncIterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -17,6 +19,7 @@ from moyai import registry
 from moyai.applying.client_keys import public_keys
 from moyai.applying.provisioning import provision_missing
 from moyai.applying.registry_file import ClientEntry, RegistryFile, WitnessEntry, read
+from moyai.applying.restating import Kept, unless_restated
 from moyai.base.config import Home
 from moyai.base.db import Connection, Database, Pool
 from moyai.base.errors import Problem
@@ -50,27 +53,30 @@ class Report(msgspec.Struct, frozen=True):
     """What was done. `logins` are accounts that got their first secrets now (see `login_password`).
 
     `waiting` are witnesses whose key is not known yet. A change whose outcome is `pending` waits for a second person.
+    `kept` differs from the file and was not applied, because somebody changed it since the file said so first.
     """
 
     changes: list[Change]
     logins: list[str] = []
     waiting: list[str] = []
+    kept: list[Kept] = []
 
     @property
     def changed(self) -> list[Change]:
         return [change for change in self.changes if change.outcome != "unchanged"]
 
 
-def print_report(report: Report, *, as_json: bool) -> None:
+def print_report(report: Report, *, as_json: bool, directory: Path | None = None) -> None:
     """What changed, line by line; what did not is only counted. As JSON: every change, and what waits."""
     if as_json:
         sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(report)) + b"\n")
         return
+    where = "" if directory is None else f" --dir {shlex.quote(str(directory))}"
     marks = {"created": "[green]+[/green]", "changed": "[yellow]~[/yellow]", "pending": "[cyan]?[/cyan]"}
     table = Table(box=None, show_header=False, pad_edge=False)
     for change in report.changed:
         table.add_row(marks[change.outcome], change.noun, change.id, ", ".join(change.fields))
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     console.print(table)
     counts: dict[str, int] = dict.fromkeys(("created", "changed", "unchanged"), 0)
     for change in report.changes:
@@ -79,8 +85,13 @@ def print_report(report: Report, *, as_json: bool) -> None:
     for change in report.changes:
         if change.outcome == "pending":
             console.print(
-                f"{change.noun} {change.id} waits for a second person: moyai confirm {change.pending}"
+                f"{change.noun} {change.id} waits for a second person: moyai confirm {change.pending} --as LOGIN{where}"
             )
+    for kept in report.kept:
+        console.print(
+            f"{kept.noun} {kept.id} differs and was not applied: changed since by {kept.changed_by or 'nobody known'}"
+            f" ({', '.join(kept.fields)})"
+        )
     for witness in report.waiting:
         console.print(f"witness {witness} waits for its key and address")
 
@@ -113,10 +124,12 @@ async def apply(
     actor = f"file:{file}" if person is None else person.actor
     async with database.transaction() as conn:
         asker = await _asker(conn, document, actor, person)
-        changes = [change async for change in _registry(conn, home, document, around, asker, file)]
+        done = [one async for one in _registry(conn, home, document, around, asker, file)]
         logins = await _staff_logins(conn, home, document.staff)
+    changes = [one for one in done if isinstance(one, Change)]
     changes += await provision_missing(home, database, actor)
-    return Report(changes, logins, [one.witness_id for one in document.witness if not _known(one, around)])
+    waiting = [one.witness_id for one in document.witness if not _known(one, around)]
+    return Report(changes, logins, waiting, [one for one in done if isinstance(one, Kept)])
 
 
 async def _asker(conn: Connection, document: RegistryFile, actor: str, person: Person | None) -> Asker:
@@ -135,7 +148,7 @@ async def _asker(conn: Connection, document: RegistryFile, actor: str, person: P
 
 async def _registry(
     conn: Connection, home: Home, document: RegistryFile, around: Surroundings, asker: Asker, file: str
-) -> AsyncIterator[Change]:
+) -> AsyncIterator[Change | Kept]:
     async for change in _parties(conn, document, asker):
         yield change
     async for change in _offer(conn, home, document, around, asker.actor):
@@ -184,16 +197,19 @@ async def _offer(
 
 async def _access(
     conn: Connection, home: Home, document: RegistryFile, around: Surroundings, asker: Asker, file: str
-) -> AsyncIterator[Change]:
+) -> AsyncIterator[Change | Kept]:
     for client in document.client:
-        yield await _client(conn, home, client, around, asker)
+        yield await _client(conn, home, client, around, asker, file)
     # the first witnesses of a platform come together, as its first file does
     first = asker.bootstrap or not await registry.all_witnesses(conn)
+    by = msgspec.structs.replace(asker, bootstrap=first)
     for entry in document.witness:
         if known := _known(entry, around):
-            yield await two_persons.put_witness(conn, known, msgspec.structs.replace(asker, bootstrap=first))
+            put_witness = partial(two_persons.put_witness, conn, known, by)
+            yield await unless_restated(conn, file, "witness", entry.witness_id, known, put_witness)
     for account in document.staff:
-        yield await staff.put_from_file(conn, account, asker, file)
+        put_account = partial(staff.put_from_file, conn, account, asker, file)
+        yield await unless_restated(conn, file, "staff", account.login, account, put_account)
     logins = [account.login for account in document.staff]
     for change in await staff.leave(conn, file, logins, asker.actor, Journal.of(home)):
         yield change
@@ -225,8 +241,8 @@ async def _placed_service(
 
 
 async def _client(
-    conn: Connection, home: Home, entry: ClientEntry, around: Surroundings, asker: Asker
-) -> Change:
+    conn: Connection, home: Home, entry: ClientEntry, around: Surroundings, asker: Asker, file: str
+) -> Change | Kept:
     jwks = entry.jwks
     if jwks is None and entry.kind != "touch_point":
         jwks = public_keys(home, entry.client_id)
@@ -241,8 +257,10 @@ async def _client(
     except msgspec.ValidationError as error:
         raise Problem("invalid_request", f"client {entry.client_id}: {error}") from error
     if base and await _only_moved(conn, declared, base):
-        return await registry.register_client(conn, declared, asker.actor)
-    return await two_persons.put_client(conn, declared, asker)
+        put = partial(registry.register_client, conn, declared, asker.actor)
+    else:
+        put = partial(two_persons.put_client, conn, declared, asker)
+    return await unless_restated(conn, file, "client", entry.client_id, declared, put)
 
 
 async def _only_moved(conn: Connection, declared: ClientDeclaration, base: str) -> bool:

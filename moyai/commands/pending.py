@@ -49,7 +49,7 @@ async def print_waiting(home: Home, *, as_json: bool) -> None:
             one.id,
             one.asked_by,
             one.first_person or "-",
-            rfc3339(one.takes_effect_at),
+            "-" if one.takes_effect_at is None else rfc3339(one.takes_effect_at),
         )
         for one in found
     ]

@@ -116,6 +116,11 @@ async def newest(
     return [_event(row) for row in await store.newest(conn, _numbers(kinds), before, limit)]
 
 
+async def last_actor(conn: Connection, noun: str, named: str, kinds: Iterable[Kind]) -> str | None:
+    """Who did the newest act of these kinds upon a thing of the registry (its id) or an account (its staff id)."""
+    return await store.last_actor(conn, noun, named, [int(one) for one in kinds])
+
+
 async def recorded_since(conn: Connection, named: str, kinds: Iterable[Kind], at: datetime) -> bool:
     """Whether something was done to the thing with this id at or after a time."""
     return await store.recorded_since(conn, named, [int(kind) for kind in kinds], at)

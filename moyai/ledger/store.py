@@ -137,6 +137,22 @@ async def done_to_since(conn: Connection, resident_key: int, kinds: Sequence[int
     )
 
 
+async def last_actor(conn: Connection, noun: str, named: str, kinds: Sequence[int]) -> str | None:
+    """Who did the newest act of these kinds upon what bears this id, where it concerns no resident."""
+    return await conn.fetchval(
+        """
+        select c.body::jsonb ->> 'actor' from ledger.content c
+         where c.resident_key = 0 and c.kind = any ($3)
+           and coalesce(c.body::jsonb -> 'detail' ->> 'noun', $1) = $1
+           and $2 in (c.body::jsonb -> 'detail' ->> 'id', c.body::jsonb -> 'detail' ->> 'staff_id')
+         order by c.at desc, c.entry_id desc limit 1
+        """,
+        noun,
+        named,
+        kinds,
+    )
+
+
 async def newest(
     conn: Connection, kinds: Sequence[int] | None, before: int | None, limit: int
 ) -> list[Record]:

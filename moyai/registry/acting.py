@@ -6,7 +6,8 @@ effect when two members of staff with different staff numbers stand for it, when
 says yes (where its word is worth that), or after `HOURS`; until then anybody who may confirm can revoke it. Whoever
 asked, and whoever stands for it, must still be who they were by then: stopped meanwhile, they take it along.
 
-A program or a file is nobody: what it asks for takes two persons.
+A program or a file is nobody: what it asks for takes two persons, or one and the hours. By waiting alone it never
+takes effect.
 """
 
 from __future__ import annotations
@@ -74,7 +75,8 @@ class TwoPersonAct(msgspec.Struct, frozen=True):
 
 
 class Pending(msgspec.Struct, frozen=True):
-    """An act that waits, or waited. `sha256` is of `change`, as the ledger has it."""
+    """An act that waits, or waited. `sha256` is of `change`, as the ledger has it. `takes_effect_at` is None while no
+    person stands for it: then no time brings it about."""
 
     pending_id: str
     act: str
@@ -88,7 +90,7 @@ class Pending(msgspec.Struct, frozen=True):
     organization_id: str | None
     asked_by: str
     asked_at: datetime
-    takes_effect_at: datetime
+    takes_effect_at: datetime | None
     first_person: str | None
     state: str
     ended_at: datetime | None = None
@@ -375,7 +377,7 @@ async def _waiting(conn: Connection, pending_id: str) -> tuple[Record, TwoPerson
     row = await _row(conn, pending_id)
     if row["state"] != "waiting":
         raise Problem("pending_ended", f"it is {row['state']}")
-    return row, _ACTS[row["act"]]
+    return row, _act(row["act"])
 
 
 async def _row(conn: Connection, pending_id: str) -> Record:
@@ -401,8 +403,24 @@ async def listed(conn: Connection, organization_id: str | None = None) -> list[P
     return [_pending(row) for row in await store.listed(conn, organization_id, _LISTED)]
 
 
+def _by_a_person(row: Record) -> bool:
+    return row["first_staff_id"] is not None or row["asked_by"].startswith("staff:")
+
+
+def _act(name: str) -> TwoPersonAct:
+    """An act by its name; one that this release does not know is shown, can be revoked, and is never carried out."""
+
+    async def nothing(_conn: Connection, _id: str) -> Any:
+        return None
+
+    async def refuse(_conn: Connection, _id: str, _body: dict[str, Any], _actor: str) -> Change:
+        raise Problem("change_not_allowed", f"this release does not know the act {name}")
+
+    return _ACTS.get(name) or TwoPersonAct(name, name, name, name, nothing, refuse)
+
+
 def _pending(row: Record) -> Pending:
-    act = _ACTS[row["act"]]
+    act = _act(row["act"])
     return Pending(
         pending_id=str(row["pending_id"]),
         act=act.name,
@@ -416,7 +434,7 @@ def _pending(row: Record) -> Pending:
         organization_id=row["organization_id"],
         asked_by=row["asked_by"],
         asked_at=row["asked_at"],
-        takes_effect_at=row["due_at"],
+        takes_effect_at=row["due_at"] if _by_a_person(row) else None,
         first_person=None if row["first_staff_id"] is None else f"staff:{row['first_staff_id']}",
         state=row["state"],
         ended_at=row["ended_at"],

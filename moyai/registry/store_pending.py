@@ -90,10 +90,12 @@ async def listed(conn: Connection, organization_id: str | None, limit: int) -> l
 
 
 async def due(conn: Connection, limit: int) -> list[UUID]:
+    """What has waited its hours and a person stands for, or asked for. A program or a file is nobody, however long."""
     rows = await conn.fetch(
         """
         select pending_id from registry.pending
-         where state = 'waiting' and due_at <= clock_timestamp() order by due_at limit $1
+         where state = 'waiting' and due_at <= clock_timestamp()
+           and (first_staff_id is not null or asked_by like 'staff:%') order by due_at limit $1
         """,
         limit,
     )

@@ -87,3 +87,27 @@ async def test_a4_an_act_upon_its_own_asker_is_carried_out(control: Connection):
         ended = await acting.confirm(control, str(asked.pending), person)
     assert ended.state == "done"
     assert (await acting.one(control, pending)).state == "void", "asked for with the keys of before"
+
+
+@pytest.mark.parametrize("asker", [PROGRAM, Asker("file:base.toml", "unei")], ids=["program", "file"])
+async def test_a5_what_nobody_asked_for_takes_effect_by_no_waiting_alone(
+    control: Connection, control_db: RolledBack, asker: Asker
+):
+    pending = await past(control, await keys_asked(control, asker))
+    assert await acting.take_effect_due(control_db) == 0
+    assert (await acting.one(control, pending)).takes_effect_at is None
+    assert (await acting.confirm(control, pending, A)).takes_effect_at is not None
+    assert await acting.take_effect_due(control_db) == 1
+    assert await kid(control) == "stolen-1"
+
+
+async def test_an_act_of_another_release_is_seen_and_revoked_and_never_carried_out(
+    control: Connection, control_db: RolledBack
+):
+    pending = await keys_asked(control, Asker(A.actor, "unei", A))
+    unknown = await past(control, pending, "of_tomorrow")
+    assert unknown in {one.pending_id for one in await acting.listed(control)}
+    await acting.take_effect_due(control_db)
+    assert (await acting.one(control, unknown)).state == "void"
+    other = await past(control, pending, "of_tomorrow")
+    assert (await acting.revoke(control, other, B.actor)).state == "revoked"

@@ -295,7 +295,7 @@ async def test_m10_what_it_refers_to_has_changed_so_it_is_void(control: Connecti
 async def test_m10_nobody_there_so_it_takes_effect_after_its_hours(
     control: Connection, control_db: RolledBack
 ):
-    pending = await keys_asked(control)
+    pending = await keys_asked(control, Asker(A.actor, "unei", A))
     assert await acting.take_effect_due(control_db) == 0
     earlier = await past(control, pending)
     assert await acting.take_effect_due(control_db) == 1
@@ -309,7 +309,7 @@ async def test_m10_one_act_that_fails_keeps_no_other_from_taking_effect(
     async def broken(_conn: Connection, _id: str, _body: dict[str, Any], _actor: str) -> Any:
         raise RuntimeError("a fault of ours")
 
-    pending = await keys_asked(control)
+    pending = await keys_asked(control, Asker(A.actor, "unei", A))
     monkeypatch.setitem(
         acting._ACTS,  # pyright: ignore[reportPrivateUsage] (no product act is broken)
         "broken",

@@ -19,7 +19,7 @@ grant insert on platform.signing_key to moyai_serve;
 -- The registry forgets nothing: things change or end. Versions of terms and criteria do not even change.
 grant insert, update on registry.organization, registry.component, registry.service, registry.dataset,
     registry.purpose, registry.link, registry.client, registry.authentication_service, registry.store,
-    registry.witness, registry.stop, registry.pending to moyai_serve;
+    registry.witness, registry.stop, registry.pending, registry.declared_in_file to moyai_serve;
 grant insert, delete on registry.service_component, registry.component_dataset to moyai_serve;
 grant insert on registry.terms_version, registry.criteria_version, registry.succession to moyai_serve;
 

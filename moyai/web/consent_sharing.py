@@ -59,7 +59,10 @@ class SharedLink(msgspec.Struct, frozen=True):
 
 
 class SharingAnswer(msgspec.Struct, frozen=True):
-    """A sharing from one side. The viewer is not told the sharer's words for them, nor the other way round."""
+    """A sharing from one side. The viewer is not told the sharer's words for them, nor the other way round.
+
+    `service_id` is empty, and so are `links`, for who views what a protected resident shares.
+    """
 
     sharing_id: UUID
     role: Literal["sharer", "viewer"]
@@ -88,7 +91,8 @@ class Sharings(msgspec.Struct, frozen=True):
 
 
 class SharedItems(msgspec.Struct, frozen=True, omit_defaults=True):
-    """In the form of an exchange's answer: per source its items, or the code why there are none."""
+    """In the form of an exchange's answer: per source its items, or the code why there are none. Where the one who
+    shares is protected, a result has no `source` and its `dataset` is empty."""
 
     sharing_id: UUID
     results: list[Result]
@@ -99,14 +103,20 @@ def _platform(request: Request) -> Platform:
     return request.app.state.platform
 
 
-async def _service_shown(
+async def _what_is_shown(
     conn: Connection, shared: Sharing, facts: ServiceFacts, *, mine: bool
-) -> tuple[str, str, str]:
-    """Id and names of the service. A viewer of a protected resident is not told: it may be a town's own."""
+) -> tuple[tuple[str, str, str], list[SharedLink]]:
+    """Id and names of the service, and what is shared of it. A viewer of a protected resident is told neither: service,
+    link and dataset may be a town's own, and the public catalogue says which town's."""
     sharer = None if mine else await residents.find(conn, shared.resident_key)
-    if sharer is not None and sharer.protected:
-        return "", "共有されたデータ", "Shared data"
-    return facts.service.service_id, facts.service.name_ja, facts.service.name_en
+    if not mine and (sharer is None or sharer.protected):
+        return ("", *shared_items.HIDDEN), []
+    links = [
+        SharedLink(link.link_id, link.dataset_id, link.dataset_name_ja, link.dataset_name_en)
+        for link in facts.links
+        if link.link_key in shared.versions
+    ]
+    return (facts.service.service_id, facts.service.name_ja, facts.service.name_en), links
 
 
 async def described(
@@ -118,8 +128,7 @@ async def described(
     for shared in sharings:
         facts = services[shared.service_key]
         mine = shared.resident_key == caller.resident_key
-        service = await _service_shown(conn, shared, facts, mine=mine)
-        links = [link for link in facts.links if link.link_key in shared.versions]
+        service, links = await _what_is_shown(conn, shared, facts, mine=mine)
         made.append(
             SharingAnswer(
                 sharing_id=shared.sharing_id,
@@ -128,9 +137,7 @@ async def described(
                 service_id=service[0],
                 service_ja=service[1],
                 service_en=service[2],
-                links=[
-                    SharedLink(k.link_id, k.dataset_id, k.dataset_name_ja, k.dataset_name_en) for k in links
-                ],
+                links=links,
                 name=shared.viewer_name if mine else shared.shown_as,
                 relation=shared.relation if mine else "",
                 created_at=rfc3339(shared.created_at),
@@ -216,4 +223,4 @@ async def items(request: Request, caller: ResidentCaller) -> Response:
     record; `next` is the `cursor` of the next page."""
     sharing_id, page = uuid_of(request, "sharing"), read_query(request, PageQuery).page()
     pages = await shared_items.view(_platform(request), caller, sharing_id, page)
-    return answer(SharedItems(sharing_id, pages.results, pages.next))
+    return answer(SharedItems(sharing_id, shared_items.as_told(pages.results), pages.next))

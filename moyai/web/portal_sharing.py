@@ -213,7 +213,8 @@ async def _group(conn: Connection, result: Result, language: Language) -> Shared
     columns = {item.name: say(language, item.ja, item.en) for item in dataset.items}
     heads = (say(language, "日時", "When"), *columns.values())
     rows = tuple(_row(item, list(columns), language) for item in result.items or [])
-    return SharedGroup(words(dataset, "name", language), source, heads, rows, result.code)
+    name = words(dataset, "name", language) if result.source else say(language, *shared_items.HIDDEN)
+    return SharedGroup(name, source, heads, rows, result.code)
 
 
 def _row(item: Item, columns: Sequence[str], language: Language) -> tuple[str, ...]:

@@ -28,11 +28,20 @@ from moyai.personal.reading import Pages, read_all, summary
 from moyai.registry.model import Link
 from moyai.web.platform import Platform
 
+HIDDEN = ("共有されたデータ", "Shared data")
+"""What a viewer reads for service and dataset of a protected resident."""
+
+
+def as_told(results: Iterable[Result]) -> list[Result]:
+    """The results as they leave the platform: where the source is hidden, its dataset would name it."""
+    return [result if result.source is not None else replace(result, dataset="") for result in results]
+
 
 async def view(platform: Platform, caller: ResidentCaller, sharing_id: UUID, page: Page) -> Pages:
     """A page of the chosen items, per source, newest first; a link that has closed since says why.
 
-    What closed while a source was asked is judged anew before anything is released. Raises Refused grant_not_in_force
+    What closed while a source was asked is judged anew before anything is released. The results of a protected resident
+    have no source; their `dataset` is for the words of its items, and is told to nobody (`as_told`). Raises Refused grant_not_in_force
     or assurance_insufficient (the viewer's own levels), recorded before it is raised.
     """
 

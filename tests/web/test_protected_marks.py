@@ -135,9 +135,10 @@ async def test_no_other_desk_console_or_program_finds_the_town(
     assert answer.status_code == 404
 
 
-async def test_a_viewer_of_her_sharing_learns_no_town(
-    control: Connection, app: object, box: SecretBox, hidden: Hidden
-) -> None:
+async def her_sharing(
+    control: Connection, hidden: Hidden, box: SecretBox
+) -> tuple[str, credentials.IssuedLogin, tuple[str, ...]]:
+    """She shares data of her town's own service: the sharing, the daughter's login, and the ids that name the town."""
     at = await desks.desk_of(control, hidden.town.c1.key, "staff:x")
     daughter = await residents.enrol(
         control, at, person(given_name="恵", given_kana="メグミ"), Evidence(2, "desk_document", "passport")
@@ -147,16 +148,18 @@ async def test_a_viewer_of_her_sharing_learns_no_town(
     service = await factories.make_service(
         control, hidden.office, name=f"{TOWN}の見守り", municipality_codes=(CODE,)
     )
+    dataset = await factories.make_dataset(control, name=f"{TOWN}の歩数")
     link = await factories.make_link(
         control,
         service,
         component,
         component,
-        hidden.town.datasets["steps"],
+        dataset,
         hidden.town.purposes["watch-over"],
     )
     resident = factories.Made(hidden.resident.resident_key, hidden.resident.resident_id)
     await factories.make_consent(control, resident, link)
+    await factories.tie(control, resident, component)
     sharing_id = await control.fetchval(
         "insert into consent.sharing (sharing_id, resident_key, service_key, link_keys, relation, viewer_name,"
         " shown_as, viewer_key, accepted_at, expires_at) values (gen_random_uuid(), $1, $2, $3, '娘', '恵', '母', $4,"
@@ -166,9 +169,17 @@ async def test_a_viewer_of_her_sharing_learns_no_town(
         [link.key],
         daughter.resident_key,
     )
+    return str(sharing_id), issued, (service.id, link.id, dataset.id, component.id)
+
+
+async def test_a_viewer_of_her_sharing_learns_no_town(
+    control: Connection, app: object, box: SecretBox, hidden: Hidden
+) -> None:
+    sharing_id, issued, ids = await her_sharing(control, hidden, box)
     async with in_process.client_of(app) as http:
         await Person(http, issued.login, issued.password, issued.totp_secret).log_in()
         for path in ("/portal", "/portal/sharing", f"/portal/sharing/{sharing_id}"):
             answer = await http.get(path)
             assert answer.status_code == 200, path
             assert_unmarked(answer.text, path)
+            assert not [one for one in ids if one in answer.text], f"a11: {path}"

@@ -223,6 +223,25 @@ async def test_a_wrong_code_is_on_record_though_it_is_refused(family: Family) ->
     assert answer.headers["retry-after"]
 
 
+async def test_a11_who_views_what_a_protected_resident_shares_learns_no_id(family: Family) -> None:
+    """The public catalogue says of which town a service, a link or a dataset is."""
+    offered = await family.share("kenko-steps")
+    await family.control.execute(
+        "update identity.resident set protected_at = clock_timestamp() where resident_key = $1",
+        family.town.hanako.key,
+    )
+    taken = await family.daughter.post("/consent/v1/sharings/accept", {"code": offered["code"]})
+    items = await family.daughter.get(f"/consent/v1/sharings/{taken.json()['sharing_id']}/items")
+    listed = (await family.daughter.get("/consent/v1/sharings")).json()["sharings"]
+    for told in (taken.json(), *listed):
+        assert (told["service_id"], told["service_ja"], told["links"]) == ("", "共有されたデータ", [])
+    (seen,) = items.json()["results"]
+    assert (seen["dataset"], seen.get("source"), seen["status"]) == ("", None, "ok")
+    assert [one["content"] for one in seen["items"]] == [{"steps": 5120}]
+    (mine,) = (await family.hanako.get("/consent/v1/sharings")).json()["sharings"]
+    assert [one["link_id"] for one in mine["links"]] == ["kenko-steps"]
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import getpass
 import sys
+from collections.abc import Awaitable, Callable
 
 import msgspec
 
 from moyai.base.clock import rfc3339
 from moyai.base.config import Home
-from moyai.base.db import Database, Pool
+from moyai.base.db import Connection, Database, Pool
 from moyai.base.errors import Problem
 from moyai.base.roles import SERVE
 from moyai.commands.tables import show
@@ -58,22 +59,25 @@ async def print_waiting(home: Home, *, as_json: bool) -> None:
 
 async def confirm(home: Home, pending_id: str, login: str) -> Pending:
     """Raises Problem as `acting.confirm`, and as a log-in does."""
-    pool = await Pool.open(home.dsn(SERVE), max_size=2)
-    try:
-        person = await log_in(home, pool, login)
-        async with pool.transaction() as conn:
-            return await acting.confirm(conn, pending_id, person)
-    finally:
-        await pool.close()
+    return await _speak(home, pending_id, login, acting.confirm)
 
 
 async def revoke(home: Home, pending_id: str, login: str) -> Pending:
     """Raises Problem as `acting.revoke_as`, and as a log-in does."""
+    return await _speak(home, pending_id, login, acting.revoke_as)
+
+
+async def _speak(
+    home: Home,
+    pending_id: str,
+    login: str,
+    word: Callable[[Connection, str, Person], Awaitable[Pending]],
+) -> Pending:
     pool = await Pool.open(home.dsn(SERVE), max_size=2)
     try:
         person = await log_in(home, pool, login)
         async with pool.transaction() as conn:
-            return await acting.revoke_as(conn, pending_id, person)
+            return await word(conn, pending_id, person)
     finally:
         await pool.close()
 

@@ -65,6 +65,14 @@ def is_unavailable(error: BaseException) -> bool:
     return isinstance(error, _UNAVAILABLE) and not isinstance(error, _BadValue)
 
 
+def is_lost_session(error: BaseException) -> bool:
+    """Whether a session ended that stood before. What it was asked last may have been done, or not."""
+    if isinstance(error, asyncpg.exceptions.IdleSessionTimeoutError):
+        return True
+    # one that timed out may still be working on it
+    return isinstance(error, LOST) and not isinstance(error, (TimeoutError, _BadValue))
+
+
 _INTERRUPTED = (asyncio.CancelledError, TimeoutError)
 """Whoever waited has gone. What the server is doing for the session is not known: it is not used again."""
 

@@ -4,6 +4,12 @@ A lane owns dedicated sessions. Whatever waits when a session is free goes into 
 back longer than others keep coming, and nothing is cached: each question is asked of the database after it arrived.
 One bad question must not fail its neighbours: a batch that failed for what was asked is asked again, one by one. One
 that failed because the server does not answer is not: each member would wait as long once more.
+
+A session may have been ended by the server while it stood idle, which is known here at the latest when a statement is
+sent. Then a lane that only reads asks a new session once more. One that writes does not: the same error comes from a
+server that ended the session after it had committed. The ledger's key would keep a release from being written twice,
+but the second answer would be that of a proof used before, and whoever sent it once would be told that it is a replay.
+`unavailable` is true, and the sender asks again with a new proof.
 """
 
 from __future__ import annotations
@@ -14,7 +20,7 @@ from math import inf
 from typing import Generic, TypeVar
 
 from moyai.base import deadlines
-from moyai.base.db import Connection, DiskFull, PostgresError, connect, is_unavailable
+from moyai.base.db import Connection, DiskFull, PostgresError, connect, is_lost_session, is_unavailable
 from moyai.base.errors import Problem
 from moyai.base.gathering import Gathering
 from moyai.base.tasks import hold
@@ -46,7 +52,8 @@ even planning the one-table read of a store takes as long as reading."""
 
 
 class Lane(Generic[Q, A]):
-    """Questions in, answers out, `width` statements at a time, at most `most` questions in one."""
+    """Questions in, answers out, `width` statements at a time, at most `most` questions in one. With `only_reads`,
+    what is run may be run twice without harm."""
 
     def __init__(
         self,
@@ -55,10 +62,12 @@ class Lane(Generic[Q, A]):
         *,
         width: int = 1,
         most: int = AT_ONCE,
+        only_reads: bool = False,
         settings: Mapping[str, str] | None = None,
     ) -> None:
         self._dsn = dsn
         self._run = run
+        self._only_reads = only_reads
         self._settings = {**_PLANS, **(settings or {})}
         self._waiting: Gathering[Asked[Q, A]] = Gathering(self._dispatch, most)
         self._free: list[Connection | None] = [None] * width
@@ -105,9 +114,11 @@ class Lane(Generic[Q, A]):
     async def _answer(self, connection: Connection | None, batch: list[Asked[Q, A]]) -> Connection | None:
         """Answer every member of the batch; the session to go on with, or None if it is lost."""
         limit = deadlines.until(max(at for _, _, at in batch))
+        kept = connection
         try:
             async with limit:
                 if connection is None or connection.raw.is_closed():
+                    kept = None
                     connection = await self._session()
                 answers = await self._run(connection, [question for question, _, _ in batch])
             pairs = list(zip(batch, answers, strict=True))
@@ -115,6 +126,8 @@ class Lane(Generic[Q, A]):
             if not isinstance(error, _NoSession) and not is_unavailable(error):
                 return await self._one_by_one(connection, batch, error)
             _discard(connection)
+            if kept is not None and self._only_reads and is_lost_session(error):
+                return await self._answer(None, batch)
             code, why = _code(error, limit), type(error).__name__
             _fail(batch, lambda: Problem(code, why))
             return None

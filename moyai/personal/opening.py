@@ -59,7 +59,9 @@ def exchange_road(
 ) -> tuple[Exchange, list[Lane[Any, Any]]]:
     """The road of the main job with its dedicated sessions: one for the gate, one for the ledger."""
     dsn = home.dsn(SERVE)
-    gate_lane: Lane[tuple[Question, ...], list[Verdict]] = Lane(dsn, _ask_gate, settings=_GATE_SETTINGS)
+    gate_lane: Lane[tuple[Question, ...], list[Verdict]] = Lane(
+        dsn, _ask_gate, only_reads=True, settings=_GATE_SETTINGS
+    )
     ledger_lane: Lane[Release, Released] = Lane(dsn, release_many)
     road = Exchange(gate_lane, Door(ledger_lane), stores, names, Retries(control))
     return road, [gate_lane, ledger_lane]

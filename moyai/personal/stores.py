@@ -73,7 +73,7 @@ class Store:
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def __post_init__(self) -> None:
-        self.reads = Lane(self.address.dsn, read_items)
+        self.reads = Lane(self.address.dsn, read_items, only_reads=True)
 
     async def read(self, question: Read) -> Found:
         """The answer to one question. Raises Problem: source_unavailable, unavailable, deadline_exceeded."""

@@ -91,6 +91,63 @@ async def test_lost_session_is_replaced(lane: Lane[int, int], platform: Platform
     assert await asyncio.gather(lane.ask(2), lane.ask(3)) == [420, 280]
 
 
+async def _cut_unseen(lane: Lane[int, int], admin: Connection) -> None:
+    """End the lane's idle session at the server, so that it is known here only once a statement was sent."""
+    (connection,) = lane._free
+    assert connection is not None
+    pid = connection.raw.get_server_pid()
+    connection.raw._transport.pause_reading()
+    await admin.execute("select pg_terminate_backend($1, 5000)", pid)
+    asyncio.get_running_loop().call_later(0.1, connection.raw._transport.resume_reading)
+
+
+async def test_read_that_finds_its_idle_session_gone_is_asked_again(platform: Platform, seen: Seen) -> None:
+    lane: Lane[int, int] = Lane(platform.dsn(), seen.run, only_reads=True)
+    admin = await platform.connect(ADMIN, "moyai_control")
+    assert await lane.ask(1) == 840
+    await _cut_unseen(lane, admin)
+    assert await asyncio.gather(lane.ask(2), lane.ask(3)) == [420, 280]
+    assert seen.batches == [[1], [2, 3], [2, 3]]
+    await lane.close()
+
+
+async def test_statement_that_may_have_been_done_is_not_sent_twice(
+    lane: Lane[int, int], platform: Platform, seen: Seen
+) -> None:
+    admin = await platform.connect(ADMIN, "moyai_control")
+    assert await lane.ask(1) == 840
+    await _cut_unseen(lane, admin)
+    with pytest.raises(Problem, match="unavailable"):
+        await lane.ask(2)
+    assert seen.batches == [[1], [2]]
+    assert await lane.ask(3) == 280
+
+
+async def test_read_is_asked_again_once_and_by_its_deadline(platform: Platform, seen: Seen) -> None:
+    """A session that was opened for the question and is lost as well is no reason to ask a third time."""
+    admin = await platform.connect(ADMIN, "moyai_control")
+    runs: list[int] = []
+
+    async def cut(conn: Connection, questions: Sequence[int]) -> Sequence[int]:
+        runs.append(len(questions))
+        await admin.execute("select pg_terminate_backend($1)", conn.raw.get_server_pid())
+        return await seen.run(conn, questions)
+
+    lane: Lane[int, int] = Lane(platform.dsn(), seen.run, only_reads=True)
+    assert await lane.ask(1) == 840
+    lane._run = cut
+    with pytest.raises(Problem, match="unavailable"):
+        await lane.ask(2)
+    assert runs == [1, 1]
+    lane._run = seen.run
+    assert await lane.ask(3) == 280
+    lane._run = _hanging
+    await _cut_unseen(lane, admin)
+    with pytest.raises(TimeoutError):
+        await _ask_within(lane, 4, 0.4)
+    await lane.close()
+
+
 @pytest.mark.parametrize("broken", ["password", "database", "port"])
 async def test_server_that_opens_no_session_is_unavailable_to_all(
     platform: Platform, seen: Seen, broken: str

@@ -161,14 +161,20 @@ def provisioning_uri(login: str, secret: str, issuer: str) -> str:
 
 
 async def recover(
-    conn: Connection, box: SecretBox, desk: Desk, resident: Resident, issuer: str, journal: Journal
+    conn: Connection,
+    box: SecretBox,
+    desk: Desk,
+    resident: Resident,
+    issuer: str,
+    journal: Journal,
+    named: str | None = None,
 ) -> IssuedLogin | None:
     """New password and code secret for a resident whose authenticator is lost; the old ones and all sessions and
     authorisations end.
 
     None where two clerks are needed and this is the first: the resident moved here without confirming it, or was there
-    before this desk gained the code of the municipality.
-    Raises Problem login_missing, transfer_pending, second_person_required.
+    before this desk gained the code of the municipality. `named` is the first one's request as it was read (`second_person`).
+    Raises Problem login_missing, transfer_pending, second_person_required, request_changed.
     """
     await _no_transfer(conn, resident)
     login = await store_logins.login_of_resident(conn, resident.resident_key)
@@ -176,7 +182,7 @@ async def recover(
         raise Problem("login_missing")
     held = await store_desk.recovery_held(conn, resident.resident_key)
     if (held or await _gained(conn, desk, resident)) and await second_person.join(
-        conn, desk, "recover", resident
+        conn, desk, "recover", resident, named
     ) is None:
         await second_person.ask(conn, desk, "recover", resident)
         return None

@@ -46,9 +46,10 @@ async def colleagues(conn: Connection, desk: Desk) -> list[Colleague]:
 async def ask(
     conn: Connection, desk: Desk, resident: Resident, wanted: Wanted, evidence: str, staff_ids: Sequence[str]
 ) -> None:
-    """The first clerk asks, on the number of the decision (支援決定通知). Named staff may be of other desks, too.
+    """The first clerk asks, on the number of the decision (支援決定通知), while nothing else waits.
 
-    Raises Problem: second_person_required (a program), invalid_request (evidence, staff), does_not_exist.
+    Raises Problem: second_person_required (a program), invalid_request (evidence, staff), does_not_exist,
+    request_changed (somebody else asked meanwhile).
     """
     if not evidence.strip() or len(evidence) > 60:
         raise Problem("invalid_request", "evidence")
@@ -58,7 +59,7 @@ async def ask(
     if wanted == "end" and not resident.protected:
         raise Problem("does_not_exist", "this resident is not protected")
     content: dict[str, Any] = {"wanted": wanted, "evidence": evidence.strip(), "staff": named}
-    await second_person.ask(conn, desk, _ACT, resident, content)
+    await second_person.ask(conn, desk, _ACT, resident, content, "")
 
 
 async def _keys(conn: Connection, staff_ids: Sequence[str]) -> list[int]:
@@ -69,9 +70,12 @@ async def _keys(conn: Connection, staff_ids: Sequence[str]) -> list[int]:
     return keys
 
 
-async def confirm(conn: Connection, desk: Desk, resident: Resident, journal: Journal) -> None:
-    """The second clerk confirms what the first one asked for. Raises Problem second_person_required."""
-    asked = await second_person.join(conn, desk, _ACT, resident)
+async def confirm(conn: Connection, desk: Desk, resident: Resident, journal: Journal, named: str) -> None:
+    """The second clerk confirms what the first one asked for, and the second one read (`named`, its id).
+
+    Raises Problem second_person_required, request_changed.
+    """
+    asked = await second_person.join(conn, desk, _ACT, resident, named)
     if asked is None:
         raise Problem("second_person_required")
     key, begun = resident.resident_key, asked["wanted"] == "begin"
@@ -120,6 +124,6 @@ async def _drop_transfer(conn: Connection, resident_key: int) -> None:
         await store_transfers.end(conn, pending["transfer_id"], "declined", None)
 
 
-async def withdraw(conn: Connection, desk: Desk, resident: Resident) -> None:
-    """Nobody confirms what was asked for."""
-    await second_person.withdraw(conn, desk, _ACT, resident)
+async def withdraw(conn: Connection, desk: Desk, resident: Resident, named: str) -> None:
+    """Nobody confirms what was asked for. Raises Problem request_changed."""
+    await second_person.withdraw(conn, desk, _ACT, resident, named)

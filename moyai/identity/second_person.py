@@ -2,17 +2,21 @@
 
 Two accounts are two persons if both are in force and bear different staff numbers of this organisation, or the second
 is of the operating one. (Acts of the registry and about staff: `registry.acting`.)
+
+Whoever confirms or takes back names the request that was read. An id stands for one content for ever: what is asked anew
+for the same resident gets another id, and is not confirmed by a word that was meant for what it replaced.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
 import msgspec
 
 from moyai import ledger
-from moyai.base.db import Connection
+from moyai.base.db import Connection, Record
 from moyai.base.errors import Problem
 from moyai.base.ids import random_uuid
 from moyai.identity import store_desk
@@ -27,6 +31,7 @@ MINUTES: Final = 24 * 60
 class Request(msgspec.Struct, frozen=True):
     """What the first person asked for. `own`: the reader asked, or stands for it already."""
 
+    request_id: UUID
     act: str
     content: dict[str, Any]
     own: bool
@@ -55,13 +60,19 @@ async def _require_number(conn: Connection, staff_key: int) -> None:
 
 
 async def ask(
-    conn: Connection, desk: Desk, act: str, resident: Resident, content: dict[str, Any] | None = None
+    conn: Connection,
+    desk: Desk,
+    act: str,
+    resident: Resident,
+    content: dict[str, Any] | None = None,
+    named: str | None = None,
 ) -> None:
     """Be the first of two. Raises Problem second_person_required for a program, which is nobody, and for an account
-    without a staff number."""
+    without a staff number; request_changed, as `join`."""
     if desk.staff_key is None:
         raise Problem("second_person_required", "at the desk's pages only")
     await _require_number(conn, desk.staff_key)
+    await _read(conn, desk, act, resident, named)
     await _insert(conn, desk, act, resident, content or {})
 
 
@@ -88,9 +99,27 @@ async def _insert(
     await ledger.record(conn, Act(Kind.SECOND_PERSON_ASKED, desk.actor, key, told))
 
 
-async def join(conn: Connection, desk: Desk, act: str, resident: Resident) -> dict[str, Any] | None:
-    """Be the second of two: what the first one asked for, which is taken with this; None if nobody else asked."""
+async def _read(
+    conn: Connection, desk: Desk, act: str, resident: Resident, named: str | None
+) -> Record | None:
+    """What waits, if it is what was read: its id, or "" for nothing. None, of a program, names whatever waits.
+
+    Raises Problem request_changed.
+    """
     row = await store_desk.asked(conn, act, resident.resident_key, desk.organization_key, desk.everywhere)
+    if named is not None and named != ("" if row is None else str(row["request_id"])):
+        raise Problem("request_changed")
+    return row
+
+
+async def join(
+    conn: Connection, desk: Desk, act: str, resident: Resident, named: str | None
+) -> dict[str, Any] | None:
+    """Be the second of two: what the first one asked for, which is taken with this; None if nobody else asked.
+
+    Raises Problem request_changed, where what was read (`named`) is not what waits.
+    """
+    row = await _read(conn, desk, act, resident, named)
     if row is None or desk.staff_key is None or row["staff_key"] is None:
         return None
     await _require_number(conn, desk.staff_key)
@@ -101,14 +130,19 @@ async def join(conn: Connection, desk: Desk, act: str, resident: Resident) -> di
 
 
 async def stand(
-    conn: Connection, desk: Desk, act: str, resident: Resident, content: dict[str, Any]
+    conn: Connection,
+    desk: Desk,
+    act: str,
+    resident: Resident,
+    content: dict[str, Any],
+    named: str | None,
 ) -> dict[str, Any] | None:
     """Ask, or be one of the two for what waits. What was asked for once both are there, None until then.
 
     For an act that may take several tries: it stays on the list, as confirmed, until it is done. Raises Problem
-    second_person_required: the same person again, no staff number.
+    second_person_required: the same person again, no staff number; request_changed, as `join`.
     """
-    row = await store_desk.asked(conn, act, resident.resident_key, desk.organization_key, desk.everywhere)
+    row = await _read(conn, desk, act, resident, named)
     if row is None or desk.staff_key is None:
         await ask(conn, desk, act, resident, content)
         return None
@@ -121,9 +155,14 @@ async def stand(
     return None
 
 
-async def withdraw(conn: Connection, desk: Desk, act: str, resident: Resident) -> bool:
-    """Take back what waits; anybody of this desk may. Whether there was something."""
-    row = await store_desk.asked(conn, act, resident.resident_key, desk.organization_key, desk.everywhere)
+async def withdraw(
+    conn: Connection, desk: Desk, act: str, resident: Resident, named: str | None = None
+) -> bool:
+    """Take back what waits; anybody of this desk may. Whether there was something.
+
+    Raises Problem request_changed, as `join`.
+    """
+    row = await _read(conn, desk, act, resident, named)
     if row is not None:
         await store_desk.delete_request(conn, row["request_id"])
         told = contents.SecondPerson(organization_id=desk.organization_id, act=act, withdrawn=True)
@@ -136,6 +175,7 @@ async def waiting(conn: Connection, desk: Desk, resident: Resident) -> list[Requ
     rows = await store_desk.waiting(conn, resident.resident_key, desk.organization_key, desk.everywhere)
     return [
         Request(
+            row["request_id"],
             row["act"],
             row["content"],
             desk.staff_key is not None and row["staff_key"] == desk.staff_key,

@@ -176,16 +176,39 @@ async def issue_login(request: Request, caller: StaffCaller) -> Response:
 
 
 async def ask_recovery(request: Request, caller: StaffCaller) -> Response:
-    return await _ask(request, caller, "desk/recover.html", "recovery")
+    return await _recovery_page(request, caller)
+
+
+async def _recovery_page(request: Request, caller: StaffCaller, problem: Problem | None = None) -> Response:
+    status = 200 if problem is None else problem.status
+    waiting = await _waiting(request, caller, "recover")
+    return await _ask(
+        request, caller, "desk/recover.html", "recovery", waiting=waiting, problem=problem, status=status
+    )
+
+
+async def _waiting(request: Request, caller: StaffCaller, act: str) -> second_person.Request | None:
+    """What waits for a second clerk of this kind, about the resident of the path."""
+    async with desk.transaction(platform_of(request).control) as conn:
+        at, resident = await _resident(conn, request, caller)
+        found = await second_person.waiting(conn, at, resident)
+    return next((one for one in found if one.act == act), None)
 
 
 async def recover(request: Request, caller: StaffCaller) -> Response:
-    await read_form(request, caller)
-    platform = platform_of(request)
-    async with desk.transaction(platform.control) as conn:
-        at, resident = await _resident(conn, request, caller)
-        name, journal = platform.config.platform.name_ja, Journal.of(platform.home)
-        issued = await credentials.recover(conn, platform.box, at, resident, name, journal)
+    """At once, or as one of two: the form names the request that was read, or that there was none."""
+    form, platform = await read_form(request, caller), platform_of(request)
+    name, journal = platform.config.platform.name_ja, Journal.of(platform.home)
+    try:
+        async with desk.transaction(platform.control) as conn:
+            at, resident = await _resident(conn, request, caller)
+            issued = await credentials.recover(
+                conn, platform.box, at, resident, name, journal, form.get("request", "")
+            )
+    except Problem as problem:
+        if problem.code != "request_changed":
+            raise
+        return await _recovery_page(request, caller, problem)
     if issued is None:
         return go(f"/desk/residents/{resident.resident_id}?reason=recovery&done=second")
     return _handed_over(request, caller, resident, issued)
@@ -245,23 +268,21 @@ async def ask_erasure(request: Request, caller: StaffCaller) -> Response:
 
 
 async def _erasure_page(request: Request, caller: StaffCaller, **shown: Any) -> Response:
-    async with desk.transaction(platform_of(request).control) as conn:
-        at, resident = await _resident(conn, request, caller)
-        found = await second_person.waiting(conn, at, resident)
-    waiting = next((one for one in found if one.act == "erase"), None)
+    waiting = await _waiting(request, caller, "erase")
     told: dict[str, Any] = {"grounds": GROUNDS, "waiting": waiting, "mistyped": False, "problem": None}
     return await _ask(request, caller, "desk/erase.html", "erasure", **(told | shown))
 
 
 async def erase(request: Request, caller: StaffCaller) -> Response:
-    """The first of two asks, the second does it; both type the resident ID: an erasure cannot be taken back."""
+    """The first of two asks, the second does it; both type the resident ID: an erasure cannot be taken back.
+
+    The form names the request that was read, or that there was none.
+    """
     form = await read_form(request, caller)
     platform, resident_id = platform_of(request), request.path_params["resident"]
+    named = form.get("request", "")
     if form.get("act") == "withdraw":
-        async with desk.transaction(platform.control) as conn:
-            at, resident = await _resident(conn, request, caller)
-            await second_person.withdraw(conn, at, "erase", resident)
-        return go(f"/desk/residents/{resident_id}?reason=erasure&done=taken_back")
+        return await _take_erasure_back(request, caller, named)
     ground = form.get("ground", "")
     if ground not in {known[0] for known in GROUNDS}:
         raise Problem("invalid_request", "ground")
@@ -275,13 +296,25 @@ async def erase(request: Request, caller: StaffCaller) -> Response:
             asked = (
                 {"ground": ground}
                 if begun
-                else await second_person.stand(conn, at, "erase", resident, {"ground": ground})
+                else await second_person.stand(conn, at, "erase", resident, {"ground": ground}, named)
             )
     except Problem as problem:
-        if problem.code != "second_person_required":
+        if problem.code not in ("second_person_required", "request_changed"):
             raise
         return await _erasure_page(request, caller, problem=problem, status=problem.status)
     if asked is None:
         return go(f"/desk/residents/{resident.resident_id}?reason=erasure&done=erasure_asked")
     await erase_resident(platform, resident, at.actor, asked["ground"])
     return render(request, "desk/erased.html", caller, erased=resident.resident_id, ground=asked["ground"])
+
+
+async def _take_erasure_back(request: Request, caller: StaffCaller, named: str) -> Response:
+    try:
+        async with desk.transaction(platform_of(request).control) as conn:
+            at, resident = await _resident(conn, request, caller)
+            await second_person.withdraw(conn, at, "erase", resident, named)
+    except Problem as problem:
+        if problem.code != "request_changed":
+            raise
+        return await _erasure_page(request, caller, problem=problem, status=problem.status)
+    return go(f"/desk/residents/{resident.resident_id}?reason=erasure&done=taken_back")

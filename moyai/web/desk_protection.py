@@ -14,6 +14,8 @@ from moyai.web.desk import desk_of
 from moyai.web.oauth import platform_of
 from moyai.web.pages import read_form, render
 
+_SAID = ("invalid_request", "second_person_required", "request_changed")
+
 
 async def show(request: Request, caller: StaffCaller) -> Response:
     return await _page(request, caller)
@@ -42,9 +44,9 @@ async def _page(request: Request, caller: StaffCaller, problem: Problem | None =
 
 
 async def act(request: Request, caller: StaffCaller) -> Response:
-    """Ask as the first clerk, confirm as the second, or take it back."""
+    """Ask as the first clerk, confirm as the second, or take it back. The form names the request that was read."""
     form = await read_form(request, caller)
-    wanted = form.get("act", "")
+    wanted, named = form.get("act", ""), form.get("request", "")
     try:
         async with desk.transaction(platform_of(request).control) as conn:
             at = await desk_of(conn, caller)
@@ -53,13 +55,13 @@ async def act(request: Request, caller: StaffCaller) -> Response:
                 named = [*form.getlist("staff"), *form.get("others", "").split()]
                 await protection.ask(conn, at, resident, wanted, form.get("evidence", ""), named)
             elif wanted == "confirm":
-                await protection.confirm(conn, at, resident, Journal.of(platform_of(request).home))
+                await protection.confirm(conn, at, resident, Journal.of(platform_of(request).home), named)
             elif wanted == "withdraw":
-                await protection.withdraw(conn, at, resident)
+                await protection.withdraw(conn, at, resident, named)
             else:
                 raise Problem("invalid_request", "act")
     except Problem as problem:
-        if problem.code not in ("invalid_request", "second_person_required"):
+        if problem.code not in _SAID:
             raise
         return await _page(request, caller, problem)
     if wanted == "confirm":

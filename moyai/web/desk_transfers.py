@@ -63,7 +63,9 @@ async def act(request: Request, caller: StaffCaller) -> Response:
             else:
                 raise Problem("invalid_request", "act")
     except Problem as problem:
-        if problem.code not in ("certificate_missing", "second_person_required"):
-            raise
+        if problem.code == "does_not_exist":  # a transfer's content never changes: what was read is over
+            problem = Problem("request_changed")
+        if problem.code not in ("certificate_missing", "second_person_required", "request_changed"):
+            raise problem
         return await _page(request, caller, problem)
     return go(f"/desk/transfers?done={'declined' if wanted == 'decline' else 'confirmed'}")

@@ -59,16 +59,18 @@ def _page(
     problem: Problem | None = None,
 ) -> Response:
     transfer, office = found or (None, None)
+    gone = problem is not None and problem.code == "request_changed"
     return render(
         request,
         "portal/transfer.html",
         caller,
-        status=200 if problem is None else 422,
+        status=200 if problem is None else 409 if gone else 422,
+        gone=gone,
         transfer=transfer,
         office=office,
         done=request.query_params.get("done", ""),
         code_due=not step_up.is_fresh(caller),
-        code_error=None if problem is None else problem.code,
+        code_error=None if problem is None or gone else problem.code,
     )
 
 
@@ -80,13 +82,20 @@ async def act(request: Request, caller: ResidentCaller) -> Response:
         if problem is not None:
             async with platform_of(request).control.connection() as conn:
                 return _page(request, caller, await _pending(conn, caller.resident_key), problem)
-    async with platform_of(request).control.transaction() as conn:
-        if wanted == "confirm":
-            await transfers.confirm_as_resident(conn, caller, transfer_id)
-        elif wanted == "decline":
-            await transfers.decline_as_resident(conn, caller, transfer_id)
-        else:
-            raise Problem("invalid_request", "act")
+    try:
+        async with platform_of(request).control.transaction() as conn:
+            if wanted == "confirm":
+                await transfers.confirm_as_resident(conn, caller, transfer_id)
+            elif wanted == "decline":
+                await transfers.decline_as_resident(conn, caller, transfer_id)
+            else:
+                raise Problem("invalid_request", "act")
+    except Problem as problem:
+        if problem.code != "does_not_exist":
+            raise
+        async with platform_of(request).control.connection() as conn:
+            found = await _pending(conn, caller.resident_key)
+        return _page(request, caller, found, Problem("request_changed"))
     return go(f"/portal/transfers?done={'confirmed' if wanted == 'confirm' else 'declined'}")
 
 

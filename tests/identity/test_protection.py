@@ -11,7 +11,7 @@ from moyai.base.db import Connection, Database
 from moyai.base.errors import Problem
 from moyai.base.journal import Journal
 from moyai.consent import history
-from moyai.identity import desk, meetings, protection, residents, transfers
+from moyai.identity import desk, meetings, protection, residents, second_person, transfers
 from moyai.identity.guessing import Rule
 from moyai.identity.model import Desk, Resident
 from tests.factories import C2
@@ -24,6 +24,12 @@ async def code_of(attempt: object) -> str:
     with pytest.raises(Problem) as caught:
         await attempt  # type: ignore[misc]
     return caught.value.code
+
+
+async def confirmed(control: Connection, clerk: Desk, resident: Resident, journal: Journal) -> None:
+    """The second clerk reads what waits, and confirms it."""
+    (waits,) = await second_person.waiting(control, clerk, resident)
+    await protection.confirm(control, clerk, resident, journal, str(waits.request_id))
 
 
 @dataclass
@@ -46,7 +52,7 @@ async def office(control: Connection, scene: Scene) -> Office:
 @pytest.fixture
 async def protected(control: Connection, office: Office, taro: Resident, journal: Journal) -> Resident:
     await protection.ask(control, office.first, taro, "begin", "支-12", office.named())
-    await protection.confirm(control, office.second, taro, journal)
+    await confirmed(control, office.second, taro, journal)
     return await desk.at_desk(control, office.first, taro.resident_id)
 
 
@@ -54,7 +60,7 @@ async def test_one_clerk_alone_protects_nobody(
     control: Connection, office: Office, taro: Resident, journal: Journal
 ) -> None:
     await protection.ask(control, office.first, taro, "begin", "支-12", office.named())
-    again = protection.confirm(control, office.first, taro, journal)
+    again = confirmed(control, office.first, taro, journal)
     assert await code_of(again) == "second_person_required"
     assert not (await desk.at_desk(control, office.third, taro.resident_id)).protected
 
@@ -100,7 +106,7 @@ async def test_ending_it_takes_two_named_clerks(
     control: Connection, office: Office, protected: Resident, journal: Journal
 ) -> None:
     await protection.ask(control, office.second, protected, "end", "支-13", [])
-    await protection.confirm(control, office.first, protected, journal)
+    await confirmed(control, office.first, protected, journal)
     assert not (await desk.at_desk(control, office.third, protected.resident_id)).protected
 
 

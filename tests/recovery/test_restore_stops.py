@@ -46,7 +46,8 @@ async def test_a6_secrets_replaced_and_protection_begun_after_the_backup_stay_so
         assert await credentials.recover(owner, running.home.box(), first, hanako, "test", journal)
         named = [one.actor.removeprefix("staff:") for one in (first, second)]
         await protection.ask(owner, first, hanako, "begin", "支-12", named)
-        await protection.confirm(owner, second, hanako, journal)
+        (waits,) = await second_person.waiting(owner, second, hanako)
+        await protection.confirm(owner, second, hanako, journal, str(waits.request_id))
     await running.lose()
     async with restored(running.kept, scratch) as (_, done, conn):
         assert not await _opens(conn, stolen), "the secrets that were lost to somebody"

@@ -22,7 +22,7 @@ from moyai.identity.model import Desk, Resident
 from moyai.ledger import Act, Kind, contents
 
 FEWEST: Final = 2
-"""So many staff are named at least: ending it takes two who may open the record."""
+"""So many persons are named at least: ending it takes two who may open the record."""
 
 _ACT: Final = "protect"
 
@@ -53,27 +53,30 @@ async def ask(
     """
     if not evidence.strip() or len(evidence) > 60:
         raise Problem("invalid_request", "evidence")
-    named = await _keys(conn, staff_ids) if wanted == "begin" else []
-    if wanted == "begin" and len(named) < FEWEST:
-        raise Problem("invalid_request", "staff")
+    named = await _named(conn, staff_ids) if wanted == "begin" else []
     if wanted == "end" and not resident.protected:
         raise Problem("does_not_exist", "this resident is not protected")
     content: dict[str, Any] = {"wanted": wanted, "evidence": evidence.strip(), "staff": named}
     await second_person.ask(conn, desk, _ACT, resident, content, "")
 
 
-async def _keys(conn: Connection, staff_ids: Sequence[str]) -> list[int]:
+async def _named(conn: Connection, staff_ids: Sequence[str]) -> list[int]:
+    """Those who may be named, by their keys; at least `FEWEST` persons, two of whom can confirm each other's word. Else
+    nobody could ever name others, or end it. Raises Problem invalid_request."""
     wanted = sorted({one.strip() for one in staff_ids if one.strip()})
-    keys = await store_desk.staff_keys(conn, wanted)
-    if len(keys) != len(wanted):
+    rows = await store_desk.openers(conn, wanted)
+    persons = {(row["organization_key"], row["staff_number"]) for row in rows}
+    if len(rows) != len(wanted) or len(persons) < FEWEST:
         raise Problem("invalid_request", "staff")
-    return keys
+    if not await second_person.two_among(conn, persons):
+        raise Problem("invalid_request", "staff")
+    return [row["staff_key"] for row in rows]
 
 
 async def confirm(conn: Connection, desk: Desk, resident: Resident, journal: Journal, named: str) -> None:
     """The second clerk confirms what the first one asked for, and the second one read (`named`, its id).
 
-    Raises Problem second_person_required, request_changed.
+    Raises Problem second_person_required, request_changed, invalid_request (of those named, too few are left).
     """
     asked = await second_person.join(conn, desk, _ACT, resident, named)
     if asked is None:
@@ -81,6 +84,7 @@ async def confirm(conn: Connection, desk: Desk, resident: Resident, journal: Jou
     key, begun = resident.resident_key, asked["wanted"] == "begin"
     if begun:
         staff_ids = await store_desk.staff_ids(conn, asked["staff"])
+        await _named(conn, staff_ids)
         await journal.append(
             conn,
             ProtectionBegun(

@@ -9,6 +9,7 @@ for the same resident gets another id, and is not confirmed by a word that was m
 
 from __future__ import annotations
 
+from collections.abc import Set
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -51,6 +52,14 @@ async def require_another(conn: Connection, desk: Desk, staff_key: int | None) -
 async def _are_two(conn: Connection, first: int, second: int) -> bool:
     operator = await find_operating_organization(conn)
     return await store_desk.are_two(conn, first, second, operator.organization_key if operator else None)
+
+
+async def two_among(conn: Connection, persons: Set[tuple[int, str]]) -> bool:
+    """Whether two of these persons (organisation and staff number) may be the two of one act."""
+    operator = await find_operating_organization(conn)
+    offices = [organization_key for organization_key, _ in persons]
+    everywhere = operator is not None and operator.organization_key in offices
+    return len(persons) >= 2 and (everywhere or len(set(offices)) < len(offices))
 
 
 async def _require_number(conn: Connection, staff_key: int) -> None:

@@ -170,9 +170,22 @@ async def staff_of(conn: Connection, organization_key: int) -> list[Record]:
     return await conn.fetch(
         """
         select staff_key, staff_id, name from identity.staff
-         where organization_key = $1 and 'desk' = any(roles) and state = 'active' order by name, staff_key
+         where organization_key = $1 and 'desk' = any(roles) and state = 'active' and staff_number is not null
+         order by name, staff_key
         """,
         organization_key,
+    )
+
+
+async def openers(conn: Connection, staff_ids: list[str]) -> list[Record]:
+    """Of these, the accounts in force that open records and are somebody: with a staff number."""
+    return await conn.fetch(
+        """
+        select staff_key, organization_key, staff_number from identity.staff
+         where staff_id = any($1::text[]) and 'desk' = any(roles) and state = 'active' and staff_number is not null
+         order by staff_key
+        """,
+        staff_ids,
     )
 
 

@@ -102,7 +102,7 @@ DESK_ACTS: Final = (
     DeskAct(
         "protect a record, change its staff, end it",
         ("/protection",),
-        "number of the decision; two named staff",
+        "number of the decision; named staff, two of them of one desk with different staff numbers",
         "a second clerk, within 24 hours",
         "history, without the office; journal of stops",
         "identity/test_protection.py::test_one_clerk_alone_protects_nobody",

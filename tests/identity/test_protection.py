@@ -73,6 +73,55 @@ async def test_it_takes_evidence_and_two_named_staff(
     assert await code_of(ask) == "invalid_request"
 
 
+async def _number(control: Connection, clerk: Desk, change: str) -> None:
+    await control.raw.execute(f"update identity.staff set {change} where staff_key = $1", clerk.staff_key)
+
+
+@pytest.mark.parametrize(
+    "change", ["staff_number = null", "state = 'disabled'", "roles = array['staff_admin']"]
+)
+async def test_a16_two_named_staff_are_two_persons_who_open_records(
+    control: Connection, office: Office, taro: Resident, change: str
+) -> None:
+    """An account without a number is nobody; one that is stopped, or opens no records, is not one of the two."""
+    await _number(control, office.second, change)
+    ask = protection.ask(control, office.first, taro, "begin", "支-12", office.named())
+    assert await code_of(ask) == "invalid_request"
+
+
+async def test_a16_one_account_named_twice_is_one_person(
+    control: Connection, office: Office, taro: Resident
+) -> None:
+    ask = protection.ask(control, office.first, taro, "begin", "支-12", office.named()[:1] * 2)
+    assert await code_of(ask) == "invalid_request"
+
+
+async def test_a16_named_staff_can_confirm_each_others_word(
+    control: Connection, scene: Scene, office: Office, taro: Resident, journal: Journal
+) -> None:
+    """One of each of two desks: neither could confirm what the other asks, and the protection could never be ended."""
+    of_miki = (await clerk(control, scene.town.c2, "miki-1")).actor.removeprefix("staff:")
+    ask = protection.ask(control, office.first, taro, "begin", "支-12", [office.named()[0], of_miki])
+    assert await code_of(ask) == "invalid_request"
+    everywhere = await clerk(control, scene.town.unei, "unei-1")
+    named = [office.named()[0], everywhere.actor.removeprefix("staff:"), of_miki]
+    await protection.ask(control, office.first, taro, "begin", "支-12", named)
+    await confirmed(control, office.second, taro, journal)
+    hidden = await desk.at_desk(control, everywhere, taro.resident_id)
+    await protection.ask(control, office.first, hidden, "end", "支-13", [])
+    await confirmed(control, everywhere, hidden, journal)
+    assert not (await desk.at_desk(control, office.third, taro.resident_id)).protected
+
+
+async def test_a16_named_staff_who_were_stopped_meanwhile_are_not_confirmed(
+    control: Connection, office: Office, taro: Resident, journal: Journal
+) -> None:
+    await protection.ask(control, office.first, taro, "begin", "支-12", office.named())
+    await _number(control, office.first, "roles = array['staff_admin']")
+    assert await code_of(confirmed(control, office.second, taro, journal)) == "invalid_request"
+    assert not (await desk.at_desk(control, office.third, taro.resident_id)).protected
+
+
 async def test_a_protected_resident_exists_for_named_staff_alone(
     control: Connection, scene: Scene, office: Office, protected: Resident
 ) -> None:

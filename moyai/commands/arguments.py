@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 Directory = Annotated[Path, Parameter(name="--dir", help="The platform's directory.")]
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON, and nothing else.")]
+Several = Annotated[list[str] | None, Parameter(negative="")]
 
 DEFAULT_DIRECTORY = Path(".moyai")
 

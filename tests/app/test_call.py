@@ -10,8 +10,8 @@ import pytest
 
 from moyai.base.config import Home
 from moyai.calling import CallError
-from moyai.commands.call import Asked, run
 from moyai.commands.call_people import Phone, RunFile, find, read_run_file, subject
+from moyai.commands.call_sending import Asked, run
 from moyai.commands.call_values import Taking, filled, filled_url, member, names, takings
 from tests.conftest import write_home
 

@@ -29,7 +29,7 @@ from moyai.identity.proof_queue import ProofQueue
 from moyai.identity.tokens import TokenVerifier
 from moyai.personal.names import Names
 from moyai.personal.opening import exchange_road, stores_of
-from moyai.registry import acting
+from moyai.registry import ending
 from moyai.web.access import AccessLog
 from moyai.web.dispatch import Dispatch
 from moyai.web.endpoint import endpoint, error_response
@@ -92,7 +92,7 @@ def create(home: Home, process: str = "serve") -> Dispatch:
             gc.freeze()
             gc.set_threshold(50_000, 20, 100)
             due = hold(
-                keep_going("pending acts", lambda: acting.keep_taking_effect(platform.control)), "pending"
+                keep_going("pending acts", lambda: ending.keep_taking_effect(platform.control)), "pending"
             )
             erasing = hold(keep_going("erasures", lambda: keep_erasing(platform)), "erasures")
             yield

@@ -36,7 +36,8 @@ from moyai.registry import (
     WitnessDeclaration,
     two_persons,
 )
-from moyai.registry.acting import Asker, Person
+from moyai.registry.pending import Asker
+from moyai.registry.persons import Person
 
 
 class Surroundings(msgspec.Struct, frozen=True):

@@ -19,7 +19,8 @@ from moyai.base.roles import SERVE
 from moyai.commands.tables import show
 from moyai.identity import credentials, staff
 from moyai.registry import acting, successions, two_persons
-from moyai.registry.acting import Pending, Person
+from moyai.registry.pending import Pending, pending_acts
+from moyai.registry.persons import Person
 
 KNOWN = (staff, successions, two_persons)
 """Rooms whose acts can wait: `acting` knows them once they are imported."""
@@ -40,7 +41,7 @@ async def print_waiting(home: Home, *, as_json: bool) -> None:
     pool = await Pool.open(home.dsn(SERVE), max_size=1)
     try:
         async with pool.transaction() as conn:
-            found = [one for one in await acting.listed(conn) if one.state == "waiting"]
+            found = [one for one in await pending_acts(conn) if one.state == "waiting"]
     finally:
         await pool.close()
     rows = [

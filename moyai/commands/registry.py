@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from moyai.commands.arguments import DEFAULT_DIRECTORY, Directory, Json, home_of
 
 if TYPE_CHECKING:
-    from moyai.registry.acting import Pending
+    from moyai.registry.pending import Pending
 
 Staff = Annotated[
     str | None,

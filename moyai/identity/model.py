@@ -12,7 +12,7 @@ from uuid import UUID
 
 import msgspec
 
-from moyai.registry import acting
+from moyai.registry import persons
 
 MunicipalityCode = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{6}$(?!\n)")]
 """全国地方公共団体コード, six digits with the check digit."""
@@ -112,9 +112,9 @@ class StaffCaller(msgspec.Struct, frozen=True):
         return f"staff:{self.staff_id}"
 
     @property
-    def as_one_of_two(self) -> acting.Person:
+    def as_one_of_two(self) -> persons.Person:
         """Who this is where two persons are told apart."""
-        return acting.Person(self.staff_id, self.staff_number, self.organization_id, self.roles)
+        return persons.Person(self.staff_id, self.staff_number, self.organization_id, self.roles)
 
 
 Caller = Anonymous | ClientCaller | ResidentCaller | StaffCaller

@@ -21,10 +21,11 @@ from moyai.identity.login_acts import Whose
 from moyai.identity.model import STAFF_ROLES, IssuedLogin
 from moyai.identity.staff_model import ADMIN_ROLES, Administrator, StaffAccount, StaffDeclaration
 from moyai.ledger import Act, Kind, contents
-from moyai.registry import acting, persons, store_parties
-from moyai.registry.acting import Asker, Person, TwoPersonAct
+from moyai.registry import acting, ending, persons, store_parties
 from moyai.registry.hashing import digest
 from moyai.registry.model import Change
+from moyai.registry.pending import Asker, TwoPersonAct, known
+from moyai.registry.persons import Person
 from moyai.registry.recording import builtins
 from moyai.registry.store_parties import Party
 
@@ -179,7 +180,7 @@ async def declare(conn: Connection, declared: StaffDeclaration, actor: str) -> C
     stored = await store_logins.staff(conn, declared.login)
     assert stored is not None
     if set(now["roles"] if now else ()) - set(wanted["roles"]):
-        await acting.revoke_of(conn, f"staff:{stored['staff_id']}", stored["staff_id"])
+        await ending.revoke_of(conn, f"staff:{stored['staff_id']}", stored["staff_id"])
     replaced = {
         one: contents.Replaced(_shown(one, (now or {}).get(one)), _shown(one, wanted[one])) for one in fields
     }
@@ -234,7 +235,7 @@ async def disable(conn: Connection, staff_id: str, reason: str, actor: str, jour
         return Change("staff_stop", row["login"], "unchanged")
     await store_staff.set_state(conn, row["staff_key"], "disabled", reason)
     await store_sessions.end_all_of_staff(conn, row["staff_key"])
-    await acting.revoke_of(conn, f"staff:{staff_id}", staff_id)
+    await ending.revoke_of(conn, f"staff:{staff_id}", staff_id)
     await journal.append(conn, StaffDisabled(staff_id=staff_id))
     await _record(conn, Kind.STAFF_DISABLED, actor, row, reason)
     return Change("staff_stop", row["login"], "created", ("state",))
@@ -306,7 +307,7 @@ async def _recover(conn: Connection, staff_id: str, _: dict[str, Any], actor: st
     await store_sessions.end_all_of_staff(conn, row["staff_key"])
     await guessing.forget_login(conn, row["login"])
     await store_staff.end_credential(conn, row["staff_key"])
-    await acting.revoke_of(conn, f"staff:{staff_id}", staff_id)
+    await ending.revoke_of(conn, f"staff:{staff_id}", staff_id)
     await _record(conn, Kind.STAFF_RECOVERED, actor, row)
     return Change("staff_login", staff_id, "changed", ("login",))
 
@@ -395,7 +396,7 @@ async def _declare(conn: Connection, _: str, body: dict[str, Any], actor: str) -
     return await declare(conn, msgspec.convert(body, StaffDeclaration), actor)
 
 
-STAFF_RIGHTS: Final = acting.known(
+STAFF_RIGHTS: Final = known(
     TwoPersonAct(
         "staff_rights",
         "staff",
@@ -406,7 +407,7 @@ STAFF_RIGHTS: Final = acting.known(
         level="staff",
     )
 )
-STAFF_STOP_END: Final = acting.known(
+STAFF_STOP_END: Final = known(
     TwoPersonAct(
         "staff_stop_end",
         "staff_stop",
@@ -417,7 +418,7 @@ STAFF_STOP_END: Final = acting.known(
         level="staff",
     )
 )
-STAFF_RECOVERY: Final = acting.known(
+STAFF_RECOVERY: Final = known(
     TwoPersonAct(
         "staff_recovery",
         "staff_login",

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import msgspec
 
-from moyai.registry.acting import Asker
+from moyai.registry.pending import Asker
 
 ADMIN_ROLES: Final = frozenset({"operator", "staff_admin", "provider_admin"})
 """Whoever has one of these can make others: such an account is created, widened, recovered and enabled by two."""

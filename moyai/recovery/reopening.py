@@ -25,7 +25,7 @@ from moyai.ledger.contents_platform import PlatformRestored
 from moyai.ledger.continuing import Continued
 from moyai.ledger.verifiers import Witness
 from moyai.recovery.replay import Outcome, last_stop, replay
-from moyai.registry import acting
+from moyai.registry import ending
 
 REASON_LOST = "停止の記録が失われたため（控えからの復元） / the journal was lost, after a restore"
 
@@ -125,7 +125,7 @@ async def _repeat(
         async with platform.control.transaction() as conn:
             await store_sessions.end_everything(conn)
             # it may have been revoked, withdrawn or carried out since; what comes due by itself must not, unasked
-            await acting.void_all(conn, "the platform was restored")
+            await ending.void_all(conn, "the platform was restored")
             await store_desk.delete_requests(conn)
         return [(line, await replay(platform, line)) for line in lines]
 

@@ -11,7 +11,7 @@ from joserfc.jwk import ECKey
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
 from moyai.ledger import Kind
-from moyai.registry import acting, lookups
+from moyai.registry import ending, lookups
 from moyai.registry import store_clients as store
 from moyai.registry.declarations import (
     ClientDeclaration,
@@ -48,7 +48,7 @@ async def register_client(conn: Connection, declared: ClientDeclaration, actor: 
     if stored:
         _check_fixed(declared, stored)
         if declared.jwks != stored.jwks or set(stored.scopes) - set(declared.scopes):
-            await acting.revoke_of(conn, f"client:{declared.client_id}")
+            await ending.revoke_of(conn, f"client:{declared.client_id}")
     wanted = builtins(declared)
     now = builtins(stored) | {"component": stored.component_id} if stored else None
     if now and declared.organization:

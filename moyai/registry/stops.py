@@ -13,7 +13,7 @@ from moyai.base.journal import Journal
 from moyai.base.stops import AnyStop, ClientDisabled, LinkEnded, OrganizationSuspended, ServiceSuspended
 from moyai.ledger import Act, Kind, record
 from moyai.ledger.contents import StopBegun, StopEnded
-from moyai.registry import acting, lookups
+from moyai.registry import ending, lookups
 from moyai.registry import store_stops as store
 from moyai.registry.model import Change
 from moyai.registry.store import lock_for_writing
@@ -35,7 +35,7 @@ async def suspend_organization(
         raise Problem("organization_not_certified", "only a certified organisation can be suspended")
     thing = _Thing("organization", stored.organization_key, organization_id, "certified")
     begun = await _begin(conn, thing, reason, actor, journal, once=once)
-    await acting.end_of_stopped(conn)
+    await ending.end_of_stopped(conn)
     return begun
 
 
@@ -75,7 +75,7 @@ async def disable_client(
     await lock_for_writing(conn)
     stored = await lookups.client(conn, client_id)
     thing = _Thing("client", stored.client_key, client_id, "active")
-    await acting.revoke_of(conn, f"client:{client_id}")
+    await ending.revoke_of(conn, f"client:{client_id}")
     return await _begin(conn, thing, reason, actor, journal)
 
 

@@ -19,7 +19,7 @@ from moyai.ledger import Act, Kind, record
 from moyai.ledger.contents import Replaced, SuccessionRecorded
 from moyai.registry import lookups
 from moyai.registry import store_successions as store
-from moyai.registry.acting import Asker, TwoPersonAct, known, perform
+from moyai.registry.acting import perform
 from moyai.registry.declarations import (
     ComponentDeclaration,
     OrganizationDeclaration,
@@ -27,6 +27,7 @@ from moyai.registry.declarations import (
 )
 from moyai.registry.hashing import digest
 from moyai.registry.model import Change, Component, Names, Organization, Succession
+from moyai.registry.pending import Asker, TwoPersonAct, known
 from moyai.registry.recording import builtins, require_clean
 from moyai.registry.store import lock_for_writing
 

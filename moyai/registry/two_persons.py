@@ -13,9 +13,10 @@ import msgspec
 from moyai.base.db import Connection
 from moyai.registry import clients, lookups, organizations, stops, store_organizations, store_stops, witnesses
 from moyai.registry import store_clients as store
-from moyai.registry.acting import Asker, TwoPersonAct, known, perform
+from moyai.registry.acting import perform
 from moyai.registry.declarations import ClientDeclaration, OrganizationDeclaration, WitnessDeclaration
 from moyai.registry.model import Change, RegisteredClient
+from moyai.registry.pending import Asker, TwoPersonAct, known
 from moyai.registry.recording import builtins
 from moyai.registry.store import lock_for_writing
 

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from moyai.base.errors import Problem
 from moyai.identity.model import StaffCaller
 from moyai.registry import acting
+from moyai.registry.pending import pending_acts
 from moyai.web.authorize import go
 from moyai.web.oauth import platform_of
 from moyai.web.pages import read_form, render
@@ -21,7 +22,7 @@ async def show(request: Request, caller: StaffCaller) -> Response:
 
 async def _page(request: Request, caller: StaffCaller, problem: Problem | None = None) -> Response:
     async with platform_of(request).control.transaction() as conn:
-        found = await acting.listed(conn)
+        found = await pending_acts(conn)
     return render(
         request,
         "console/pending.html",

@@ -17,7 +17,6 @@ from moyai.base.db import Connection
 from moyai.base.errors import Problem
 from moyai.identity.model import ClientCaller
 from moyai.registry import two_persons
-from moyai.registry.acting import Asker
 from moyai.registry.declarations import (
     AuthenticationServiceDeclaration,
     CertificationRequest,
@@ -36,6 +35,7 @@ from moyai.registry.declarations import (
 from moyai.registry.model import (
     Change,
 )
+from moyai.registry.pending import Asker
 from moyai.web import examples
 from moyai.web.operation import answer, describes, read_json
 from moyai.web.platform import Platform

@@ -12,7 +12,7 @@ from moyai.base.db import Connection
 from moyai.base.errors import Problem
 from moyai.identity.model import ClientCaller
 from moyai.registry import acting
-from moyai.registry.acting import Pending
+from moyai.registry.pending import Pending, pending_acts
 from moyai.web.operation import AnyOf, Client, answer, describes
 from moyai.web.registry import SHARED_CODES, actor, platform_of, require_operator
 
@@ -46,7 +46,7 @@ async def _only(conn: Connection, caller: ClientCaller) -> str | None:
 async def list_pending(request: Request, caller: ClientCaller) -> Response:
     """Acts that wait for a second person, with the exact change and when each takes effect."""
     async with platform_of(request).control.transaction() as conn:
-        return answer(PendingList(await acting.listed(conn, await _only(conn, caller))))
+        return answer(PendingList(await pending_acts(conn, await _only(conn, caller))))
 
 
 @describes(

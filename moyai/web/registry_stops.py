@@ -17,8 +17,8 @@ from moyai.base.db import Connection
 from moyai.base.journal import Journal
 from moyai.identity.model import ClientCaller
 from moyai.registry import two_persons
-from moyai.registry.acting import Asker
 from moyai.registry.model import Change
+from moyai.registry.pending import Asker
 from moyai.web import examples
 from moyai.web.operation import describes, read_json, read_query
 from moyai.web.registry import SHARED_CODES, actor, asker, carry_out, given, platform_of

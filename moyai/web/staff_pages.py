@@ -17,6 +17,7 @@ from moyai.identity.model import IssuedLogin, StaffCaller
 from moyai.identity.staff_model import ADMIN_ROLES, Administrator, StaffAccount, StaffDeclaration
 from moyai.registry import acting, store_parties
 from moyai.registry.model import Change
+from moyai.registry.pending import Pending, pending_acts
 from moyai.web.authorize import go
 from moyai.web.oauth import platform_of
 from moyai.web.pages import Form, read_form, render
@@ -64,7 +65,7 @@ async def _list(
     async with platform_of(request).control.transaction() as conn:
         by = await _by(conn, request, caller)
         found = await staff.accounts(conn, by)
-        waiting = [one for one in await acting.listed(conn) if _concerns(one, by)]
+        waiting = [one for one in await pending_acts(conn) if _concerns(one, by)]
         parties = await store_parties.all_parties(conn) if by.everywhere else []
     return _render(
         request,
@@ -79,7 +80,7 @@ async def _list(
     )
 
 
-def _concerns(one: acting.Pending, by: Administrator) -> bool:
+def _concerns(one: Pending, by: Administrator) -> bool:
     about = one.noun in ("staff", "staff_stop", "staff_login")
     return one.state == "waiting" and about and (by.everywhere or one.organization_id == by.organization_id)
 

@@ -16,6 +16,8 @@ from moyai.identity import staff
 from moyai.identity.staff_model import StaffDeclaration
 from moyai.registry import acting
 from moyai.registry.declarations import ClientDeclaration
+from moyai.registry.pending import pending_acts
+from moyai.registry.persons import Person
 from tests.app.test_applying import OPERATOR, STAFF, applied, home
 from tests.app.test_pending_commands import REGISTRY, WIDER
 from tests.conftest import RolledBack
@@ -50,7 +52,7 @@ async def test_a5_an_unchanged_file_asks_back_nothing_that_a_later_act_changed(
     again = await applied(home, control_db, REGISTRY)
     assert (again.changed, kept(again)) == ([], [("client", "unei-operator", [field], "staff:later")])
     assert getattr(await registry.client(control, "unei-operator"), field) == later
-    assert await acting.listed(control) == []
+    assert await pending_acts(control) == []
 
 
 async def test_a5_what_two_confirmed_and_was_narrowed_since_is_not_asked_for_again(
@@ -58,7 +60,7 @@ async def test_a5_what_two_confirmed_and_was_narrowed_since_is_not_asked_for_aga
 ):
     await applied(home, control_db, REGISTRY)
     await applied(home, control_db, WIDER)
-    (waiting,) = await acting.listed(control)
+    (waiting,) = await pending_acts(control)
     again = await applied(home, control_db, WIDER)
     assert [one.pending for one in again.changed] == [waiting.pending_id], "it waits on"
     for person in await people(control):
@@ -70,8 +72,8 @@ async def test_a5_what_two_confirmed_and_was_narrowed_since_is_not_asked_for_aga
     assert [one.outcome for one in (await applied(home, control_db, REGISTRY)).changed] == ["pending"]
 
 
-async def people(control: Connection) -> list[acting.Person]:
-    found: list[acting.Person] = []
+async def people(control: Connection) -> list[Person]:
+    found: list[Person] = []
     for login, number in (("one", "1001"), ("two", "1002")):
         await staff.declare(control, StaffDeclaration(login, login, "unei", ["operator"], number), "test")
         key = await control.fetchval("select staff_key from identity.staff where login = $1", login)

@@ -15,7 +15,8 @@ from moyai.identity.credentials import Credential
 from moyai.identity.staff_model import Administrator, StaffAccount, StaffDeclaration
 from moyai.ledger import Kind
 from moyai.registry import acting
-from moyai.registry.acting import Asker, Person
+from moyai.registry.pending import Asker, pending_act
+from moyai.registry.persons import Person
 from tests.conftest import RolledBack
 from tests.identity.conftest import Scene
 from tests.logins import own_login
@@ -155,7 +156,7 @@ async def test_m10_who_is_disabled_confirms_nothing_that_was_asked_before(
     chief = Person(one.staff_id, "7", "c1", frozenset({"staff_admin"}))
     asked = await staff.put(control, of_c1(scene, chief), declared("friend", "staff_admin", number="8"))
     await staff.disable(control, one.staff_id, "調査", "staff:boss", journal)
-    assert (await acting.one(control, str(asked.pending))).state == "void"
+    assert (await pending_act(control, str(asked.pending))).state == "void"
 
 
 async def test_m10_enabling_takes_two(control: Connection, scene: Scene, journal: Journal):

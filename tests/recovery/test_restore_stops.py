@@ -13,7 +13,7 @@ from moyai.commands.key_acts import revoke_key
 from moyai.identity import credentials, desk, passwords, protection, residents, second_person, store_logins
 from moyai.identity.model import IssuedLogin
 from moyai.registry import suspend_organization
-from moyai.registry.acting import Asker
+from moyai.registry.pending import Asker
 from moyai.registry.two_persons import reinstate_organization
 from tests.factories import MadeResident
 from tests.identity.conftest import clerk

@@ -9,8 +9,8 @@ from moyai.base.db import Connection
 from moyai.base.journal import Journal
 from moyai.identity import staff
 from moyai.identity.staff_model import StaffDeclaration
-from moyai.registry import acting, store_stops, two_persons
-from moyai.registry.acting import Asker
+from moyai.registry import acting, ending, store_stops, two_persons
+from moyai.registry.pending import Asker, pending_act, pending_acts
 from tests.conftest import RolledBack
 from tests.registry.samples import ACTOR, OPERATOR_CLIENT, but
 from tests.registry.test_two_persons import OTHER_KEYS, PROGRAM, A, B, keys_asked, kid, past
@@ -38,7 +38,7 @@ async def test_a4_a_stopped_program_takes_along_what_it_asked_for(
 ):
     pending = await keys_asked(control)
     await stopped(control, journal, how)
-    assert (await acting.one(control, pending)).state == "void"
+    assert (await pending_act(control, pending)).state == "void"
     assert await kid(control) == "advice-1"
 
 
@@ -51,7 +51,7 @@ async def test_a4_a_stopped_person_takes_along_what_rests_on_them(
     if not asked:
         await acting.confirm(control, pending, A)
     await stopped(control, journal, how)
-    assert (await acting.one(control, pending)).state == "void"
+    assert (await pending_act(control, pending)).state == "void"
 
 
 @pytest.mark.parametrize("how", ["client", "organization", "account", "role"])
@@ -72,8 +72,8 @@ async def test_a4_who_asked_and_who_stands_for_it_are_judged_when_it_takes_effec
             await control.raw.execute("update identity.staff set state = 'disabled' where staff_id = 'a'")
         case _:
             await control.raw.execute("update identity.staff set roles = '{auditor}' where staff_id = 'a'")
-    await acting.take_effect_due(control_db)
-    ended = await acting.one(control, waited)
+    await ending.take_effect_due(control_db)
+    ended = await pending_act(control, waited)
     assert (ended.state, "was stopped" in str(ended.way)) == ("void", True)
     assert (await acting.confirm(control, pending, B)).state == "void"
     assert await kid(control) == "advice-1"
@@ -86,7 +86,7 @@ async def test_a4_an_act_upon_its_own_asker_is_carried_out(control: Connection):
     for person in (A, B):
         ended = await acting.confirm(control, str(asked.pending), person)
     assert ended.state == "done"
-    assert (await acting.one(control, pending)).state == "void", "asked for with the keys of before"
+    assert (await pending_act(control, pending)).state == "void", "asked for with the keys of before"
 
 
 @pytest.mark.parametrize("asker", [PROGRAM, Asker("file:base.toml", "unei")], ids=["program", "file"])
@@ -94,10 +94,10 @@ async def test_a5_what_nobody_asked_for_takes_effect_by_no_waiting_alone(
     control: Connection, control_db: RolledBack, asker: Asker
 ):
     pending = await past(control, await keys_asked(control, asker))
-    assert await acting.take_effect_due(control_db) == 0
-    assert (await acting.one(control, pending)).takes_effect_at is None
+    assert await ending.take_effect_due(control_db) == 0
+    assert (await pending_act(control, pending)).takes_effect_at is None
     assert (await acting.confirm(control, pending, A)).takes_effect_at is not None
-    assert await acting.take_effect_due(control_db) == 1
+    assert await ending.take_effect_due(control_db) == 1
     assert await kid(control) == "stolen-1"
 
 
@@ -106,8 +106,8 @@ async def test_an_act_of_another_release_is_seen_and_revoked_and_never_carried_o
 ):
     pending = await keys_asked(control, Asker(A.actor, "unei", A))
     unknown = await past(control, pending, "of_tomorrow")
-    assert unknown in {one.pending_id for one in await acting.listed(control)}
-    await acting.take_effect_due(control_db)
-    assert (await acting.one(control, unknown)).state == "void"
+    assert unknown in {one.pending_id for one in await pending_acts(control)}
+    await ending.take_effect_due(control_db)
+    assert (await pending_act(control, unknown)).state == "void"
     other = await past(control, pending, "of_tomorrow")
     assert (await acting.revoke(control, other, B.actor)).state == "revoked"

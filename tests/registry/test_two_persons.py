@@ -15,9 +15,11 @@ from moyai.base.errors import Problem
 from moyai.base.journal import Journal
 from moyai.ledger import Kind
 from moyai.ledger.note import WITNESS_KEY, Signer
-from moyai.registry import acting, two_persons
-from moyai.registry.acting import Asker, Person
+from moyai.registry import acting, ending, two_persons
+from moyai.registry import pending as pending_module
 from moyai.registry.declarations import WitnessDeclaration
+from moyai.registry.pending import Asker, pending_act, pending_acts
+from moyai.registry.persons import Person
 from tests.conftest import RolledBack
 from tests.registry.samples import (
     ACTOR,
@@ -296,10 +298,10 @@ async def test_m10_nobody_there_so_it_takes_effect_after_its_hours(
     control: Connection, control_db: RolledBack
 ):
     pending = await keys_asked(control, Asker(A.actor, "unei", A))
-    assert await acting.take_effect_due(control_db) == 0
+    assert await ending.take_effect_due(control_db) == 0
     earlier = await past(control, pending)
-    assert await acting.take_effect_due(control_db) == 1
-    assert (await acting.one(control, earlier)).way == "waited"
+    assert await ending.take_effect_due(control_db) == 1
+    assert (await pending_act(control, earlier)).way == "waited"
     assert await kid(control) == "stolen-1"
 
 
@@ -311,15 +313,15 @@ async def test_m10_one_act_that_fails_keeps_no_other_from_taking_effect(
 
     pending = await keys_asked(control, Asker(A.actor, "unei", A))
     monkeypatch.setitem(
-        acting._ACTS,  # pyright: ignore[reportPrivateUsage] (no product act is broken)
+        pending_module._ACTS,  # pyright: ignore[reportPrivateUsage] (no product act is broken)
         "broken",
         msgspec.structs.replace(two_persons.CLIENT_KEYS, name="broken", carry_out=broken),
     )
     first = await past(control, pending, "broken")
     second = await past(control, pending)
-    assert await acting.take_effect_due(control_db) == 1
-    assert (await acting.one(control, second)).state == "done"
-    assert (await acting.one(control, first)).state == "waiting"
+    assert await ending.take_effect_due(control_db) == 1
+    assert (await pending_act(control, second)).state == "done"
+    assert (await pending_act(control, first)).state == "waiting"
 
 
 async def past(control: Connection, pending: str, act: str | None = None) -> str:
@@ -342,22 +344,22 @@ async def past(control: Connection, pending: str, act: str | None = None) -> str
 async def test_m10_revoked_it_never_takes_effect(control: Connection, control_db: RolledBack):
     pending = await keys_asked(control)
     assert (await acting.revoke(control, pending, "staff:b")).state == "revoked"
-    assert await acting.take_effect_due(control_db) == 0
+    assert await ending.take_effect_due(control_db) == 0
     with pytest.raises(Problem, match="pending_ended"):
         await acting.confirm(control, pending, B)
 
 
 async def test_m10_who_is_stopped_takes_what_they_asked_for_along(control: Connection):
     pending = await keys_asked(control, Asker(A.actor, "unei", A))
-    assert await acting.revoke_of(control, A.actor, A.staff_id) == 1
-    assert (await acting.one(control, pending)).state == "void"
+    assert await ending.revoke_of(control, A.actor, A.staff_id) == 1
+    assert (await pending_act(control, pending)).state == "void"
 
 
 async def test_m10_the_same_asked_again_waits_on(control: Connection):
     pending = await keys_asked(control)
     again = await two_persons.put_client(control, but(CLIENT, jwks=OTHER_KEYS), PROGRAM)
     assert again.pending == pending
-    assert len(await acting.listed(control)) == 1
+    assert len(await pending_acts(control)) == 1
 
 
 async def test_m10_the_row_lets_no_statement_make_another_change_of_it(control: Connection):
@@ -372,7 +374,7 @@ async def test_m10_what_could_not_be_done_is_not_asked_for(control: Connection):
     await registry.register_client(control, CLIENT, ACTOR)
     with pytest.raises(Problem, match="client_invalid"):
         await two_persons.put_client(control, but(CLIENT, jwks={"keys": []}), PROGRAM)
-    assert await acting.listed(control) == []
+    assert await pending_acts(control) == []
 
 
 async def test_m10_bootstrap_is_an_empty_platform_only(control: Connection):
@@ -434,7 +436,7 @@ async def test_a2_a_code_has_one_municipality(control: Connection):
     ):
         with pytest.raises(Problem, match="municipality_taken"):
             await two_persons.put_organization(control, declared, PROGRAM)
-    assert await acting.listed(control) == []
+    assert await pending_acts(control) == []
 
 
 async def test_a2_a_code_taken_meanwhile_is_not_gained_by_the_second_word(control: Connection):

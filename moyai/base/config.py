@@ -166,7 +166,10 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = 1000.0
     address_per_second: Annotated[
         float,
-        Meta(gt=0, description="Requests without a token from one address to a process, over ten seconds."),
+        Meta(
+            gt=0,
+            description="Requests without a token from one address to a process, over ten seconds; and as many with one that is refused.",
+        ),
     ] = 100.0
     sign_in_per_minute: Annotated[
         float,

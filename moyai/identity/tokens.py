@@ -152,13 +152,14 @@ class TokenVerifier:
             raise Problem("token_expired")
         return known
 
-    async def verify(self, conn: Connection, token: str, now: float) -> AccessToken:
-        """Raises Problem token_invalid or token_expired."""
+    async def verify(self, conn: Connection, token: str, now: float, *, ask: bool = True) -> AccessToken:
+        """Raises Problem token_invalid or token_expired. `ask`: where the token names an unknown key, ask whether there is
+        a new one; else what was known at most a second ago holds, and whoever sends nonsense makes nobody else wait."""
         await self._ask_for_keys(conn, time.monotonic() - _KEYS_TRUE_SECONDS)
         known = self.remembered(token, now)
         if known is not None:
             return known
-        claims, key_id = await self._read(conn, token)
+        claims, key_id = await self._read(conn, token, ask)
         if claims.iss != self._issuer or claims.aud != self._issuer:
             raise Problem("token_invalid", "iss or aud is not this platform")
         if claims.exp + TOKEN_LEEWAY_SECONDS < now:
@@ -176,7 +177,7 @@ class TokenVerifier:
         _keep(self._tokens, token, checked, self._remember)
         return checked
 
-    async def _read(self, conn: Connection, token: str) -> tuple[_Claims, str]:
+    async def _read(self, conn: Connection, token: str, ask: bool) -> tuple[_Claims, str]:
         if len(token) > _MAX_TOKEN_BYTES:
             raise Problem("token_invalid", "the token is too long")
         try:
@@ -185,14 +186,14 @@ class TokenVerifier:
             if header.get("typ") != "at+jwt":
                 raise Problem("token_invalid", "typ is not at+jwt")
             key_id = str(header.get("kid"))
-            content = jws.deserialize_compact(token, await self._key(conn, key_id), algorithms=["ES256"])
+            content = jws.deserialize_compact(token, await self._key(conn, key_id, ask), algorithms=["ES256"])
             return msgspec.json.decode(content.payload, type=_Claims), key_id
         except (JoseError, ValueError, TypeError, msgspec.DecodeError) as error:
             raise Problem("token_invalid", "the token is not one that this platform signed") from error
 
-    async def _key(self, conn: Connection, key_id: str) -> ECKey:
+    async def _key(self, conn: Connection, key_id: str, ask: bool) -> ECKey:
         """A public key, asked for anew when an unknown one turns up: another process may just have made it."""
-        if key_id not in self._keys:
+        if ask and key_id not in self._keys:
             await self._ask_for_keys(conn, time.monotonic())
         if key_id not in self._keys:
             raise Problem("token_invalid", "kid is not a key of this platform")

@@ -99,8 +99,9 @@ async def _token(request: Request, scope: str) -> tuple[AccessToken, Proof]:
     now = time.time()
     token = platform.tokens.remembered(raw, now)
     if token is None:
+        ask = platform.limits.has_tries_left(request)
         async with platform.control.connection() as conn:
-            token = await platform.tokens.verify(conn, raw, now)
+            token = await platform.tokens.verify(conn, raw, now, ask=ask)
     proofs = request.headers.getlist("dpop")
     if len(proofs) != 1:
         raise Problem("proof_invalid", "send exactly one DPoP header")

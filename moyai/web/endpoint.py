@@ -65,6 +65,8 @@ def endpoint(operation: Operation) -> Callable[[Request], Awaitable[Response]]:
                 taken = taken or platform.limits.after(caller)
                 response = await operation.handler(request, caller)
         except Problem as problem:
+            if caller is None and taken is None:
+                problem, taken = platform.limits.refused(request, problem)
             code = problem.code
             taken = problem.taken if isinstance(problem, TooMany) else taken
             response = error_response(request, operation, problem, caller)

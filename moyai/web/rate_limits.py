@@ -1,5 +1,8 @@
 """How much one caller may ask of this process: by client where a token says who it is, else by address.
 
+A request is counted once. One whose token or proof is refused is counted by address, apart from those that send none: it
+takes nothing from whoever it claims to be from, and valid ones from the same address go on.
+
 A limit is a bucket that fills evenly (GCRA: one number a caller, the time at which its bucket is full again). Answers
 say what is left in `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers-11). Each `serve` process
 counts for itself: a caller that reaches all of them has as many times the limit.
@@ -61,13 +64,26 @@ class Limit:
     def take(self, caller: str) -> Taken:
         """Count one request. Raises Problem("too_many_requests")."""
         now = self._now()
-        full_at = max(self._full_at.get(caller, now), now) + self._each
-        if full_at - now > self._span:
-            raise TooMany(self, full_at - now - self._span)
+        full_at = self._with_one_more(caller, now)
         if len(self._full_at) >= MOST and caller not in self._full_at:
             self._forget(now)
         self._full_at[caller] = full_at
         return Taken(self, int((self._span - (full_at - now)) / self._each), full_at - now)
+
+    def spent(self, caller: str) -> bool:
+        """Whether the next request would be one too many. Counts nothing."""
+        try:
+            self._with_one_more(caller, self._now())
+        except TooMany:
+            return True
+        return False
+
+    def _with_one_more(self, caller: str, now: float) -> float:
+        """When the bucket is full again if one more is counted. Raises Problem("too_many_requests")."""
+        full_at = max(self._full_at.get(caller, now), now) + self._each
+        if full_at - now > self._span:
+            raise TooMany(self, full_at - now - self._span)
+        return full_at
 
     def _forget(self, now: float) -> None:
         """Those whose buckets are full need not be remembered; if all are in use, the oldest is forgotten."""
@@ -82,6 +98,7 @@ class RateLimits:
     def __init__(self, settings: Limits) -> None:
         self._client = _over(10, "client", settings.client_per_second)
         self._address = _over(10, "address", settings.address_per_second)
+        self._refused = _over(10, "refused", settings.address_per_second)
         self._sign_in = Limit("sign-in", max(1, round(settings.sign_in_per_minute)), 60)
 
     def before(self, request: Request, operation: Operation) -> Taken | None:
@@ -94,6 +111,19 @@ class RateLimits:
             return self._address.take(address)
         passwords.asking.set(address)
         return self._sign_in.take(address)
+
+    def refused(self, request: Request, problem: Problem) -> tuple[Problem, Taken | None]:
+        """Count a request of which `authenticate` did not find who asks; what it is answered with."""
+        if problem.status >= 500 or isinstance(problem, TooMany):
+            return problem, None
+        try:
+            return problem, self._refused.take(neighbourhood(client_address(request)))
+        except TooMany as too_many:
+            return too_many, None
+
+    def has_tries_left(self, request: Request) -> bool:
+        """Whether this address has not used up what it may send that is refused."""
+        return not self._refused.spent(neighbourhood(client_address(request)))
 
     def after(self, caller: Caller) -> Taken | None:
         """Count a request of whoever a token names, once that is known."""

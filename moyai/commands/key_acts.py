@@ -21,7 +21,7 @@ from moyai.base.roles import OWNER
 from moyai.base.secrets import SecretBox
 from moyai.commands.tables import show
 from moyai.ledger import Act, Kind, record, store_log
-from moyai.ledger.contents_platform import KeyRevoked, KeyRotated
+from moyai.ledger.contents.platform import KeyRevoked, KeyRotated
 from moyai.ledger.verifiers import log_keys
 from moyai.supervisor import engine_running
 

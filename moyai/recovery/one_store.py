@@ -31,7 +31,7 @@ from moyai.base.provision import provision_store
 from moyai.base.roles import MAINTENANCE, OWNER, set_login
 from moyai.consent.gate import permit_restore
 from moyai.ledger import Act, Kind, record
-from moyai.ledger.contents_platform import StoreRestored
+from moyai.ledger.contents.platform import StoreRestored
 from moyai.personal import putting_back
 from moyai.recovery import beside, manifest
 from moyai.recovery.cluster import BackupError, Progress, place_copy

@@ -21,7 +21,7 @@ from moyai.base.store_restores import Restore
 from moyai.commands.key_acts import revoke_recorded
 from moyai.identity import store_desk, store_sessions
 from moyai.ledger import Act, Kind, continuing, record
-from moyai.ledger.contents_platform import PlatformRestored
+from moyai.ledger.contents.platform import PlatformRestored
 from moyai.ledger.continuing import Continued
 from moyai.ledger.verifiers import Witness
 from moyai.recovery.replay import Outcome, last_stop, replay

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from moyai.ledger.content import Content
+from moyai.ledger.contents.content import Content
 
 
 class PlatformRestored(Content, frozen=True, kw_only=True):

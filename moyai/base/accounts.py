@@ -28,7 +28,7 @@ from moyai.base.engine_place import Account
 _RANGE = range(61184, 65520)
 
 # As the account: what every process does first. Its failure says that program or directory are out of reach.
-_TRY = "import sys; from pathlib import Path; from moyai.cli import home_of; home_of(Path(sys.argv[1]))"
+_TRY = "import sys; from pathlib import Path; from moyai.commands.arguments import home_of; home_of(Path(sys.argv[1]))"
 
 
 class Numbers(msgspec.Struct, frozen=True):

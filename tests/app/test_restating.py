@@ -12,6 +12,7 @@ from moyai import cli, registry
 from moyai.applying import Report, print_report
 from moyai.base.config import Home
 from moyai.base.db import Connection
+from moyai.commands import registry as commands
 from moyai.identity import staff
 from moyai.identity.staff_model import StaffDeclaration
 from moyai.registry import acting
@@ -99,7 +100,7 @@ async def test_a5_the_line_that_is_printed_is_a_command(
     print_report(report, as_json=False, directory=tmp_path)
     line = capsys.readouterr().out.partition("second person: moyai ")[2].splitlines()[0]
     command, bound, _ = cli.app.parse_args(shlex.split(line), exit_on_error=False, print_error=False)
-    assert command is cli.confirm
+    assert command is commands.confirm
     assert (report.changed[0].pending, "LOGIN", tmp_path) == tuple(
         bound.arguments.get(name) for name in ("pending_id", "as_", "directory")
     )

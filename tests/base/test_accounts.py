@@ -10,6 +10,7 @@ import pytest
 
 from moyai.base import accounts
 from moyai.base.config import ConfigError, Home
+from moyai.base.engine_place import Account
 from tests.small_disk import SETTINGS
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root chooses accounts")
@@ -46,6 +47,13 @@ def test_m7_named_accounts_are_taken(tmp_path: Path) -> None:
 def test_m7_root_one_account_for_both_and_unknown_ones_are_refused(tmp_path: Path, users: str) -> None:
     with pytest.raises(ConfigError, match="users"):
         accounts.of(home_with(tmp_path, f"[users]\n{users}\n"))
+
+
+def test_m7_what_is_tried_before_the_start_works_where_nothing_is_in_the_way(tmp_path: Path) -> None:
+    """As ourselves, so that closed directories above the checkout do not matter."""
+    home = home_with(tmp_path)
+    ours = Account(os.geteuid(), os.getegid(), switch=False)
+    assert accounts.hindrance(home, accounts.Accounts(ours, ours, os.getegid())) is None
 
 
 def test_m7_where_accounts_cannot_reach_the_platform_that_is_said(tmp_path: Path) -> None:

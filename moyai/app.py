@@ -24,7 +24,7 @@ from moyai.base.journal import Journal
 from moyai.base.keys import KeyRing
 from moyai.base.roles import SERVE, context_database
 from moyai.base.tasks import hold, keep_going
-from moyai.identity import passwords
+from moyai.identity import passwords, staff
 from moyai.identity.proof_queue import ProofQueue
 from moyai.identity.tokens import TokenVerifier
 from moyai.personal.names import Names
@@ -44,6 +44,7 @@ from moyai.web.slow_connections import ConnectionLimits, limited
 @asynccontextmanager
 async def open_platform(home: Home) -> AsyncGenerator[Platform]:
     """Everything a process needs to serve one platform, opened and closed again."""
+    staff.introduce()
     config = home.config()
     Journal.of(home).check()
     box = home.box()

@@ -28,6 +28,7 @@ from moyai.base.migrate import migrate_context, migrate_control
 from moyai.base.provision import Store, provision_store
 from moyai.base.roles import SERVE, context_database
 from moyai.base.secrets import SecretBox
+from moyai.identity import staff
 
 _CONFIGURATION = """\
 [platform]
@@ -121,6 +122,12 @@ def _copy_platform(source: Path, target: Path) -> Home:
         shutil.copy(source / name, target / name)
     subprocess.run(["cp", "-a", template.engine.resolve() / "data", home.engine.resolve()], check=True)
     return home
+
+
+@pytest.fixture(scope="session", autouse=True)
+def composed() -> None:
+    """As in every process that acts: the registry is told who knows members of staff."""
+    staff.introduce()
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,8 @@
 
 Nothing in the product can be switched off: the source is copied, one place of the copy is patched
 (`tools/sabotage.toml` says where), and the tests named there run against the copy. A failure counts only if the
-test itself failed: a copy that cannot be imported or migrated proves nothing.
+test itself failed, and passed when exactly these tests ran against the untouched source: a copy that cannot be
+imported or migrated proves nothing, and neither does a test that only passes in the company of others.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import tomllib
+from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -111,8 +114,9 @@ def assert_copy_is_used(tree: Path) -> None:
 
 def run_tests(tree: Path, tests: list[str]) -> Run:
     """Run pytest in the copy. Raises CannotPatch if it ran out of time or could not collect the tests."""
-    outcomes = tree / "outcomes.jsonl"
-    outcomes.touch()
+    descriptor, name = tempfile.mkstemp(".jsonl", "outcomes-", tree)
+    os.close(descriptor)
+    outcomes = Path(name)
     command = [sys.executable, "-m", "pytest", "-p", "tests.plugins.outcomes", f"--outcomes={outcomes}"]
     command += ["-q", "--tb=line", "-p", "no:cacheprovider", *tests]
     if run_bounded(command, tree, TIME_LIMIT_SECONDS, _environment(tree)) is None:
@@ -124,20 +128,40 @@ def run_tests(tree: Path, tests: list[str]) -> Run:
     return run
 
 
-def without_sabotage(scratch: Path, entries: list[Safeguard]) -> list[str]:
-    """What is wrong with the tests before anything is switched off; empty if all is well."""
-    tree = scratch / "untouched"
-    copy_source(tree)
-    assert_copy_is_used(tree)
-    run = run_tests(tree, sorted({test for entry in entries for test in entry.tests}))
-    wrong = [f"fails without sabotage: {test}" for test in run.failed + run.broken]
-    return wrong or ([] if run.passed else ["no test ran"])
+class Untouched:
+    """What each set of tests says of the source as it is, in a run of its own; entries that share a set share the run."""
+
+    def __init__(self, scratch: Path) -> None:
+        self._tree = scratch / "untouched"
+        copy_source(self._tree)
+        assert_copy_is_used(self._tree)
+        self._runs: dict[tuple[str, ...], Run] = {}
+        self._turns: defaultdict[tuple[str, ...], threading.Lock] = defaultdict(threading.Lock)
+        self._guard = threading.Lock()
+
+    def run(self, tests: list[str]) -> Run:
+        """Raises CannotPatch as `run_tests`."""
+        together = tuple(sorted(tests))
+        with self._guard:
+            turn = self._turns[together]
+        with turn:
+            if together not in self._runs:
+                self._runs[together] = run_tests(self._tree, list(together))
+            return self._runs[together]
+
+    def wrong(self) -> list[str]:
+        """What fails before anything is switched off; empty if all is well."""
+        failed = {test for run in self._runs.values() for test in run.failed + run.broken}
+        return [f"fails without sabotage: {test}" for test in sorted(failed)]
 
 
-def with_sabotage(scratch: Path, entry: Safeguard) -> dict[str, Any]:
-    """`{"failed": [tests]}`, with `error` where the sabotage itself did not work."""
+def with_sabotage(scratch: Path, untouched: Untouched, entry: Safeguard) -> dict[str, Any]:
+    """`{"failed": [tests]}`: those that pass without the sabotage. With `error` where the sabotage did not work."""
     tree = scratch / entry.name.replace(" ", "-")
     try:
+        before = untouched.run(entry.tests)
+        if not before.passed or before.failed or before.broken:
+            return {"failed": [], "error": "its tests, run alone, do not pass on the untouched source"}
         copy_source(tree)
         switch_off(tree, entry)
         run = run_tests(tree, entry.tests)
@@ -145,9 +169,10 @@ def with_sabotage(scratch: Path, entry: Safeguard) -> dict[str, Any]:
         return {"failed": [], "error": str(error)}
     finally:
         shutil.rmtree(tree, ignore_errors=True)
-    if not run.failed and run.broken:
+    failed = sorted(set(run.failed) & set(before.passed))
+    if not failed and run.broken:
         return {"failed": [], "error": f"tests could not begin: {', '.join(run.broken)}"}
-    return {"failed": sorted(run.failed)}
+    return {"failed": failed}
 
 
 def sabotage(entries: list[Safeguard], processes: int) -> tuple[dict[str, Any], list[str]]:
@@ -157,11 +182,13 @@ def sabotage(entries: list[Safeguard], processes: int) -> tuple[dict[str, Any], 
     with tempfile.TemporaryDirectory(prefix="moyai-sabotage-") as directory:
         scratch = Path(directory)
         scratch.chmod(0o755)
-        wrong = without_sabotage(scratch, entries)
+        untouched = Untouched(scratch)
         with ThreadPoolExecutor(processes) as pool:
-            results = pool.map(partial(with_sabotage, scratch), entries)
+            results = pool.map(partial(with_sabotage, scratch, untouched), entries)
             found = dict(zip((entry.name for entry in entries), results, strict=True))
-    return found, wrong + [f"no test fails: {name}" for name, result in found.items() if not result["failed"]]
+    return found, untouched.wrong() + [
+        f"no test fails: {name}" for name, result in found.items() if not result["failed"]
+    ]
 
 
 def print_table(found: dict[str, Any], entries: list[Safeguard]) -> None:

@@ -122,6 +122,7 @@ async def apply(
     person: Person | None = None,
 ) -> Report:
     """`file` is the name of the file: it is the actor where no person applies it, and staff belong to what names them."""
+    staff.introduce()
     actor = f"file:{file}" if person is None else person.actor
     async with database.transaction() as conn:
         asker = await _asker(conn, document, actor, person)

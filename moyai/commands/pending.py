@@ -74,6 +74,7 @@ async def _speak(
     login: str,
     word: Callable[[Connection, str, Person], Awaitable[Pending]],
 ) -> Pending:
+    staff.introduce()
     pool = await Pool.open(home.dsn(SERVE), max_size=2)
     try:
         person = await log_in(home, pool, login)

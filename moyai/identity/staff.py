@@ -97,7 +97,7 @@ async def at_terminal(conn: Connection, staff_key: int) -> Person:
     return Person(row["staff_id"], row["staff_number"] or "", organization_id, frozenset(row["roles"]))
 
 
-async def _in_force(conn: Connection, staff_id: str) -> Person | None:
+async def in_force(conn: Connection, staff_id: str) -> Person | None:
     """Who an account is now, for acts that waited; None for a disabled one."""
     row = await store_staff.account(conn, staff_id)
     if row is None or row["state"] != "active":
@@ -106,7 +106,10 @@ async def _in_force(conn: Connection, staff_id: str) -> Person | None:
     return Person(staff_id, row["staff_number"], organization_id, frozenset(row["roles"]))
 
 
-persons.found_by(_in_force)
+def introduce() -> None:
+    """Tell the registry who knows accounts. Every process that acts does this once, where it is composed; a process
+    that has, also knows the acts on staff that take two persons (below)."""
+    persons.found_by(in_force)
 
 
 # --- declared -------------------------------------------------------------------------------------------------

@@ -32,13 +32,14 @@ class Person(msgspec.Struct, frozen=True):
 
 Find = Callable[[Connection, str], Awaitable[Person | None]]
 
-_FIND: dict[str, Find] = {}
+_find: Find | None = None
 
 
-def found_by(find: Find) -> Find:
-    """Name who knows accounts in force by their id: the identity room, which this one does not import."""
-    _FIND["staff"] = find
-    return find
+def found_by(find: Find) -> None:
+    """Name who knows accounts in force by their id. The identity room does (`staff.introduce`), which this one does not
+    import; whoever composes a process calls it, so that nothing rests on what happened to be imported."""
+    global _find
+    _find = find
 
 
 async def may(conn: Connection, level: Level, organization_id: str | None, person: Person) -> bool:
@@ -75,8 +76,11 @@ async def _client_stands(conn: Connection, client_id: str) -> bool:
 
 
 async def _person_stands(conn: Connection, level: Level, organization_id: str | None, staff_id: str) -> bool:
-    find = _FIND.get("staff")
-    person = None if find is None else await find(conn, staff_id)
+    if _find is None:
+        raise RuntimeError(
+            "nobody said who knows members of staff: `staff.introduce`, where a process begins"
+        )
+    person = await _find(conn, staff_id)
     return (
         person is not None
         and await may(conn, level, organization_id, person)

@@ -83,6 +83,46 @@ def test_test_that_fails_anyway_is_reported(source: Path) -> None:
     assert "fails without sabotage: tests/test_small.py::test_two" in wrong
 
 
+NEEDS_COMPANY = """\
+import sys
+
+from moyai.clock_of_test import two
+
+
+def test_two():
+    assert "test_company" in str(sorted(sys.modules))
+    assert two() == 2
+"""
+
+
+def test_i2_what_passes_only_beside_other_tests_holds_nothing(source: Path) -> None:
+    (source / "tests" / "test_company.py").write_text("def test_it_is_there():\n    pass\n")
+    (source / "tests" / "test_small.py").write_text(NEEDS_COMPANY)
+    docstring = msgspec.structs.replace(SMALL, name="nothing", find="def two():", replace="def two():  # !")
+    beside = msgspec.structs.replace(
+        SMALL, name="beside", tests=["tests/test_company.py", "tests/test_small.py"]
+    )
+    found, wrong = sabotage.sabotage([docstring, beside], 2)
+    assert (found["nothing"]["failed"], "run alone" in found["nothing"]["error"]) == ([], True)
+    assert found["beside"] == {"failed": ["tests/test_small.py::test_two"]}, (
+        "its set holds in a run of its own"
+    )
+    assert wrong == ["fails without sabotage: tests/test_small.py::test_two", "no test fails: nothing"]
+
+
+def test_i2_entries_with_the_same_tests_share_the_run_on_the_untouched_source(
+    source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[str] = []
+    run_tests = sabotage.run_tests
+    monkeypatch.setattr(
+        sabotage, "run_tests", lambda tree, tests: (ran.append(tree.name), run_tests(tree, tests))[1]
+    )
+    found, wrong = sabotage.sabotage([SMALL, msgspec.structs.replace(SMALL, name="again")], 2)
+    assert all(one["failed"] for one in found.values())
+    assert (sorted(ran), wrong) == (["again", "small", "untouched"], [])
+
+
 @pytest.mark.parametrize(("text", "times"), [("nothing", 0), ("1 + 1\n1 + 1", 2)])
 def test_text_must_occur_exactly_once(text: str, times: int) -> None:
     with pytest.raises(sabotage.CannotPatch, match=f"occurs {times} times"):

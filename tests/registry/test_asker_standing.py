@@ -9,7 +9,7 @@ from moyai.base.db import Connection
 from moyai.base.journal import Journal
 from moyai.identity import staff
 from moyai.identity.staff_model import StaffDeclaration
-from moyai.registry import acting, ending, store_stops, two_persons
+from moyai.registry import acting, ending, persons, store_stops, two_persons
 from moyai.registry.pending import Asker, pending_act, pending_acts
 from tests.conftest import RolledBack
 from tests.registry.samples import ACTOR, OPERATOR_CLIENT, but
@@ -111,3 +111,16 @@ async def test_an_act_of_another_release_is_seen_and_revoked_and_never_carried_o
     assert (await pending_act(control, unknown)).state == "void"
     other = await past(control, pending, "of_tomorrow")
     assert (await acting.revoke(control, other, B.actor)).state == "revoked"
+
+
+async def test_i2_where_nobody_knows_staff_nothing_takes_effect_and_nothing_is_void(
+    control: Connection, control_db: RolledBack, monkeypatch: pytest.MonkeyPatch
+):
+    pending = await keys_asked(control)
+    await acting.confirm(control, pending, A)
+    await past(control, pending)
+    monkeypatch.setattr(persons, "_find", None)
+    with pytest.raises(RuntimeError, match="who knows members of staff"):
+        await acting.confirm(control, pending, B)
+    assert await ending.take_effect_due(control_db) == 0
+    assert ((await pending_act(control, pending)).state, await kid(control)) == ("waiting", "advice-1")

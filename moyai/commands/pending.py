@@ -18,8 +18,8 @@ from moyai.base.errors import Problem
 from moyai.base.roles import SERVE
 from moyai.commands.tables import show
 from moyai.identity import credentials, staff
-from moyai.registry import acting, successions, two_persons
-from moyai.registry.pending import Pending, pending_acts
+from moyai.registry import acting, successions, two_persons, waiting
+from moyai.registry.pending import Pending
 from moyai.registry.persons import Person
 
 KNOWN = (staff, successions, two_persons)
@@ -35,13 +35,14 @@ class Waiting(msgspec.Struct, frozen=True):
     asked_by: str
     first_person: str
     takes_effect_at: str
+    gives_power: str
 
 
 async def print_waiting(home: Home, *, as_json: bool) -> None:
     pool = await Pool.open(home.dsn(SERVE), max_size=1)
     try:
         async with pool.transaction() as conn:
-            found = [one for one in await pending_acts(conn) if one.state == "waiting"]
+            found, counted = await waiting.everything(conn), await waiting.counts(conn)
     finally:
         await pool.close()
     rows = [
@@ -52,10 +53,16 @@ async def print_waiting(home: Home, *, as_json: bool) -> None:
             one.asked_by,
             one.first_person or "-",
             "-" if one.takes_effect_at is None else rfc3339(one.takes_effect_at),
+            "yes" if one.gives_power else "-",
         )
         for one in found
     ]
     show(found if as_json else rows, as_json=as_json, columns=Waiting.__struct_fields__)
+    if not as_json:
+        print(
+            f"{counted.waiting} waiting, soonest first; {counted.takes_effect} take effect at the time shown, "
+            f"{counted.gives_power} give somebody power"
+        )
 
 
 async def confirm(home: Home, pending_id: str, login: str) -> Pending:

@@ -408,6 +408,7 @@ STAFF_RIGHTS: Final = known(
         _account_now,
         _declare,
         level="staff",
+        gives_power=True,
     )
 )
 STAFF_STOP_END: Final = known(
@@ -419,6 +420,7 @@ STAFF_STOP_END: Final = known(
         _account_now,
         _enable,
         level="staff",
+        gives_power=True,
     )
 )
 STAFF_RECOVERY: Final = known(
@@ -430,5 +432,6 @@ STAFF_RECOVERY: Final = known(
         _account_now,
         _recover,
         level="staff",
+        gives_power=True,
     )
 )

@@ -33,6 +33,9 @@ from moyai.registry.store import lock_for_writing
 HOURS: Final = 24
 """How long an act waits before it takes effect without a second person."""
 
+MOST_WAITING: Final = 100
+"""How much may wait at once that one asker asked for, or one person stands for: people have to read all of it."""
+
 
 # --- asked ----------------------------------------------------------------------------------------------------
 
@@ -50,7 +53,8 @@ async def perform(
     """Carry out, or have it wait (`outcome` is `pending`, `pending` names it). The same asked again waits on.
 
     `body` is plain JSON values; `organization_id` is whom the act concerns, where its own word or its administrator's
-    counts. Raises Problem as the act itself does, at once: what could not be done now is not asked for.
+    counts. Raises Problem as the act itself does, at once: what could not be done now is not asked for; and
+    too_many_pending.
     """
     await lock_for_writing(conn)
     if not needs_two or asker.bootstrap:
@@ -92,6 +96,7 @@ async def _ask(
     organization_id: str | None,
 ) -> UUID:
     pending_id, person = random_uuid(), asker.person
+    await _require_room(conn, asker.actor, None if person is None else person.staff_id)
     counts = (
         person is not None
         and person.staff_number != ""
@@ -116,6 +121,12 @@ async def _ask(
     return pending_id
 
 
+async def _require_room(conn: Connection, actor: str, staff_id: str | None) -> None:
+    """Raises Problem too_many_pending. What waits is read by people: nobody floods it so that something is overlooked."""
+    if await store.waiting_of(conn, actor, staff_id) >= MOST_WAITING:
+        raise Problem("too_many_pending", f"{MOST_WAITING} acts wait that {actor} asked for or stands for")
+
+
 # --- answered -------------------------------------------------------------------------------------------------
 
 
@@ -123,12 +134,14 @@ async def confirm(conn: Connection, pending_id: str, by: Person) -> Pending:
     """Stand for an act. It takes effect if another person does already, or turns out void; see `state` of what is given.
 
     Raises Problem does_not_exist, pending_ended, forbidden, second_person_required (the same person, the same number,
-    no number, another organisation).
+    no number, another organisation), too_many_pending.
     """
     row, act = await still_waiting(conn, pending_id)
     if not await may(conn, act.level, row["organization_id"], by):
         raise Problem("forbidden", "whoever confirms administers what the act is about")
     await _require_another(conn, row, by)
+    if row["first_staff_id"] is None:
+        await _require_room(conn, by.actor, by.staff_id)
     content = named(ActConfirmed, row, act, organization_id=by.organization_id)
     await record(conn, Act(Kind.ACT_CONFIRMED, by.actor, detail=content))
     if row["first_staff_id"] is None:

@@ -19,7 +19,6 @@ from moyai.registry.hashing import digest
 from moyai.registry.pending import TwoPersonAct, still_waiting
 from moyai.registry.persons import stopped
 
-_AT_ONCE = 200
 _EVERY_SECONDS = 20.0
 
 log = structlog.get_logger("moyai.registry")
@@ -62,7 +61,7 @@ async def void_all(conn: Connection, reason: str) -> int:
 async def take_effect_due(database: Database) -> int:
     """Carry out what waited its hours without a word against it. How many there were."""
     async with database.connection() as conn:
-        found = await store.due(conn, _AT_ONCE)
+        found = await store.due(conn)
     return sum([await _due(database, str(pending_id)) for pending_id in found])
 
 

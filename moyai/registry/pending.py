@@ -1,4 +1,4 @@
-"""Acts that take two persons, as they are declared, wait and are seen. How they come about: `acting`."""
+"""Acts that take two persons, as they are declared, wait and look. All that waits: `waiting`; how they come about: `acting`."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ from moyai.registry import store_pending as store
 from moyai.registry.model import Change
 from moyai.registry.persons import Level, Person
 from moyai.registry.store import lock_for_writing
-
-_LISTED = 200
 
 
 class Asker(msgspec.Struct, frozen=True):
@@ -39,7 +37,8 @@ class TwoPersonAct(msgspec.Struct, frozen=True):
     `refers_to(conn, thing_id)` gives what must still be the case, as plain JSON values; `carry_out(conn, thing_id,
     body, actor)` does it, and raises Problem where it cannot be done. `level`: whose staff confirm, that of the
     operating organisation (role `operator`), or also the administrator of the organisation it concerns (`staff_admin`).
-    `own_word`: the organisation that it concerns can say yes in place of a second person.
+    `own_word`: the organisation that it concerns can say yes in place of a second person. `gives_power`: somebody can
+    do more afterwards, by a role, keys or scopes; it is marked where it waits.
     """
 
     name: str
@@ -50,6 +49,7 @@ class TwoPersonAct(msgspec.Struct, frozen=True):
     carry_out: Callable[[Connection, str, dict[str, Any], str], Awaitable[Change]]
     level: Level = "registry"
     own_word: bool = False
+    gives_power: bool = False
 
 
 class Pending(msgspec.Struct, frozen=True):
@@ -71,6 +71,7 @@ class Pending(msgspec.Struct, frozen=True):
     takes_effect_at: datetime | None
     first_person: str | None
     state: str
+    gives_power: bool
     ended_at: datetime | None = None
     ended_by: str | None = None
     way: str | None = None
@@ -90,19 +91,10 @@ def known(act: TwoPersonAct) -> TwoPersonAct:
 
 async def pending_act(conn: Connection, pending_id: str) -> Pending:
     """Raises Problem does_not_exist."""
-    return _pending(await _held(conn, pending_id))
+    return shown(await _held(conn, pending_id))
 
 
-async def pending_acts(conn: Connection, organization_id: str | None = None) -> list[Pending]:
-    """What waits, then the newest of what ended; of one organisation, or everything."""
-    return [_pending(row) for row in await store.listed(conn, organization_id, _LISTED)]
-
-
-def _by_a_person(row: Record) -> bool:
-    return row["first_staff_id"] is not None or row["asked_by"].startswith("staff:")
-
-
-def _act(name: str) -> TwoPersonAct:
+def act_named(name: str) -> TwoPersonAct:
     """An act by its name; one that this release does not know is shown, can be revoked, and is never carried out."""
 
     async def nothing(_conn: Connection, _id: str) -> Any:
@@ -111,11 +103,22 @@ def _act(name: str) -> TwoPersonAct:
     async def refuse(_conn: Connection, _id: str, _body: dict[str, Any], _actor: str) -> Change:
         raise Problem("change_not_allowed", f"this release does not know the act {name}")
 
-    return _ACTS.get(name) or TwoPersonAct(name, name, name, name, nothing, refuse)
+    return _ACTS.get(name) or TwoPersonAct(name, name, name, name, nothing, refuse, gives_power=True)
 
 
-def _pending(row: Record) -> Pending:
-    act = _act(row["act"])
+def every_act() -> list[TwoPersonAct]:
+    """Every act that is known so far: rooms make theirs known when they are imported."""
+    return list(_ACTS.values())
+
+
+def acts_about(nouns: frozenset[str]) -> list[str]:
+    """Names of the acts about these nouns."""
+    return sorted(act.name for act in every_act() if act.noun in nouns)
+
+
+def shown(row: Record) -> Pending:
+    """A row of `store_pending`, to be read."""
+    act = act_named(row["act"])
     return Pending(
         pending_id=str(row["pending_id"]),
         act=act.name,
@@ -129,9 +132,10 @@ def _pending(row: Record) -> Pending:
         organization_id=row["organization_id"],
         asked_by=row["asked_by"],
         asked_at=row["asked_at"],
-        takes_effect_at=row["due_at"] if _by_a_person(row) else None,
+        takes_effect_at=row["takes_effect_at"],
         first_person=None if row["first_staff_id"] is None else f"staff:{row['first_staff_id']}",
         state=row["state"],
+        gives_power=act.gives_power,
         ended_at=row["ended_at"],
         ended_by=row["ended_by"],
         way=row["way"],
@@ -147,7 +151,7 @@ async def still_waiting(conn: Connection, pending_id: str) -> tuple[Record, TwoP
     row = await _held(conn, pending_id)
     if row["state"] != "waiting":
         raise Problem("pending_ended", f"it is {row['state']}")
-    return row, _act(row["act"])
+    return row, act_named(row["act"])
 
 
 async def _held(conn: Connection, pending_id: str) -> Record:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from moyai.base.db import Connection, Record
+
+After = tuple[datetime | None, datetime, UUID]
+"""Where a page begins: after what takes effect (or ended) at this time, was asked for at that one, and has this id."""
 
 
 async def insert(
@@ -67,37 +71,104 @@ async def held(conn: Connection, pending_id: UUID) -> Record | None:
     return await conn.fetchrow(
         """
         select pending_id, act, thing_id, body, body_sha256, base_sha256, fields, organization_id, asked_by,
-               first_staff_id, first_staff_number, first_organization, asked_at, due_at, state, ended_at, ended_by, way
+               first_staff_id, first_staff_number, first_organization, asked_at, state, ended_at, ended_by, way,
+               case when first_staff_id is not null or asked_by like 'staff:%' then due_at end as takes_effect_at
           from registry.pending where pending_id = $1 for update
         """,
         pending_id,
     )
 
 
-async def listed(conn: Connection, organization_id: str | None, limit: int) -> list[Record]:
-    """What waits, then what ended, newest first. With an organisation, only what it has a word in."""
+async def waiting_page(
+    conn: Connection,
+    organization_id: str | None,
+    acts: list[str] | None,
+    after: After | None,
+    limit: int,
+) -> list[Record]:
+    """What waits, what takes effect soonest first. With an organisation, only what it has a word in."""
+    at, asked_at, pending_id = after or (None, None, None)
     return await conn.fetch(
         """
-        select pending_id, act, thing_id, body, body_sha256, base_sha256, fields, organization_id, asked_by,
-               first_staff_id, first_staff_number, first_organization, asked_at, due_at, state, ended_at, ended_by, way
-          from registry.pending
-         where $1::text is null or organization_id = $1
-         order by state <> 'waiting', asked_at desc, pending_id limit $2
+        select p.*
+          from (select pending_id, act, thing_id, body, body_sha256, fields, organization_id, asked_by, first_staff_id,
+                       asked_at, state, ended_at, ended_by, way,
+                       case when first_staff_id is not null or asked_by like 'staff:%' then due_at end
+                           as takes_effect_at
+                  from registry.pending
+                 where state = 'waiting' and ($1::text is null or organization_id = $1)
+                   and ($2::text[] is null or act = any($2))) p
+         where $5::uuid is null
+            or (coalesce(p.takes_effect_at, 'infinity'), p.asked_at, p.pending_id)
+               > (coalesce($3::timestamptz, 'infinity'), $4::timestamptz, $5)
+         order by coalesce(p.takes_effect_at, 'infinity'), p.asked_at, p.pending_id limit $6
         """,
         organization_id,
+        acts,
+        at,
+        asked_at,
+        pending_id,
         limit,
     )
 
 
-async def due(conn: Connection, limit: int) -> list[UUID]:
+async def ended_page(
+    conn: Connection, organization_id: str | None, after: After | None, limit: int
+) -> list[Record]:
+    """What ended, newest first. With an organisation, only what it had a word in."""
+    at, _, pending_id = after or (None, None, None)
+    return await conn.fetch(
+        """
+        select pending_id, act, thing_id, body, body_sha256, fields, organization_id, asked_by, first_staff_id,
+               asked_at, state, ended_at, ended_by, way, null::timestamptz as takes_effect_at
+          from registry.pending
+         where state <> 'waiting' and ($1::text is null or organization_id = $1)
+           and ($3::uuid is null or (ended_at, pending_id) < ($2::timestamptz, $3))
+         order by ended_at desc, pending_id desc limit $4
+        """,
+        organization_id,
+        at,
+        pending_id,
+        limit,
+    )
+
+
+async def counts(conn: Connection, organization_id: str | None, acts: list[str] | None) -> list[Record]:
+    """How much waits, by act; `timed` of it takes effect at a time that is set."""
+    return await conn.fetch(
+        """
+        select act, count(*) as waiting,
+               count(*) filter (where first_staff_id is not null or asked_by like 'staff:%') as timed
+          from registry.pending
+         where state = 'waiting' and ($1::text is null or organization_id = $1)
+           and ($2::text[] is null or act = any($2))
+         group by act
+        """,
+        organization_id,
+        acts,
+    )
+
+
+async def waiting_of(conn: Connection, actor: str, staff_id: str | None) -> int:
+    """How much waits that this actor asked for, or stands for as the first of two."""
+    return await conn.fetchval(
+        """
+        select count(*) from registry.pending
+         where state = 'waiting' and (asked_by = $1 or first_staff_id = $2)
+        """,
+        actor,
+        staff_id,
+    )
+
+
+async def due(conn: Connection) -> list[UUID]:
     """What has waited its hours and a person stands for, or asked for. A program or a file is nobody, however long."""
     rows = await conn.fetch(
         """
         select pending_id from registry.pending
          where state = 'waiting' and due_at <= clock_timestamp()
-           and (first_staff_id is not null or asked_by like 'staff:%') order by due_at limit $1
-        """,
-        limit,
+           and (first_staff_id is not null or asked_by like 'staff:%') order by due_at
+        """
     )
     return [row["pending_id"] for row in rows]
 

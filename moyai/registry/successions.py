@@ -134,7 +134,15 @@ async def _carry_out(conn: Connection, thing: str, body: dict[str, Any], actor: 
 
 
 SUCCESSION: Final = known(
-    TwoPersonAct("succession", "succession", "合併・承継・改称", "Succession or renaming", _now, _carry_out)
+    TwoPersonAct(
+        "succession",
+        "succession",
+        "合併・承継・改称",
+        "Succession or renaming",
+        _now,
+        _carry_out,
+        gives_power=True,
+    )
 )
 
 

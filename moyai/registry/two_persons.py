@@ -44,6 +44,7 @@ ORGANIZATION_CODES: Final = known(
         "Decide an organisation's municipality codes",
         _organization_now,
         _put_organization,
+        gives_power=True,
     )
 )
 
@@ -85,6 +86,7 @@ CLIENT_RIGHTS: Final = known(
         "Give a client more rights",
         _client_now,
         _put_client,
+        gives_power=True,
     )
 )
 CLIENT_KEYS: Final = known(
@@ -96,6 +98,7 @@ CLIENT_KEYS: Final = known(
         _client_now,
         _put_client,
         own_word=True,
+        gives_power=True,
     )
 )
 
@@ -109,6 +112,7 @@ CLIENT_FIRST: Final = known(
         _client_now,
         _put_client,
         own_word=True,
+        gives_power=True,
     )
 )
 
@@ -174,7 +178,8 @@ def _ending(
         return await act(conn, thing_id, body["reason"], actor)
 
     ja, en = _WORDS[noun]
-    return known(TwoPersonAct(f"{noun}_stop_end", f"{noun}_stop", ja, en, stop_now, end))
+    back = noun in ("organization", "client")
+    return known(TwoPersonAct(f"{noun}_stop_end", f"{noun}_stop", ja, en, stop_now, end, gives_power=back))
 
 
 _WORDS = {

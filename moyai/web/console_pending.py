@@ -7,13 +7,14 @@ from starlette.responses import Response
 
 from moyai.base.errors import Problem
 from moyai.identity.model import StaffCaller
-from moyai.registry import acting
-from moyai.registry.pending import pending_acts
+from moyai.registry import acting, waiting
 from moyai.web.authorize import go
 from moyai.web.oauth import platform_of
 from moyai.web.pages import read_form, render
 
-_SAID = ("second_person_required", "pending_ended", "forbidden")
+ON_A_PAGE = 50
+
+_SAID = ("second_person_required", "pending_ended", "forbidden", "too_many_pending")
 
 
 async def show(request: Request, caller: StaffCaller) -> Response:
@@ -21,16 +22,24 @@ async def show(request: Request, caller: StaffCaller) -> Response:
 
 
 async def _page(request: Request, caller: StaffCaller, problem: Problem | None = None) -> Response:
+    """One page of what waits, soonest first, and one of what ended; each goes on by a cursor of its own."""
+    query = request.query_params
     async with platform_of(request).control.transaction() as conn:
-        found = await pending_acts(conn)
+        found = await waiting.waiting(conn, ON_A_PAGE, query.get("after"))
+        ended = await waiting.ended(conn, ON_A_PAGE, query.get("ended"))
+        counted = await waiting.counts(conn)
     return render(
         request,
         "console/pending.html",
         caller,
         status=200 if problem is None else problem.status,
-        waiting=[one for one in found if one.state == "waiting"],
-        ended=[one for one in found if one.state != "waiting"],
-        done=request.query_params.get("done", ""),
+        waiting=found.pending,
+        next=found.next,
+        later="after" in query,
+        counts=counted,
+        ended=ended.pending,
+        next_ended=ended.next,
+        done=query.get("done", ""),
         problem=problem,
     )
 

@@ -61,7 +61,7 @@ JAPANESE: Final[dict[str, str]] = {
     f"POST {_REGISTRY}/organizations/{{id}}/certification": "運営組織がほかの組織を認定します。運営組織を認定するのは、参加する組織です。",
     f"POST {_REGISTRY}/organizations/{{id}}/suspension": "その組織のデータは、次の要求から流れません。理由は記録に残ります。",
     f"DELETE {_REGISTRY}/organizations/{{id}}/suspension": "停止の前の状態に戻します。二人の職員の確認か24時間を待つので、答えは 202 です。停止を終わらせるのは、理由をつけたこの操作だけです。",
-    f"GET {_REGISTRY}/pending": "だれが何を求めていて、いつ実行されるかです。運営組織はすべてを、ほかの組織は自分の鍵にかかわるものを見ます。",
+    f"GET {_REGISTRY}/pending": "だれが何を求めていて、いつ実行されるかです。早く実行されるものから並び、`next` を `cursor` に入れて終わりまで読めます。終わったものは `state=ended` です。運営組織はすべてを、ほかの組織は自分の鍵にかかわるものを見ます。",
     f"POST {_REGISTRY}/pending/{{pending}}/confirmation": "鍵を替えられる組織が、自分のクライアントで承諾します。職員は、運用管理の画面で確認します。",
     f"DELETE {_REGISTRY}/pending/{{pending}}": "待っている手続を取り下げます。何も実行されません。",
     f"PUT {_REGISTRY}/criteria/{{id}}": f"公表した版は変えられません。{_SAME}",

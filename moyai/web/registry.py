@@ -147,7 +147,13 @@ put_organization = putting(
     OrganizationDeclaration,
     "organization_id",
     two_persons.put_organization,
-    ("operating_organization_exists", "change_not_allowed", "municipality_taken", "succession_required"),
+    (
+        "operating_organization_exists",
+        "change_not_allowed",
+        "municipality_taken",
+        "succession_required",
+        "too_many_pending",
+    ),
     examples.ORGANIZATION,
 )
 put_criteria = putting(
@@ -213,14 +219,14 @@ put_client = putting(
     ClientDeclaration,
     "client_id",
     two_persons.put_client,
-    ("does_not_exist", "client_invalid", "change_not_allowed"),
+    ("does_not_exist", "client_invalid", "change_not_allowed", "too_many_pending"),
     examples.CLIENT,
 )
 put_witness = putting(
     WitnessDeclaration,
     "witness_id",
     two_persons.put_witness,
-    ("does_not_exist", "witness_key_invalid", "witness_ended"),
+    ("does_not_exist", "witness_key_invalid", "witness_ended", "too_many_pending"),
     examples.WITNESS,
 )
 

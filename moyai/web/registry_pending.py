@@ -3,6 +3,8 @@ to what concerns its own keys, and whoever may see an act can revoke it."""
 
 from __future__ import annotations
 
+from typing import Annotated, Literal
+
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
@@ -11,9 +13,11 @@ from moyai import registry
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
 from moyai.identity.model import ClientCaller
-from moyai.registry import acting
-from moyai.registry.pending import Pending, pending_acts
-from moyai.web.operation import AnyOf, Client, answer, describes
+from moyai.personal.model import Cursor
+from moyai.registry import acting, waiting
+from moyai.registry.pending import Pending
+from moyai.registry.waiting import Counts
+from moyai.web.operation import AnyOf, Client, answer, describes, read_query
 from moyai.web.registry import SHARED_CODES, actor, platform_of, require_operator
 
 ORGANIZATION = AnyOf(
@@ -25,10 +29,19 @@ ORGANIZATION = AnyOf(
 """Programs of the operating organisation (`registry:write`) see everything; those of another one, what concerns its own clients."""
 
 
-class PendingList(msgspec.Struct, frozen=True):
-    """What waits first, then the newest of what ended."""
+class PendingList(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A page. What waits: what takes effect soonest first, then what no time brings about, oldest first. What ended: newest
+    first. `counts` are of all that waits; `next` is the `cursor` of the next page, and missing on the last."""
 
     pending: list[Pending]
+    counts: Counts
+    next: str | None = None
+
+
+class PendingQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    state: Literal["waiting", "ended"] = "waiting"
+    limit: Annotated[int, msgspec.Meta(ge=1, le=500)] = 100
+    cursor: Cursor | None = None
 
 
 async def _only(conn: Connection, caller: ClientCaller) -> str | None:
@@ -42,11 +55,21 @@ async def _only(conn: Connection, caller: ClientCaller) -> str | None:
     return None
 
 
-@describes(response=PendingList, codes=("forbidden",))
+@describes(
+    response=PendingList,
+    query=PendingQuery,
+    codes=("forbidden", "invalid_request"),
+    example={"query": {"state": "waiting"}},
+)
 async def list_pending(request: Request, caller: ClientCaller) -> Response:
-    """Acts that wait for a second person, with the exact change and when each takes effect."""
+    """Acts that wait for a second person, with the exact change and when each takes effect; or those that ended."""
+    query = read_query(request, PendingQuery)
     async with platform_of(request).control.transaction() as conn:
-        return answer(PendingList(await pending_acts(conn, await _only(conn, caller))))
+        only = await _only(conn, caller)
+        read = waiting.waiting if query.state == "waiting" else waiting.ended
+        page = await read(conn, query.limit, query.cursor, organization_id=only)
+        counted = await waiting.counts(conn, organization_id=only)
+    return answer(PendingList(page.pending, counted, page.next))
 
 
 @describes(

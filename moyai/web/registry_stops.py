@@ -61,7 +61,12 @@ def _beginning(act: Begin, codes: tuple[str, ...], example: dict[str, Any]) -> H
 
 
 def _ending(act: End, example: dict[str, Any]) -> Handler:
-    @describes(query=ReasonQuery, response=Change, codes=(*SHARED_CODES, "does_not_exist"), example=example)
+    @describes(
+        query=ReasonQuery,
+        response=Change,
+        codes=(*SHARED_CODES, "does_not_exist", "too_many_pending"),
+        example=example,
+    )
     async def end(request: Request, caller: ClientCaller) -> Response:
         reason, one = read_query(request, ReasonQuery).reason, request.path_params["id"]
         return given(await carry_out(request, caller, lambda conn: act(conn, one, reason, asker(caller))))

@@ -24,7 +24,7 @@ class Successions(msgspec.Struct, frozen=True):
 @describes(
     request=SuccessionDeclaration,
     response=Change,
-    codes=(*SHARED_CODES, "does_not_exist"),
+    codes=(*SHARED_CODES, "does_not_exist", "too_many_pending"),
     status=202,
     example=examples.SUCCESSION,
 )

@@ -28,7 +28,7 @@ async def _by(conn: Connection, caller: ClientCaller) -> Administrator:
     return await staff.administrator(conn, caller.organization_id, actor(caller), None)
 
 
-_CODES = (*SHARED_CODES, "does_not_exist", "organization_suspended")
+_CODES = (*SHARED_CODES, "does_not_exist", "organization_suspended", "too_many_pending")
 
 
 @describes(response=StaffList, codes=("forbidden", "organization_suspended"))

@@ -15,9 +15,9 @@ from moyai.base.journal import Journal
 from moyai.identity import staff
 from moyai.identity.model import IssuedLogin, StaffCaller
 from moyai.identity.staff_model import ADMIN_ROLES, Administrator, StaffAccount, StaffDeclaration
-from moyai.registry import acting, store_parties
+from moyai.registry import acting, store_parties, waiting
 from moyai.registry.model import Change
-from moyai.registry.pending import Pending, pending_acts
+from moyai.registry.pending import acts_about
 from moyai.web.authorize import go
 from moyai.web.oauth import platform_of
 from moyai.web.pages import Form, read_form, render
@@ -29,10 +29,13 @@ _SAID = (
     "change_not_allowed",
     "second_person_required",
     "pending_ended",
+    "too_many_pending",
     "staff_disabled",
     "login_exists",
     "login_missing",
 )
+ON_A_PAGE = 50
+_NOUNS = frozenset({"staff", "staff_stop", "staff_login"})
 _ROLES = {
     "desk": ("窓口", "Desk"),
     "staff_admin": ("職員の管理", "Administers staff"),
@@ -65,7 +68,12 @@ async def _list(
     async with platform_of(request).control.transaction() as conn:
         by = await _by(conn, request, caller)
         found = await staff.accounts(conn, by)
-        waiting = [one for one in await pending_acts(conn) if _concerns(one, by)]
+        of = None if by.everywhere else by.organization_id
+        acts = acts_about(_NOUNS)
+        page = await waiting.waiting(
+            conn, ON_A_PAGE, request.query_params.get("after"), organization_id=of, acts=acts
+        )
+        counted = await waiting.counts(conn, organization_id=of, acts=acts)
         parties = await store_parties.all_parties(conn) if by.everywhere else []
     return _render(
         request,
@@ -73,16 +81,13 @@ async def _list(
         "staff/list.html",
         problem,
         accounts=found,
-        waiting=waiting,
+        waiting=page.pending,
+        next=page.next,
+        counts=counted,
         parties=parties,
         own=by.organization_id,
         typed=typed or Form([]),
     )
-
-
-def _concerns(one: Pending, by: Administrator) -> bool:
-    about = one.noun in ("staff", "staff_stop", "staff_login")
-    return one.state == "waiting" and about and (by.everywhere or one.organization_id == by.organization_id)
 
 
 def _render(

@@ -92,6 +92,8 @@ async def test_m10_a_change_that_needs_two_is_confirmed_by_another(site: Site):
     assert (waiting["noun"], waiting["id"], waiting["fields"]) == ("client", "unei-operator", ["scopes"])
     code, out, _ = await site.run("pending", "--json")
     assert [one["pending_id"] for one in json.loads(out)] == [waiting["pending"]]
+    code, out, _ = await site.run("pending")
+    assert "1 waiting, soonest first; 1 take effect at the time shown, 1 give somebody power" in out
     code, out, err = await site.run("confirm", waiting["pending"], as_="one")
     assert (code, "second_person_required" in err) == (1, True)
     code, out, err = await site.run("confirm", waiting["pending"], as_="two")

@@ -17,8 +17,8 @@ from moyai.identity import staff
 from moyai.identity.staff_model import StaffDeclaration
 from moyai.registry import acting
 from moyai.registry.declarations import ClientDeclaration
-from moyai.registry.pending import pending_acts
 from moyai.registry.persons import Person
+from moyai.registry.waiting import everything
 from tests.app.test_applying import OPERATOR, STAFF, applied, home
 from tests.app.test_pending_commands import REGISTRY, WIDER
 from tests.conftest import RolledBack
@@ -53,7 +53,7 @@ async def test_a5_an_unchanged_file_asks_back_nothing_that_a_later_act_changed(
     again = await applied(home, control_db, REGISTRY)
     assert (again.changed, kept(again)) == ([], [("client", "unei-operator", [field], "staff:later")])
     assert getattr(await registry.client(control, "unei-operator"), field) == later
-    assert await pending_acts(control) == []
+    assert await everything(control) == []
 
 
 async def test_a5_what_two_confirmed_and_was_narrowed_since_is_not_asked_for_again(
@@ -61,7 +61,7 @@ async def test_a5_what_two_confirmed_and_was_narrowed_since_is_not_asked_for_aga
 ):
     await applied(home, control_db, REGISTRY)
     await applied(home, control_db, WIDER)
-    (waiting,) = await pending_acts(control)
+    (waiting,) = await everything(control)
     again = await applied(home, control_db, WIDER)
     assert [one.pending for one in again.changed] == [waiting.pending_id], "it waits on"
     for person in await people(control):

@@ -10,7 +10,8 @@ from moyai.base.journal import Journal
 from moyai.identity import staff
 from moyai.identity.staff_model import StaffDeclaration
 from moyai.registry import acting, ending, persons, store_stops, two_persons
-from moyai.registry.pending import Asker, pending_act, pending_acts
+from moyai.registry.pending import Asker, pending_act
+from moyai.registry.waiting import everything
 from tests.conftest import RolledBack
 from tests.registry.samples import ACTOR, OPERATOR_CLIENT, but
 from tests.registry.test_two_persons import OTHER_KEYS, PROGRAM, A, B, keys_asked, kid, past
@@ -106,7 +107,7 @@ async def test_an_act_of_another_release_is_seen_and_revoked_and_never_carried_o
 ):
     pending = await keys_asked(control, Asker(A.actor, "unei", A))
     unknown = await past(control, pending, "of_tomorrow")
-    assert unknown in {one.pending_id for one in await pending_acts(control)}
+    assert unknown in {one.pending_id for one in await everything(control)}
     await ending.take_effect_due(control_db)
     assert (await pending_act(control, unknown)).state == "void"
     other = await past(control, pending, "of_tomorrow")

@@ -18,8 +18,9 @@ from moyai.ledger.note import WITNESS_KEY, Signer
 from moyai.registry import acting, ending, two_persons
 from moyai.registry import pending as pending_module
 from moyai.registry.declarations import WitnessDeclaration
-from moyai.registry.pending import Asker, pending_act, pending_acts
+from moyai.registry.pending import Asker, pending_act
 from moyai.registry.persons import Person
+from moyai.registry.waiting import everything
 from tests.conftest import RolledBack
 from tests.registry.samples import (
     ACTOR,
@@ -359,7 +360,7 @@ async def test_m10_the_same_asked_again_waits_on(control: Connection):
     pending = await keys_asked(control)
     again = await two_persons.put_client(control, but(CLIENT, jwks=OTHER_KEYS), PROGRAM)
     assert again.pending == pending
-    assert len(await pending_acts(control)) == 1
+    assert len(await everything(control)) == 1
 
 
 async def test_m10_the_row_lets_no_statement_make_another_change_of_it(control: Connection):
@@ -374,7 +375,7 @@ async def test_m10_what_could_not_be_done_is_not_asked_for(control: Connection):
     await registry.register_client(control, CLIENT, ACTOR)
     with pytest.raises(Problem, match="client_invalid"):
         await two_persons.put_client(control, but(CLIENT, jwks={"keys": []}), PROGRAM)
-    assert await pending_acts(control) == []
+    assert await everything(control) == []
 
 
 async def test_m10_bootstrap_is_an_empty_platform_only(control: Connection):
@@ -436,7 +437,7 @@ async def test_a2_a_code_has_one_municipality(control: Connection):
     ):
         with pytest.raises(Problem, match="municipality_taken"):
             await two_persons.put_organization(control, declared, PROGRAM)
-    assert await pending_acts(control) == []
+    assert await everything(control) == []
 
 
 async def test_a2_a_code_taken_meanwhile_is_not_gained_by_the_second_word(control: Connection):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import httpx
@@ -12,7 +13,9 @@ from moyai.base.db import Connection
 from moyai.base.secrets import SecretBox
 from moyai.identity import staff
 from moyai.identity.staff_model import StaffDeclaration
+from moyai.registry import acting
 from moyai.registry.declarations import ClientDeclaration
+from moyai.web import console_pending, staff_pages
 from tests.logins import own_login
 from tests.registry.samples import ACTOR, TOWN, WALKING, but
 from tests.web import in_process
@@ -90,7 +93,8 @@ async def test_m4_what_concerns_others_is_not_seen(operator: Operator, control: 
     pending, _ = await keys_asked(operator, control)
     await registry.register_organization(control, TOWN, ACTOR)
     stranger = await program_of(control, operator.party.http, "town")
-    assert (await stranger.call("GET", PENDING)).json() == {"pending": []}
+    nothing = {"waiting": 0, "gives_power": 0, "takes_effect": 0}
+    assert (await stranger.call("GET", PENDING)).json() == {"pending": [], "counts": nothing}
     assert (await stranger.call("DELETE", f"{PENDING}/{pending}")).json()["code"] == "does_not_exist"
     assert (await stranger.call("DELETE", f"{PENDING}/nothing")).json()["code"] == "does_not_exist"
     assert len((await operator.call("GET", PENDING)).json()["pending"]) == 1
@@ -191,3 +195,81 @@ async def test_a_form_that_says_neither_is_refused(
     pending, _ = await keys_asked(operator, control)
     first = await clerk(app, control, box, "one", "1001")
     assert (await press(first, pending, act)).status_code == 422
+
+
+async def flood(operator: Operator, number: int) -> None:
+    """The operating organisation's program asks for clients of a desk, more and more."""
+    key = Party(operator.party.http, "x").key.jwks
+    desk: dict[str, Any] = {
+        "kind": "desk",
+        "name_ja": "窓口",
+        "name_en": "Desk",
+        "scopes": ["identity:enrol"],
+        "organization": "city",
+        "jwks": key,
+    }
+    for each in range(number):
+        answer = await operator.call("PUT", f"/registry/v1/clients/flood-{each}", desk)
+        assert answer.status_code == 202
+
+
+async def role_asked(person: Person, login: str) -> None:
+    """A member of staff asks that a new account administers others."""
+    page = await person.http.get("/console/staff")
+    form = {**form_of(page, "/console/staff"), "login": login, "name": "影", "staff_number": "7777"}
+    answer = await person.http.post(
+        "/console/staff", data={**form, "organization_id": "unei", "role": "operator"}
+    )
+    assert answer.headers["location"].endswith("done=pending")
+
+
+async def test_b5_no_flood_hides_what_takes_effect_by_waiting(
+    app: object, operator: Operator, control: Connection, box: SecretBox, monkeypatch: pytest.MonkeyPatch
+):
+    one = await clerk(app, control, box, "one", "1001")
+    monkeypatch.setattr(console_pending, "ON_A_PAGE", 2)
+    monkeypatch.setattr(staff_pages, "ON_A_PAGE", 2)
+    await role_asked(one, "shadow-op")
+    await flood(operator, 4)
+    page = (await operator.call("GET", f"{PENDING}?limit=2")).json()
+    assert page["counts"] == {"waiting": 5, "gives_power": 5, "takes_effect": 1}
+    asked, *_ = page["pending"]
+    assert (asked["act"], asked["change"]["login"], asked["gives_power"]) == (
+        "staff_rights",
+        "shadow-op",
+        True,
+    )
+    seen = [each["id"] for each in page["pending"]]
+    while "next" in page:
+        page = (await operator.call("GET", f"{PENDING}?limit=2&cursor={page['next']}")).json()
+        seen += [each["id"] for each in page["pending"]]
+    assert seen == ["unei/7777", *(f"flood-{each}" for each in range(4))]
+    for path in ("/console/pending", "/console/staff"):
+        assert "できることが増えます" in (shown := (await one.http.get(path)).text)
+        assert asked["pending_id"] in shown
+
+
+async def test_b5_the_console_goes_on_to_the_end_of_the_list(
+    app: object, operator: Operator, control: Connection, box: SecretBox, monkeypatch: pytest.MonkeyPatch
+):
+    one = await clerk(app, control, box, "one", "1001")
+    monkeypatch.setattr(console_pending, "ON_A_PAGE", 2)
+    await flood(operator, 5)
+    ids, at = list[str](), "/console/pending"
+    while at:
+        shown = (await one.http.get(at)).text
+        ids += re.findall(r'action="/console/pending/([0-9a-f-]{36})"', shown)
+        more = re.search(r'href="(/console/pending\?after=[A-Za-z0-9_-]+)"', shown)
+        at = more and more[1]
+    assert (len(ids), len(set(ids))) == (5, 5)
+    assert "待っている手続: 5 件" in shown
+    assert (await one.http.get("/console/pending?after=!")).status_code == 422
+
+
+async def test_b5_too_many_that_wait_are_refused_by_name(operator: Operator, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(acting, "MOST_WAITING", 2)
+    await flood(operator, 2)
+    body = {"kind": "desk", "name_ja": "窓", "name_en": "D", "scopes": ["staff"], "organization": "city"}
+    body["jwks"] = Party(operator.party.http, "x").key.jwks  # type: ignore[assignment]
+    refused = await operator.call("PUT", "/registry/v1/clients/more", body)
+    assert (refused.status_code, refused.json()["code"]) == (409, "too_many_pending")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -18,8 +18,9 @@ from rich.table import Table
 from moyai import registry
 from moyai.applying.client_keys import public_keys
 from moyai.applying.provisioning import provision_missing
-from moyai.applying.registry_file import ClientEntry, RegistryFile, WitnessEntry, read
+from moyai.applying.registry_file import ClientEntry, RegistryFile, SuspensionEntry, WitnessEntry, read
 from moyai.applying.restating import Kept, unless_restated
+from moyai.applying.waiting import Later, Step, Waiting
 from moyai.base.config import Home
 from moyai.base.db import Connection, Database, Pool
 from moyai.base.errors import Problem
@@ -54,13 +55,15 @@ class Report(msgspec.Struct, frozen=True):
     """What was done. `logins` are accounts that got their first secrets now (see `login_password`).
 
     `waiting` are witnesses whose key is not known yet. A change whose outcome is `pending` waits for a second person.
-    `kept` differs from the file and was not applied, because somebody changed it since the file said so first.
+    `kept` differs from the file and was not applied, because somebody changed it since the file said so first. `later`
+    names what waits for a second person, and is applied with the file once that is there.
     """
 
     changes: list[Change]
     logins: list[str] = []
     waiting: list[str] = []
     kept: list[Kept] = []
+    later: list[Later] = []
 
     @property
     def changed(self) -> list[Change]:
@@ -92,6 +95,11 @@ def print_report(report: Report, *, as_json: bool, directory: Path | None = None
         console.print(
             f"{kept.noun} {kept.id} differs and was not applied: changed since by {kept.changed_by or 'nobody known'}"
             f" ({', '.join(kept.fields)})"
+        )
+    for later in report.later:
+        console.print(
+            f"{later.noun} {later.id} was not applied: it names {', '.join(later.waits_for)}, which waits for a second"
+            " person. Apply the file again then"
         )
     for witness in report.waiting:
         console.print(f"witness {witness} waits for its key and address")
@@ -131,7 +139,8 @@ async def apply(
     changes = [one for one in done if isinstance(one, Change)]
     changes += await provision_missing(home, database, actor)
     waiting = [one.witness_id for one in document.witness if not _known(one, around)]
-    return Report(changes, logins, waiting, [one for one in done if isinstance(one, Kept)])
+    kept = [one for one in done if isinstance(one, Kept)]
+    return Report(changes, logins, waiting, kept, [one for one in done if isinstance(one, Later)])
 
 
 async def _asker(conn: Connection, document: RegistryFile, actor: str, person: Person | None) -> Asker:
@@ -150,75 +159,114 @@ async def _asker(conn: Connection, document: RegistryFile, actor: str, person: P
 
 async def _registry(
     conn: Connection, home: Home, document: RegistryFile, around: Surroundings, asker: Asker, file: str
-) -> AsyncIterator[Change | Kept]:
-    async for change in _parties(conn, document, asker):
-        yield change
-    async for change in _offer(conn, home, document, around, asker.actor):
-        yield change
-    async for change in _access(conn, home, document, around, asker, file):
-        yield change
-
-
-async def _parties(conn: Connection, document: RegistryFile, asker: Asker) -> AsyncIterator[Change]:
-    """The operating organisation first, then those it certifies."""
-    actor = asker.actor
-    operators = {one.organization_id for one in document.organization if one.kind == "operating_organization"}
-    for organization in document.organization:
-        yield await two_persons.put_organization(conn, organization, asker)
-    for service in document.authentication_service:
-        yield await registry.register_authentication_service(conn, service, actor)
-    for criteria in document.criteria:
-        yield await registry.publish_criteria(conn, criteria, actor)
-    for entry in sorted(document.certification, key=lambda one: one.organization not in operators):
-        yield await registry.certify_organization(conn, entry.organization, entry.request(), actor)
-
-
-async def _offer(
-    conn: Connection, home: Home, document: RegistryFile, around: Surroundings, actor: str
-) -> AsyncIterator[Change]:
-    """What is offered, from data to certified services."""
-    for dataset in document.dataset:
-        yield await registry.register_dataset(conn, dataset, actor)
-    for purpose in document.purpose:
-        yield await registry.register_purpose(conn, purpose, actor)
-    for component in document.component:
-        yield await registry.register_component(conn, await _placed(conn, component, around), actor)
-    for service in document.service:
-        yield await registry.register_service(conn, await _placed_service(conn, service, around), actor)
-    for link in document.link:
-        yield await registry.register_link(conn, link, actor)
-    for ended in document.link_end:
-        yield await registry.end_link(conn, ended.link, ended.reason, actor, Journal.of(home))
-    if document.platform_terms:
-        yield await registry.publish_platform_terms(conn, document.platform_terms, actor)
-    for terms in document.service_terms:
-        yield await registry.publish_service_terms(conn, terms, actor)
-    for entry in document.service_certification:
-        yield await registry.certify_service(conn, entry.service, actor)
-
-
-async def _access(
-    conn: Connection, home: Home, document: RegistryFile, around: Surroundings, asker: Asker, file: str
-) -> AsyncIterator[Change | Kept]:
-    for client in document.client:
-        yield await _client(conn, home, client, around, asker, file)
+) -> AsyncIterator[Change | Kept | Later]:
+    waiting = Waiting()
+    for step in (*_parties(conn, document, asker), *_offer(conn, home, document, around, asker)):
+        yield await waiting.take(conn, step)
     # the first witnesses of a platform come together, as its first file does
     first = asker.bootstrap or not await registry.all_witnesses(conn)
-    by = msgspec.structs.replace(asker, bootstrap=first)
-    for entry in document.witness:
-        if known := _known(entry, around):
-            put_witness = partial(two_persons.put_witness, conn, known, by)
-            yield await unless_restated(conn, file, "witness", entry.witness_id, known, put_witness)
-    for account in document.staff:
-        put_account = partial(staff.put_from_file, conn, account, asker, file)
-        yield await unless_restated(conn, file, "staff", account.login, account, put_account)
+    for step in _access(conn, home, document, around, asker, file, first_witnesses=first):
+        yield await waiting.take(conn, step)
     logins = [account.login for account in document.staff]
     for change in await staff.leave(conn, file, logins, asker.actor, Journal.of(home)):
         yield change
     for entry in document.suspension:
-        yield await registry.suspend_organization(
-            conn, entry.organization, entry.reason, asker.actor, Journal.of(home), once=True
+        yield await waiting.take(
+            conn,
+            Step(
+                "suspension",
+                entry.organization,
+                entry,
+                partial(_suspend, conn, home, entry, asker.actor),
+            ),
         )
+
+
+def _parties(conn: Connection, document: RegistryFile, asker: Asker) -> Iterator[Step]:
+    """The operating organisation first, then those it certifies."""
+    actor = asker.actor
+    operators = {one.organization_id for one in document.organization if one.kind == "operating_organization"}
+    for one in document.organization:
+        put = partial(two_persons.put_organization, conn, one, asker)
+        yield Step("organization", one.organization_id, one, put)
+    for one in document.authentication_service:
+        put = partial(registry.register_authentication_service, conn, one, actor)
+        yield Step("authentication_service", one.authentication_service_id, one, put)
+    for one in document.criteria:
+        put = partial(registry.publish_criteria, conn, one, actor)
+        yield Step("criteria", one.criteria_version, one, put)
+    for one in sorted(document.certification, key=lambda one: one.organization not in operators):
+        put = partial(registry.certify_organization, conn, one.organization, one.request(), actor)
+        yield Step("certification", one.organization, one, put)
+
+
+def _offer(
+    conn: Connection, home: Home, document: RegistryFile, around: Surroundings, asker: Asker
+) -> Iterator[Step]:
+    """What is offered, from data to certified services."""
+    actor = asker.actor
+    for one in document.dataset:
+        yield Step("dataset", one.dataset_id, one, partial(registry.register_dataset, conn, one, actor))
+    for one in document.purpose:
+        yield Step("purpose", one.purpose_id, one, partial(registry.register_purpose, conn, one, actor))
+    for one in document.component:
+        yield Step("component", one.component_id, one, partial(_put_component, conn, one, around, asker))
+    for one in document.service:
+        yield Step("service", one.service_id, one, partial(_put_service, conn, one, around, actor))
+    for one in document.link:
+        yield Step("link", one.link_id, one, partial(registry.register_link, conn, one, actor))
+    for one in document.link_end:
+        put = partial(registry.end_link, conn, one.link, one.reason, actor, Journal.of(home))
+        yield Step("link_end", one.link, one, put)
+    if (terms := document.platform_terms) is not None:
+        yield Step("terms", "platform", terms, partial(registry.publish_platform_terms, conn, terms, actor))
+    for one in document.service_terms:
+        yield Step("terms", one.service, one, partial(registry.publish_service_terms, conn, one, actor))
+    for one in document.service_certification:
+        put = partial(registry.certify_service, conn, one.service, actor)
+        yield Step("certification", one.service, one, put)
+
+
+def _access(
+    conn: Connection,
+    home: Home,
+    document: RegistryFile,
+    around: Surroundings,
+    asker: Asker,
+    file: str,
+    *,
+    first_witnesses: bool,
+) -> Iterator[Step]:
+    for one in document.client:
+        yield Step("client", one.client_id, one, partial(_client, conn, home, one, around, asker, file))
+    by = msgspec.structs.replace(asker, bootstrap=first_witnesses)
+    for one in document.witness:
+        if known := _known(one, around):
+            put_witness = partial(two_persons.put_witness, conn, known, by)
+            put = partial(unless_restated, conn, file, "witness", one.witness_id, known, put_witness)
+            yield Step("witness", one.witness_id, one, put)
+    for one in document.staff:
+        put_account = partial(staff.put_from_file, conn, one, asker, file)
+        put = partial(unless_restated, conn, file, "staff", one.login, one, put_account)
+        yield Step("staff", one.login, one, put)
+
+
+async def _suspend(conn: Connection, home: Home, entry: SuspensionEntry, actor: str) -> Change:
+    return await registry.suspend_organization(
+        conn, entry.organization, entry.reason, actor, Journal.of(home), once=True
+    )
+
+
+async def _put_component(
+    conn: Connection, declared: ComponentDeclaration, around: Surroundings, asker: Asker
+) -> Change:
+    return await two_persons.put_component(conn, await _placed(conn, declared, around), asker)
+
+
+async def _put_service(
+    conn: Connection, declared: ServiceDeclaration, around: Surroundings, actor: str
+) -> Change:
+    return await registry.register_service(conn, await _placed_service(conn, declared, around), actor)
 
 
 async def _placed(

@@ -20,6 +20,7 @@ from moyai.base.db import Connection, Database
 from moyai.base.errors import Problem
 from moyai.base.ids import random_uuid
 from moyai.identity import (
+    credentials,
     guessing,
     meetings,
     residents,
@@ -33,6 +34,7 @@ from moyai.identity.guessing import Counter
 from moyai.identity.meetings import MeetsSomebody
 from moyai.identity.model import Desk, Evidence, Person, Resident, ResidentCaller
 from moyai.ledger import Act, Kind, contents
+from moyai.registry import store_parties
 
 TRANSFER_DAYS: Final = 30
 
@@ -154,10 +156,12 @@ def _transfer(row: Any) -> Transfer:
 
 
 async def confirm_at_losing_desk(conn: Connection, desk: Desk, transfer_id: UUID) -> None:
-    """The desk that looks after the resident lets them go. Raises Problem does_not_exist."""
+    """The desk that looks after the resident lets them go. Raises Problem does_not_exist, desk_new."""
     row, resident = await _held(conn, transfer_id)
     if not await _may_confirm(conn, desk, row, resident):
         raise Problem("does_not_exist", "no such transfer at this desk")
+    if resident.desk_key != desk.organization_key:
+        await _require_settled(conn, desk, resident.municipality_code, resident)
     await _complete(conn, desk.actor, desk.organization_id, row, resident, "losing_desk")
 
 
@@ -171,15 +175,25 @@ async def _may_confirm(conn: Connection, desk: Desk, row: Any, resident: Residen
 async def confirm_as_second_clerk(conn: Connection, desk: Desk, transfer_id: UUID, certificate: str) -> None:
     """Another clerk of the asking desk read the number on the 転出証明書, and it is the recorded one.
 
-    Raises Problem: does_not_exist, certificate_missing, second_person_required.
+    Raises Problem: does_not_exist, certificate_missing, second_person_required, desk_new.
     """
     row, resident = await _held(conn, transfer_id)
     if row["organization_key"] != desk.organization_key:
         raise Problem("does_not_exist", "no such transfer at this desk")
     await second_person.require_another(conn, desk, row["asked_staff_key"])
+    await _require_settled(conn, desk, row["municipality_code"], resident)
     if not row["certificate"] or not _same(row["certificate"], certificate):
         raise Problem("certificate_missing")
     await _complete(conn, desk.actor, desk.organization_id, row, resident, "certificate")
+
+
+async def _require_settled(conn: Connection, desk: Desk, code: str, resident: Resident) -> None:
+    """A desk that gained a town a moment ago moves nobody who was there before, by its own word alone: whoever made the
+    desk may have made both its clerks. Raises Problem desk_new."""
+    if await store_parties.gained_code(
+        conn, desk.organization_key, code, resident.enrolled_at, credentials.CODE_DAYS
+    ):
+        raise Problem("desk_new")
 
 
 def counted(database: Database, transfer_id: UUID) -> AbstractAsyncContextManager[None]:

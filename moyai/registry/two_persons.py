@@ -11,10 +11,25 @@ from typing import Any, Final
 import msgspec
 
 from moyai.base.db import Connection
-from moyai.registry import clients, lookups, organizations, stops, store_organizations, store_stops, witnesses
+from moyai.registry import (
+    clients,
+    lookups,
+    organizations,
+    services,
+    stops,
+    store_organizations,
+    store_services,
+    store_stops,
+    witnesses,
+)
 from moyai.registry import store_clients as store
 from moyai.registry.acting import perform
-from moyai.registry.declarations import ClientDeclaration, OrganizationDeclaration, WitnessDeclaration
+from moyai.registry.declarations import (
+    ClientDeclaration,
+    ComponentDeclaration,
+    OrganizationDeclaration,
+    WitnessDeclaration,
+)
 from moyai.registry.model import Change, RegisteredClient
 from moyai.registry.pending import Asker, TwoPersonAct, known
 from moyai.registry.recording import builtins
@@ -50,17 +65,63 @@ ORGANIZATION_CODES: Final = known(
 
 
 async def put_organization(conn: Connection, declared: OrganizationDeclaration, asker: Asker) -> Change:
-    """`register_organization`, which waits where its desk would look after others' residents: other codes or another
-    kind than it had, or codes that another organisation has."""
+    """`register_organization`, which waits where a desk would look after a town's residents: municipality codes that it
+    did not have, or another kind. Whoever could make a town's desk alone could make its clerks, too."""
     await lock_for_writing(conn)
     stored = await store_organizations.organization(conn, declared.organization_id)
     if stored is None:
-        reaches = bool(await organizations.others_with(conn, declared))
+        reaches = bool(declared.municipality_codes)
     else:
         now = set(stored.municipality_codes), stored.kind
         reaches = now != (set(declared.municipality_codes), declared.kind)
     return await perform(
         conn, ORGANIZATION_CODES, declared.organization_id, builtins(declared), asker, needs_two=reaches
+    )
+
+
+# --- components -----------------------------------------------------------------------------------------------
+
+
+async def _component_now(conn: Connection, component_id: str) -> Any:
+    stored = await store_services.component(conn, component_id)
+    return None if stored is None else builtins(stored)
+
+
+async def _put_component(conn: Connection, component_id: str, body: dict[str, Any], actor: str) -> Change:
+    declared = msgspec.convert(body, ComponentDeclaration)
+    assert declared.component_id == component_id
+    return await services.register_component(conn, declared, actor)
+
+
+COMPONENT_FIRST: Final = known(
+    TwoPersonAct(
+        "component_first",
+        "component",
+        "ほかの組織の部品を登録する",
+        "Register a component for another organisation",
+        _component_now,
+        _put_component,
+        own_word=True,
+    )
+)
+
+
+async def put_component(conn: Connection, declared: ComponentDeclaration, asker: Asker) -> Change:
+    """`register_component`, which waits where another organisation that has clients gets or loses a component: what is done
+    with it is done in that organisation's name. It can say yes to one that is new."""
+    await lock_for_writing(conn)
+    stored = await store_services.component(conn, declared.component_id)
+    had = None if stored is None else stored.organization_id
+    touched = {had, declared.organization} - {None, asker.organization_id, *asker.founding}
+    others = had != declared.organization and any([await _has_client(conn, one) for one in touched])
+    return await perform(
+        conn,
+        COMPONENT_FIRST,
+        declared.component_id,
+        builtins(declared),
+        asker,
+        needs_two=others,
+        organization_id=declared.organization if had is None else None,
     )
 
 

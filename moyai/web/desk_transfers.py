@@ -17,6 +17,8 @@ from moyai.web.oauth import platform_of
 from moyai.web.pages import language_of, read_form, render
 from moyai.web.portal import uuid_in_path
 
+_SAID = ("certificate_missing", "second_person_required", "request_changed", "desk_new")
+
 
 async def show(request: Request, caller: StaffCaller) -> Response:
     return await _page(request, caller)
@@ -65,7 +67,7 @@ async def act(request: Request, caller: StaffCaller) -> Response:
     except Problem as problem:
         if problem.code == "does_not_exist":  # a transfer's content never changes: what was read is over
             problem = Problem("request_changed")
-        if problem.code not in ("certificate_missing", "second_person_required", "request_changed"):
+        if problem.code not in _SAID:
             raise problem
         return await _page(request, caller, problem)
     return go(f"/desk/transfers?done={'declined' if wanted == 'decline' else 'confirmed'}")

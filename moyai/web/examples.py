@@ -20,9 +20,12 @@ def _put(thing_id: str, **body: Any) -> dict[str, Any]:
 
 
 ORGANIZATION: Final = _put(
-    "marugame", name_ja="丸亀市", name_en="Marugame City", kind="municipality", municipality_codes=["372021"]
+    "nemuri-lab",
+    name_ja="株式会社ねむり研究所",
+    name_en="Nemuri Lab Inc.",
+    kind="company",
 )
-CERTIFICATION: Final = _put("marugame", criteria_version="2026-1", reviewer="審査委員会")
+CERTIFICATION: Final = _put("nemuri-lab", criteria_version="2026-1", reviewer="審査委員会")
 
 
 def reason(id_: str, why: str) -> dict[str, Any]:
@@ -34,21 +37,21 @@ SUCCESSION: Final[dict[str, Any]] = {
     "body": {
         "kind": "renaming",
         "noun": "organization",
-        "id": "marugame",
-        "name_ja": "新丸亀市",
-        "name_en": "New Marugame City",
-        "document": {"title": "香川県告示", "number": "令和8年第100号"},
+        "id": "nemuri-lab",
+        "name_ja": "株式会社すいみん研究所",
+        "name_en": "Suimin Lab Inc.",
+        "document": {"title": "履歴事項全部証明書", "number": "第100号"},
         "effective_date": "2026-04-01",
-        "notice_ja": "丸亀市は、新丸亀市に名前が変わりました。データの扱いは変わりません。",
-        "notice_en": "Marugame City is now called New Marugame City. Nothing changes in how data is handled.",
+        "notice_ja": "株式会社ねむり研究所は、株式会社すいみん研究所に名前が変わりました。データの扱いは変わりません。",
+        "notice_en": "Nemuri Lab Inc. is now called Suimin Lab Inc. Nothing changes in how data is handled.",
     }
 }
-SUSPENSION: Final = _put("marugame", reason="報告の遅れ")
+SUSPENSION: Final = _put("nemuri-lab", reason="報告の遅れ")
 STAFF: Final[dict[str, Any]] = {
     "body": {
         "login": "madoguchi-9",
         "name": "見本 窓口",
-        "organization_id": "marugame",
+        "organization_id": "nemuri-lab",
         "roles": ["desk"],
         "staff_number": "9001",
     }
@@ -86,11 +89,11 @@ PURPOSE: Final = _put(
     "sleep-advice", name_ja="眠りの助言", name_en="Advice on sleep", dpv="dpv:ServicePersonalisation"
 )
 COMPONENT: Final = _put(
-    "nemuri-app", organization="marugame", name_ja="ねむりノート", name_en="Sleep Notes", datasets=["sleep"]
+    "nemuri-app", organization="nemuri-lab", name_ja="ねむりノート", name_en="Sleep Notes", datasets=["sleep"]
 )
 SERVICE: Final = _put(
     "nemuri",
-    organization="marugame",
+    organization="nemuri-lab",
     name_ja="ねむりの助言",
     name_en="Sleep Advice",
     summary_ja="眠った時間に合わせて、休みかたを知らせます。",

@@ -112,7 +112,11 @@ async def list_transfers(request: Request, caller: ClientCaller) -> Response:
     return answer(Transfers([_listed(one) for one in coming], [_listed(one) for one in leaving]))
 
 
-@describes(response=Ended, codes=("does_not_exist", "forbidden"), example={"path": {"transfer": _EXAMPLE}})
+@describes(
+    response=Ended,
+    codes=("does_not_exist", "forbidden", "desk_new"),
+    example={"path": {"transfer": _EXAMPLE}},
+)
 async def confirm(request: Request, caller: ClientCaller) -> Response:
     """As the desk that looks after the resident now."""
     transfer_id = uuid_in_path(request, "transfer")

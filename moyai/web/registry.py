@@ -183,7 +183,7 @@ put_purpose = putting(
 put_component = putting(
     ComponentDeclaration,
     "component_id",
-    alone(registry.register_component),
+    two_persons.put_component,
     ("does_not_exist", "contractor_not_named", "change_not_allowed", "succession_required"),
     examples.COMPONENT,
 )

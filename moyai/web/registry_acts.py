@@ -30,7 +30,8 @@ REGISTRY_ACTS: Final = (
         "register or change an organisation, dataset, purpose, component, service or link",
         tuple(f"PUT {_R}/{noun}/{{id}}" for noun in _NOUNS),
         "the declaration",
-        f"{_ALONE}; for an organisation's municipality codes, once they are others' or it has some: {_TWO}",
+        f"{_ALONE}; for an organisation's municipality codes, and for a component of another organisation that has a "
+        f"client: {_TWO}; for the component, also that organisation's own word",
         f"{_LEDGER}; consents cover the text that was read",
         "registry/test_recorded_changes.py::test_m4_a_change_is_recorded_with_old_and_new",
     ),

@@ -78,7 +78,7 @@ suspend_organization = _beginning(
     registry.suspend_organization, ("organization_not_certified",), examples.SUSPENSION
 )
 reinstate_organization = _ending(
-    two_persons.reinstate_organization, examples.reason("marugame", "改善を確認")
+    two_persons.reinstate_organization, examples.reason("nemuri-lab", "改善を確認")
 )
 suspend_service = _beginning(
     registry.suspend_service, ("service_not_certified",), examples.SERVICE_SUSPENSION

@@ -11,13 +11,16 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from moyai import registry
-from moyai.applying import Report, Surroundings, apply, apply_file, login_password
+from moyai.applying import Report, Surroundings, apply, apply_file, login_password, print_report
 from moyai.applying.client_keys import key_file
 from moyai.applying.registry_file import parse, read
 from moyai.base.config import Home
+from moyai.base.db import Connection
 from moyai.base.errors import Problem
 from moyai.base.journal import Journal
 from moyai.ledger.note import WITNESS_KEY, Signer
+from moyai.registry import acting
+from moyai.registry.persons import Person
 from tests.conftest import Platform, RolledBack
 
 SCENARIO = Path(__file__).parents[2] / "scenarios" / "type-2.1.toml"
@@ -167,11 +170,62 @@ async def test_the_how_to_page_connects_an_organisation(home: Home, control_db: 
     )
     connect, suspend = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
     await apply(home, control_db, read(SCENARIO), AROUND, file="a")
-    assert {one.outcome for one in (await applied(home, control_db, connect)).changes} == {"created"}
+    first = await applied(home, control_db, connect)
+    assert [(one.id, one.outcome) for one in first.changes] == [("marugame", "pending"), ("sleep", "created")]
+    later = [("certification", "marugame"), ("component", "nemuri-app"), ("client", "nemuri-app")]
+    assert [(one.noun, one.id) for one in first.later] == later
+    async with control_db.connection() as conn:
+        await confirmed_by_two(conn, first.changes[0].pending)
+    second = await applied(home, control_db, connect)
+    assert [one.outcome for one in second.changed] == ["created"] * 3
+    assert second.later == []
     await applied(home, control_db, suspend)
     async with control_db.connection() as conn:
         assert (await registry.organization(conn, "marugame")).state == "suspended"
         assert (await registry.component(conn, "nemuri-app")).datasets == ["sleep"]
+
+
+async def confirmed_by_two(conn: Connection, pending: object) -> None:
+    """Both operators of the scenario say so."""
+    for login in ("operator", "operator-2"):
+        row = await conn.fetchrow("select staff_id, staff_number from identity.staff where login = $1", login)
+        assert row is not None
+        by = Person(row["staff_id"], row["staff_number"], "unei", frozenset({"operator"}))
+        ended = await acting.confirm(conn, str(pending), by)
+    assert ended.state == "done"
+
+
+async def test_a1_what_names_something_that_waits_is_left_for_later_and_nothing_else_is(
+    home: Home, control_db: RolledBack, capsys: pytest.CaptureFixture[str]
+):
+    """A component for a town that has clients waits; what rests on it comes with the next time; a mistake is a mistake."""
+    await apply(home, control_db, read(SCENARIO), AROUND, file="a")
+    more = """
+    [[component]]
+    component_id = "more"
+    organization = "c1"
+    name_ja = "もう一つ"
+    name_en = "One more"
+
+    [[client]]
+    client_id = "more-client"
+    kind = "component"
+    component = "more"
+    name_ja = "もう一つ"
+    name_en = "One more"
+    scopes = ["personal:store"]
+    """
+    first = await applied(home, control_db, more)
+    assert [(one.noun, one.outcome) for one in first.changed] == [("component", "pending")]
+    assert [(one.noun, one.id, one.waits_for) for one in first.later] == [("client", "more-client", ["more"])]
+    print_report(first, as_json=False)
+    assert "client more-client was not applied: it names more, which waits" in capsys.readouterr().out
+    with pytest.raises(Problem, match="does_not_exist"):
+        await applied(home, control_db, more.replace('component = "more"', 'component = "mroe"'))
+    async with control_db.connection() as conn:
+        await confirmed_by_two(conn, first.changed[0].pending)
+    second = await applied(home, control_db, more)
+    assert [(one.noun, one.outcome) for one in second.changed] == [("client", "pending")]
 
 
 @pytest.mark.parametrize(

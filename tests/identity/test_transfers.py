@@ -15,6 +15,7 @@ from moyai.identity import credentials, desk, residents, transfers
 from moyai.identity.model import Desk, Evidence, Person, Resident, ResidentCaller
 from moyai.ledger import Kind
 from moyai.registry import store_parties
+from tests import factories
 from tests.factories import C2
 from tests.identity.conftest import EVIDENCE, Scene, clerk, person
 
@@ -223,6 +224,46 @@ async def test_a2_a_town_that_the_desk_gained_a_moment_ago_takes_two_clerks_for_
     assert await credentials.recover(control, box, first, reached, "test", journal) is None
     assert await credentials.recover(control, box, first, reached, "test", journal) is None
     assert await credentials.recover(control, box, second, reached, "test", journal) is not None
+
+
+@pytest.mark.parametrize("days", [0, 13, 15])
+async def test_a2_a_desk_that_gained_the_town_a_moment_ago_moves_nobody_in_by_its_clerks_alone(
+    control: Connection, miki: Miki, taro: Resident, days: int
+) -> None:
+    """Whoever made the town may have made both clerks, and the certificate's number."""
+    asked = await miki.ask(certificate=CERTIFICATE)
+    await control.raw.execute("update identity.resident set enrolled_at = enrolled_at - interval '30 days'")
+    await _gained(control, miki.first, days)
+    check = transfers.confirm_as_second_clerk(control, miki.second, asked.transfer_id, CERTIFICATE)
+    if days > 14:
+        await check
+    else:
+        assert await code_of(check) == "desk_new"
+        await transfers.confirm_at_losing_desk(control, miki.losing, asked.transfer_id)
+    assert (await desk.at_desk(control, miki.first, taro.resident_id)).municipality_code == C2
+
+
+async def test_a2_a_desk_that_gained_the_town_a_moment_ago_lets_nobody_go(
+    control: Connection, control_db: Database, miki: Miki, taro: Resident
+) -> None:
+    """Somebody of a town without a desk, enrolled at Takamatsu's; the town gets its desk, which alone would let them go."""
+    await control.raw.execute(
+        "update identity.resident set municipality_code = '372021', enrolled_at = enrolled_at - interval '30 days'"
+    )
+    asked = await miki.ask()
+    late = await factories.make_organization(control, "marugame", municipality_codes=("372021",))
+    new = await clerk(control, late, "marugame-1")
+    await _gained(control, new, 1)
+    assert await code_of(transfers.confirm_at_losing_desk(control, new, asked.transfer_id)) == "desk_new"
+    await transfers.confirm_at_losing_desk(control, miki.losing, asked.transfer_id)
+
+
+async def _gained(control: Connection, at: Desk, days: int) -> None:
+    await control.raw.execute(
+        "update registry.organization set codes_since = clock_timestamp() - make_interval(days => $2) where organization_key = $1",
+        at.organization_key,
+        days,
+    )
 
 
 async def test_a2_a_code_that_came_a_moment_ago_is_not_made_old_by_another_change(

@@ -126,7 +126,7 @@ async def test_a_new_provider_comes_to_offer_a_service(operator: Operator, contr
     """Registered, certified, its data, component, service, link and terms: the whole way over HTTP."""
     await operator.put("organizations", examples.ORGANIZATION)
     review = {"criteria_version": "2026-1", "reviewer": "審査委員会"}
-    await operator.call("POST", "/registry/v1/organizations/marugame/certification", review)
+    await operator.call("POST", "/registry/v1/organizations/nemuri-lab/certification", review)
     await operator.put("datasets", examples.DATASET)
     await operator.put("purposes", examples.PURPOSE)
     await operator.put("components", examples.COMPONENT)
@@ -139,7 +139,7 @@ async def test_a_new_provider_comes_to_offer_a_service(operator: Operator, contr
     certified = await operator.call("POST", "/registry/v1/services/nemuri/certification")
     assert certified.status_code == 201
     assert "nemuri" in {one.service_id for one in await registry.offered_services(control)}
-    assert (await registry.organization(control, "marugame")).reviewer_organization_id == "unei"
+    assert (await registry.organization(control, "nemuri-lab")).reviewer_organization_id == "unei"
     assert "client:unei-program" in {act.actor for act in await recorded(control)}
 
 

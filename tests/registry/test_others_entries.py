@@ -7,6 +7,7 @@ import pytest
 from moyai import registry
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
+from moyai.identity import staff
 from moyai.registry import acting, two_persons
 from moyai.registry.pending import Asker
 from tests.registry.samples import (
@@ -21,6 +22,8 @@ from tests.registry.samples import (
     operators,
 )
 from tests.registry.test_two_persons import DESK, PROGRAM, A, B, a_day_ago
+
+assert staff  # which names itself to the registry as who knows members of staff
 
 MINE = but(ADVICE, component_id="mine")
 

@@ -115,6 +115,7 @@ def application(lifespan: Any) -> Dispatch:
     app = Starlette(
         routes=_merge(routes), lifespan=lifespan, exception_handlers={HTTPException: _http_exception}
     )
+    app.state.operations = ROUTES
     return Dispatch(app, endpoints)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -89,20 +90,19 @@ def _family(operation: Operation) -> tuple[str, str]:
     return _FAMILIES.get(operation.path.split("/")[1], _OPERATIONS)
 
 
-def families(base_url: str, known: Facts) -> list[Family]:
+def families(operations: Sequence[Operation], base_url: str, known: Facts) -> list[Family]:
     """The API's operations, grouped as the URL table is."""
-    from moyai.web.routes import ROUTES
-
-    found = [operation for operation in ROUTES if openapi.is_api(operation)]
+    table = {f"{one.method} {one.path}": one for one in operations}
+    found = [operation for operation in operations if openapi.is_api(operation)]
     return [
-        Family(f"family-{number}", *names, [_shown(one, base_url, known) for one in group])
+        Family(f"family-{number}", *names, [_shown(one, base_url, known, table) for one in group])
         for number, (names, group) in enumerate(groupby(found, _family), 1)
     ]
 
 
-def _shown(operation: Operation, base_url: str, known: Facts) -> Shown:
+def _shown(operation: Operation, base_url: str, known: Facts, table: Mapping[str, Operation]) -> Shown:
     described = operation.description
-    sent = docs_requests.sent(operation, known)
+    sent = docs_requests.sent(operation, known, table)
     name, exists = f"{operation.method} {operation.path}", operation.handler is not later
     codes = [(code, CODES[code]) for code in openapi.codes_of(operation)]
     return Shown(
@@ -114,7 +114,7 @@ def _shown(operation: Operation, base_url: str, known: Facts) -> Shown:
         text_ja=JAPANESE.get(name, ""),
         text_en=ENGLISH.get(name) or " ".join((operation.handler.__doc__ or "").split()),
         who=_who(operation.auth),
-        after=[_before(name) for name in sent.after],
+        after=[_before(table[name]) for name in sent.after],
         command=command(operation, sent, base_url) if exists and name not in docs_requests.OF_TWO else None,
         body=_pretty(sent.body) if exists and sent.body else None,
         answer=_pretty(sample(described.response, known, _about(operation, sent)))
@@ -138,10 +138,7 @@ def _anchor(operation: Operation) -> str:
     return f"{operation.method.lower()}-{operation.path.strip('/').replace('/', '-')}"
 
 
-def _before(name: str) -> Before:
-    from moyai.web.routes import ROUTES
-
-    found = next(one for one in ROUTES if f"{one.method} {one.path}" == name)
+def _before(found: Operation) -> Before:
     return Before(_anchor(found), found.ja, found.en)
 
 
@@ -165,7 +162,7 @@ def _pretty(value: Any) -> str:
 async def docs(request: Request, caller: Caller) -> Response:
     platform: Platform = request.app.state.platform
     known = await facts(platform)
-    chapters = families(platform.base_url, known)
+    chapters = families(request.app.state.operations, platform.base_url, known)
     return render(
         request,
         "docs.html",
@@ -185,5 +182,7 @@ async def docs(request: Request, caller: Caller) -> Response:
 
 async def document(request: Request, caller: Caller) -> Response:
     platform: Platform = request.app.state.platform
-    content = openapi.document(platform.base_url, platform.config.platform.name_en)
+    content = openapi.document(
+        request.app.state.operations, platform.base_url, platform.config.platform.name_en
+    )
     return Response(content, media_type="application/json")

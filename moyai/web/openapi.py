@@ -68,11 +68,9 @@ def is_api(operation: Operation) -> bool:
 
 
 @cache
-def document(base_url: str, title: str) -> bytes:
+def document(table: tuple[Operation, ...], base_url: str, title: str) -> bytes:
     """The whole document. It says nothing that differs between callers."""
-    from moyai.web.routes import ROUTES
-
-    operations = [operation for operation in ROUTES if is_api(operation)]
+    operations = [operation for operation in table if is_api(operation)]
     shapes = [s for o in operations for s in (o.description.request, o.description.response) if s is not None]
     shapes += FORMS.values()
     _, components = msgspec.json.schema_components(shapes, ref_template=_SCHEMAS)

@@ -16,12 +16,21 @@ async def provision_missing(home: Home, database: Database, actor: str) -> list[
 
     Does nothing unless the personal broker is `internal_segregated`. May be interrupted and run again, and by
     several processes: `apply` makes the stores of its file, the worker those of organisations that came over HTTP.
+    Raises what hindered one, after all have had their turn.
     """
     if home.config().brokers.personal != "internal_segregated":
         return []
     async with database.connection() as conn:
         waiting = await _waiting(conn)
-    return [await _provision(home, database, organization, actor) for organization in waiting]
+    done, hindered = list[Change](), list[Exception]()
+    for organization in waiting:
+        try:
+            done.append(await _provision(home, database, organization, actor))
+        except Exception as error:
+            hindered.append(error)
+    if hindered:
+        raise hindered[0]
+    return done
 
 
 async def _waiting(conn: Connection) -> list[Organization]:

@@ -34,25 +34,28 @@ async def end_intent(conn: Connection, intent_id: str) -> Record | None:
     )
 
 
-async def old_intents(conn: Connection, limit: int) -> list[Record]:
-    """Writes that should long be settled, with the pairwise subject and dataset the store knows them by."""
+async def old_intents(conn: Connection, limit: int, but: list[str]) -> list[Record]:
+    """Writes that should long be settled, but these: of each store the oldest in turn, so that none fills the round."""
     return await conn.fetch(
         """
         select intent_id::text, resident_key, dataset_key, component_key, store_key
-          from personal.intent where begun_at < clock_timestamp() - interval '2 minutes'
-         order by begun_at limit $1
+          from personal.intent
+         where begun_at < clock_timestamp() - interval '2 minutes' and intent_id <> all($2::text[]::uuid[])
+         order by row_number() over (partition by store_key order by begun_at, intent_id), begun_at limit $1
         """,
         limit,
+        but,
     )
 
 
-async def waits_since_yesterday(conn: Connection) -> bool:
-    """Whether a write waits to be settled for more than a day: its store has been away that long."""
-    return await conn.fetchval(
+async def waiting_since_yesterday(conn: Connection) -> list[int]:
+    """Stores for which a write waits to be settled for more than a day: they have been away that long."""
+    rows = await conn.fetch(
         """
-        select exists (select from personal.intent where begun_at < clock_timestamp() - interval '1 day')
+        select distinct store_key from personal.intent where begun_at < clock_timestamp() - interval '1 day'
         """
     )
+    return [row["store_key"] for row in rows]
 
 
 async def intents_of(conn: Connection, resident_key: int) -> list[Record]:

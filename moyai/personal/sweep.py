@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import structlog
 
-from moyai.base.db import LOST, Database, PostgresError
-from moyai.base.errors import Problem
+from moyai.base.db import Database, is_unavailable
+from moyai.base.later import Later
 from moyai.identity import subject_of
 from moyai.ledger import Act, Kind, record
 from moyai.personal import store_control, store_items
@@ -19,13 +19,19 @@ log = structlog.get_logger("moyai.personal")
 _AT_ONCE = 200
 
 
-async def sweep(control: Database, stores: Stores) -> int:
-    """Settle old intents; how many. A store that does not answer keeps its intents for the next time."""
+def tried_later() -> Later[str]:
+    """For `sweep`: intents that could not be settled."""
+    return Later(first=5, longest=60)
+
+
+async def sweep(control: Database, stores: Stores, later: Later[str] | None = None) -> int:
+    """Settle old intents; how many. A store that does not answer keeps its own for the next time, and nobody else's."""
+    later = later or tried_later()
     async with control.connection() as conn:
-        intents = await store_control.old_intents(conn, _AT_ONCE)
+        intents = await store_control.old_intents(conn, _AT_ONCE, later.waiting())
     settled = 0
     for intent in intents:
-        try:
+        with later.trying(intent["intent_id"], "write not settled", store_key=intent["store_key"]):
             settled += await _settle(
                 control,
                 stores,
@@ -34,25 +40,24 @@ async def sweep(control: Database, stores: Stores) -> int:
                 intent["dataset_key"],
                 intent["component_key"],
             )
-        except (Problem, PostgresError, *LOST) as error:
-            log.warning("write not settled", store_key=intent["store_key"], error=type(error).__name__)
     return settled
 
 
 async def forget_marks(control: Database, stores: Stores) -> None:
-    """Drop the marks of writes that are settled for good. While one waits for a store that is away, none goes: its
-    mark is what will tell whether it got there."""
+    """Drop the marks of writes that are settled for good. While one waits for a store that is away, none of that store
+    goes: its mark is what will tell whether it got there."""
     async with control.connection() as conn:
-        if await store_control.waits_since_yesterday(conn):
-            return
+        waiting = await store_control.waiting_since_yesterday(conn)
         organizations = await all_organizations(conn)
     for organization in organizations:
-        store = await stores.of(organization.organization_key)
         try:
-            if store is not None:
+            store = await stores.of(organization.organization_key)
+            if store is not None and store.address.store_key not in waiting:
                 async with store.transaction() as conn:
                     await store_items.forget_events(conn)
-        except (Problem, PostgresError, *LOST) as error:
+        except Exception as error:
+            if is_unavailable(error):  # the control database: a store that does not answer is a Problem
+                raise
             log.warning("marks kept", organization=organization.organization_id, error=type(error).__name__)
 
 

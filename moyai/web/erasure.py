@@ -10,20 +10,16 @@ import asyncio
 from typing import Final
 from uuid import UUID
 
-import structlog
-
 from moyai import ledger
-from moyai.base.db import is_unavailable
-from moyai.base.errors import Problem
+from moyai.base.db import Record, is_unavailable
 from moyai.base.journal import Journal
+from moyai.base.later import Later
 from moyai.consent import gate
 from moyai.consent.erase import erase as erase_consents
 from moyai.identity import residents, store_desk
 from moyai.identity.model import Resident
 from moyai.personal import actions as personal
 from moyai.web.platform import Platform
-
-log = structlog.get_logger("moyai.erasure")
 
 _AT_ONCE: Final = 20
 _EVERY_SECONDS: Final = 20.0
@@ -47,23 +43,37 @@ async def erase_resident(platform: Platform, resident: Resident, actor: str, gro
         await ledger.erase_contents(conn, key)
 
 
-async def erase_due(platform: Platform) -> int:
-    """Erase those for whom two stand, where a store did not answer then, and those whose hours are over. How many."""
-    async with platform.control.connection() as conn:
-        found = await store_desk.due_erasures(conn, _AT_ONCE)
-    done = 0
-    for row in found:
-        try:
-            async with platform.control.connection() as conn:
-                resident = await residents.by_id(conn, row["resident_id"])
-            if resident.state != "erased":
-                await erase_resident(platform, resident, row["actor"], row["content"]["ground"])
-        except Problem as problem:
-            log.warning("an erasure waits", code=problem.code)  # and is tried again
-            continue
-        await finished(platform, row["request_id"])
-        done += 1
+def tried_later() -> Later[UUID]:
+    """For `erase_due`: requests whose erasure failed, so that they keep no other person waiting."""
+    return Later(first=20, longest=600)
+
+
+async def erase_due(platform: Platform, later: Later[UUID] | None = None) -> int:
+    """Erase those for whom two stand, where a store did not answer then, and those whose hours are over. How many.
+
+    All that are due are tried once. One that fails waits on, is left out for a while, and ends nothing for the others.
+    """
+    later, tried, done = later or tried_later(), set[UUID](), 0
+    while found := await _due(platform, {*later.waiting(), *tried}):
+        for row in found:
+            tried.add(row["request_id"])
+            with later.trying(row["request_id"], "an erasure waits"):
+                await _erase(platform, row)
+                done += 1
     return done
+
+
+async def _due(platform: Platform, but: set[UUID]) -> list[Record]:
+    async with platform.control.connection() as conn:
+        return await store_desk.due_erasures(conn, _AT_ONCE, list(but))
+
+
+async def _erase(platform: Platform, row: Record) -> None:
+    async with platform.control.connection() as conn:
+        resident = await residents.by_id(conn, row["resident_id"])
+    if resident.state != "erased":
+        await erase_resident(platform, resident, row["actor"], row["content"]["ground"])
+    await finished(platform, row["request_id"])
 
 
 async def finished(platform: Platform, request_id: UUID) -> None:
@@ -73,9 +83,10 @@ async def finished(platform: Platform, request_id: UUID) -> None:
 
 async def keep_erasing(platform: Platform) -> None:
     """`erase_due` over and over, for ever. A database that is away for a while is waited for."""
+    later = tried_later()
     while True:
         try:
-            await erase_due(platform)
+            await erase_due(platform, later)
         except Exception as error:
             if not is_unavailable(error):
                 raise

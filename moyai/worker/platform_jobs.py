@@ -21,7 +21,7 @@ from moyai.ledger import forget_keys, integrator, witnesses
 from moyai.ledger.integrator import Integrator
 from moyai.ledger.verifiers import Witness
 from moyai.personal.opening import stores_of
-from moyai.personal.sweep import forget_marks
+from moyai.personal.sweep import forget_marks, tried_later
 from moyai.personal.sweep import sweep as settle_intents
 from moyai.registry import all_witnesses
 from moyai.worker.jobs import Job, keep_running
@@ -73,7 +73,7 @@ def platform_jobs(home: Home, database: Pool) -> list[Job]:
     """What a worker does, and how often."""
     config, box = home.config(), home.box()
     ledger = Integrator(database, KeyRing(box), log_origin(config))
-    stores = stores_of(database, box, config, seconds=_STORE_SECONDS)
+    stores, unsettled = stores_of(database, box, config, seconds=_STORE_SECONDS), tried_later()
 
     async def registered() -> list[Witness]:
         async with database.connection() as conn:
@@ -90,7 +90,7 @@ def platform_jobs(home: Home, database: Pool) -> list[Job]:
         Job("integrate", 1, lambda: integrator.run(ledger, registered), limit=None),
         Job("cosign", 1, Cosigning(database, registered).run),
         Job("provision", 5, lambda: provision_missing(home, database, "system"), limit=300),
-        Job("settle", 5, lambda: settle_intents(database, stores), limit=300),
+        Job("settle", 5, lambda: settle_intents(database, stores, unsettled), limit=300),
         Job("forget", 60, forget),
         Job("forget-marks", 3600, lambda: forget_marks(database, stores), limit=3600),
     ]

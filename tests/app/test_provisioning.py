@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
+
+import pytest
 
 from moyai import registry
+from moyai.applying import provisioning
 from moyai.applying.provisioning import provision_missing
 from moyai.base.db import Pool, connect
 from moyai.base.provision import Store
@@ -75,3 +79,26 @@ async def test_an_organisation_that_comes_later_leaves_the_others_store_alone(fr
     ]
     async with serve.connection() as conn:
         assert before in await registry.all_stores(conn)
+
+
+async def test_i3_one_whose_store_cannot_be_made_keeps_no_other_without_one(
+    fresh_platform: Platform, monkeypatch: pytest.MonkeyPatch
+):
+    serve = await registered_only(fresh_platform)
+    async with serve.transaction() as conn:
+        await registry.register_organization(conn, TOWN, ACTOR)
+        await registry.register_component(
+            conn, but(WALKING, component_id="strolling", organization="town"), ACTOR
+        )
+    make = provisioning.provision_store
+
+    async def fails(home: Any, organization_id: str, sealed: Any) -> Store:
+        if organization_id == "city":
+            raise OSError("its server is away")
+        return await make(home, organization_id, sealed)
+
+    monkeypatch.setattr(provisioning, "provision_store", fails)
+    for _ in range(2):
+        with pytest.raises(OSError, match="its server is away"):
+            await provision_missing(fresh_platform.home, serve, "system")
+    assert (await only_store(serve)).organization_id == "town"

@@ -18,6 +18,8 @@ from moyai.consent import gate
 from moyai.identity import residents
 from moyai.personal import actions, sweep
 from moyai.personal.model import NewItem
+from moyai.personal.opening import stores_of
+from moyai.personal.stores import Address, Stores
 from moyai.registry import shape_of
 from tests.personal.conftest import Person, World
 from tests.personal.test_exchange import contents
@@ -146,6 +148,71 @@ async def test_young_intents_are_left_alone(world: World) -> None:
         await put(person, DiesBefore(world.control, 2))
     await swept(world)
     assert len(await intents(person)) == 1
+
+
+async def cut_off(person: Person, dataset: str) -> None:
+    """A write that reached the store, and whose process died before it said so."""
+    with pytest.raises(Killed):
+        await actions.put_items(
+            DiesBefore(person.world.control, 2),  # type: ignore[arg-type]
+            person.world.process.stores,
+            await person.permit(dataset),
+            [NewItem("item-1", msgspec.Raw(b"{}"))],
+            shape_of({}),
+            "component:test",
+        )
+
+
+@pytest.fixture
+def one_store_away(world: World, monkeypatch: pytest.MonkeyPatch) -> Stores:
+    """The stores as a worker opens them, while that of C1 is away. A round has room for one write."""
+    stores = stores_of(world.control, world.platform.home.box(), world.platform.home.config())
+    locate = stores._locate
+
+    async def find(organization_key: int) -> Address | None:
+        address = await locate(organization_key)
+        if address is None or organization_key != world.town.c1.key:
+            return address
+        return msgspec.structs.replace(address, dsn="postgresql://nobody@127.0.0.1:1/none")
+
+    monkeypatch.setattr(stores, "_locate", find)
+    return stores
+
+
+async def test_i3_writes_to_a_store_that_is_away_keep_no_other_write_waiting(
+    world: World, one_store_away: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    persons = [await world.resident() for _ in range(4)]
+    for n, person in enumerate(persons):
+        await cut_off(person, "vitals" if n == 3 else "steps")
+    await grow_old(world)
+    monkeypatch.setattr(sweep, "_AT_ONCE", 2)
+    assert await sweep.sweep(world.control, one_store_away) == 1
+    assert [len(await intents(person)) for person in persons] == [1, 1, 1, 0]
+
+
+async def test_i3_a_write_that_can_never_be_settled_gives_way_to_the_next(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken, whole = await world.resident(), await world.resident()
+    for person in (broken, whole):
+        await cut_off(person, "steps")
+    await grow_old(world)
+    settle = sweep._settle
+
+    async def fails(control: Any, stores: Any, intent_id: str, resident_key: int, *about: int) -> bool:
+        if resident_key == broken.made.key:
+            raise KeyError("nobody foresaw this")
+        return await settle(control, stores, intent_id, resident_key, *about)
+
+    monkeypatch.setattr(sweep, "_settle", fails)
+    monkeypatch.setattr(sweep, "_AT_ONCE", 1)
+    later = sweep.tried_later()
+    for _ in range(20):  # other tests of this file may have left some
+        await sweep.sweep(world.control, world.process.stores, later)
+    assert (len(await intents(broken)), len(await intents(whole))) == (1, 0)
+    monkeypatch.undo()
+    await swept(world)
 
 
 async def test_sweeping_twice_counts_once(world: World) -> None:
@@ -278,3 +345,18 @@ async def test_marks_stay_while_a_write_waits_for_its_store(world: World) -> Non
     await forget(world)
     assert await swept(world) >= 1
     assert await acts(person) == [("items_stored", 1)]
+
+
+async def test_i3_marks_of_the_others_go_while_one_store_is_away(
+    world: World, one_store_away: Stores
+) -> None:
+    person = await world.resident()
+    await put(person, world.control)
+    await cut_off(person, "vitals")
+    admin = await world.platform.connect(ADMIN, "moyai_control")
+    await admin.execute("update personal.intent set begun_at = begun_at - interval '4 days'")
+    await age_marks(world)
+    await forget(world)
+    assert await marks(world) == 0, "nothing waits for the store of C1"
+    await sweep.forget_marks(world.control, one_store_away)  # which does not answer, and raises nothing
+    await swept(world)

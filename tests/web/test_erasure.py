@@ -15,7 +15,8 @@ from moyai.base.provision import Store
 from moyai.base.secrets import SecretBox
 from moyai.base.stops import Line, ResidentClosed, ResidentErased
 from moyai.ledger import Act, Kind
-from moyai.web.erasure import erase_due
+from moyai.web import erasure
+from moyai.web.erasure import erase_due, tried_later
 from tests import factories
 from tests.conftest import Platform
 from tests.factories import Town
@@ -141,3 +142,54 @@ async def test_a_store_that_does_not_answer_keeps_the_erasure_open(
         )
         == 1
     )
+
+
+async def _due(control: Connection, town: Town, *resident_ids: str) -> None:
+    """Erasures that two stand for, in this order."""
+    for n, resident_id in enumerate(resident_ids):
+        await control.execute(
+            "insert into identity.desk_request (request_id, resident_key, organization_key, act, content, asked_by,"
+            " asked_at, expires_at, confirmed_by) select gen_random_uuid(), resident_key, $3, 'erase', '{\"ground\": \"x\"}',"
+            " 'staff:a', now(), now() + make_interval(mins => $2), 'staff:b'"
+            " from identity.resident where resident_id = $1",
+            resident_id,
+            n,
+            town.c1.key,
+        )
+
+
+async def _state(control: Connection, resident_id: str) -> str:
+    return await control.fetchval("select state from identity.resident where resident_id = $1", resident_id)
+
+
+async def test_i3_a_store_that_is_away_keeps_no_other_person_waiting(
+    app: Any, control: Connection, town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(erasure, "_AT_ONCE", 1)
+    await factories.tie(control, town.hanako, town.undo_app)
+    await control.execute("update registry.store set port = 1")
+    await _due(control, town, town.hanako.id, town.ichiro.id)
+    later = tried_later()
+    assert await erase_due(app.state.platform, later) == 1
+    assert (await _state(control, town.hanako.id), await _state(control, town.ichiro.id)) == (
+        "closed",
+        "erased",
+    )
+    assert len(later.waiting()) == 1, "it is tried again, not at once"
+
+
+async def test_i3_an_exception_that_nobody_foresaw_ends_the_round_for_nobody_else(
+    app: Any, control: Connection, town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = erasure.erase_resident
+
+    async def fails(platform: Any, resident: Any, *about: Any) -> None:
+        if resident.resident_key == town.hanako.key:
+            raise KeyError("nobody foresaw this")
+        await whole(platform, resident, *about)
+
+    monkeypatch.setattr(erasure, "erase_resident", fails)
+    await _due(control, town, town.hanako.id, town.ichiro.id)
+    assert await erase_due(app.state.platform) == 1
+    assert await _state(control, town.ichiro.id) == "erased"
+    assert await control.fetchval("select count(*) from identity.desk_request") == 1

@@ -122,8 +122,8 @@ async def due_erasures(conn: Connection, limit: int, but: list[UUID]) -> list[Re
         select d.request_id, d.content, coalesce(d.confirmed_by, d.asked_by) as actor, r.resident_id
           from identity.desk_request d join identity.resident r using (resident_key)
          where d.act = 'erase' and (d.confirmed_by is not null or d.expires_at <= clock_timestamp())
-           and not exists (select from identity.staff f where f.staff_key = d.staff_key and f.state = 'disabled')
            and d.request_id <> all($2)
+           and not exists (select from identity.staff f where f.staff_key = d.staff_key and f.state = 'disabled')
          order by d.expires_at limit $1
         """,
         limit,

@@ -19,7 +19,10 @@ from moyai.registry.store_parties import ClientParty
 
 
 class LiveSession(msgspec.Struct, frozen=True):
-    """A browser in which the resident is logged in. `aal` is the level that its factors give now."""
+    """A browser in which the resident is logged in, with the factors that were shown in it (RFC 8176) and when.
+
+    `aal` is the level that they give now. `device` is what the browser calls itself, empty where that says nothing.
+    """
 
     session_id: str
     device: str

@@ -278,12 +278,3 @@ async def erase(conn: Connection, resident_key: int) -> None:
         """,
         resident_key,
     )
-
-
-async def count_by_municipality(conn: Connection) -> list[Record]:
-    return await conn.fetch(
-        """
-        select municipality_code, count(*) as residents from identity.resident
-         where state = 'active' group by municipality_code order by municipality_code
-        """
-    )

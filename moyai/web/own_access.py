@@ -11,7 +11,8 @@ from starlette.responses import Response
 
 from moyai.base.errors import Problem
 from moyai.identity import live_access, sessions
-from moyai.identity.model import Factor, ResidentCaller
+from moyai.identity.live_access import LiveSession
+from moyai.identity.model import ResidentCaller
 from moyai.web.authorize import go
 from moyai.web.operation import answer, describes
 from moyai.web.pages import read_form, render, set_session
@@ -20,27 +21,10 @@ from moyai.web.portal import platform_of, uuid_in_path
 _EXAMPLE = "6a3f2c1e-9b7d-4e21-8f54-2d9c0b7a1e63"
 
 
-class OwnSession(msgspec.Struct, frozen=True):
-    """A browser in which the resident is logged in, with the factors that were shown in it (RFC 8176) and when.
-
-    `aal` is the level that they give now. `device` is what the browser calls itself, empty where that says nothing.
-    """
-
-    session_id: str
-    device: str
-    method: str
-    factors: tuple[Factor, ...]
-    aal: int
-    opened_at: datetime
-    seen_at: datetime
-    expires_at: datetime
-    current: bool
-
-
 class OwnSessions(msgspec.Struct, frozen=True):
     """The one that was used last first."""
 
-    sessions: list[OwnSession]
+    sessions: list[LiveSession]
 
 
 class OwnAuthorization(msgspec.Struct, frozen=True):
@@ -78,7 +62,7 @@ class OwnAuthorizations(msgspec.Struct, frozen=True):
 async def list_sessions(request: Request, caller: ResidentCaller) -> Response:
     async with platform_of(request).control.connection() as conn:
         found = await live_access.live_sessions(conn, caller)
-    return answer(OwnSessions([OwnSession(**msgspec.structs.asdict(one)) for one in found]))
+    return answer(OwnSessions(found))
 
 
 @describes(response=OwnAuthorizations)

@@ -27,17 +27,8 @@ from moyai.web.operation import answer, describes, read_json, read_query
 from moyai.web.platform import Platform
 
 _SUBJECT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_ITEM = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 _RETRY_KEY = re.compile(r"[\x21-\x7e]{1,200}")
 
-_STORE_CODES = (
-    "subject_unknown",
-    "provider_not_registered",
-    "organization_suspended",
-    "resident_inactive",
-    "dataset_unknown",
-    "store_missing",
-)
 EXAMPLE_SUBJECT = "3f0c5f4e-8f7e-4a51-9c1b-2f3f8f3c9f10"
 
 

@@ -194,12 +194,18 @@ async def test_m10_an_erasure_takes_two_clerks_and_leaves_nobody(
     assert "死亡" in row["body"]
 
 
-async def test_m10_an_erasure_is_taken_back_by_anybody_of_the_desk(
-    desk: Desk, app: object, box: SecretBox
-) -> None:
+async def erasure_asked(desk: Desk) -> tuple[str, str]:
+    """The resident's ID, and the page on which a second clerk answers."""
     resident = _id_in(await desk.enrol())
     erase = f"/desk/residents/{resident}/erase"
     await desk.send(erase, erase, ground="本人の申出", typed=resident)
+    return resident, erase
+
+
+async def test_m10_an_erasure_is_taken_back_by_anybody_of_the_desk(
+    desk: Desk, app: object, box: SecretBox
+) -> None:
+    _, erase = await erasure_asked(desk)
     other = await second_clerk(desk, app, box)
     data = {**form_of(await other.get(erase), erase), "act": "withdraw"}
     assert (await other.post(erase, data=data)).headers["location"].endswith("done=taken_back")
@@ -209,9 +215,7 @@ async def test_m10_an_erasure_is_taken_back_by_anybody_of_the_desk(
 async def test_m10_what_a_disabled_clerk_asked_for_is_confirmed_by_nobody(
     desk: Desk, app: object, box: SecretBox
 ) -> None:
-    resident = _id_in(await desk.enrol())
-    erase = f"/desk/residents/{resident}/erase"
-    await desk.send(erase, erase, ground="本人の申出", typed=resident)
+    resident, erase = await erasure_asked(desk)
     other = await second_clerk(desk, app, box)
     await desk.control.execute("update identity.staff set state = 'disabled' where login = 'desk-c1'")
     data = {**form_of(await other.get(erase), erase), "ground": "死亡", "typed": resident}
@@ -224,9 +228,7 @@ async def test_m10_what_a_disabled_clerk_asked_for_is_confirmed_by_nobody(
 
 async def test_m10_two_accounts_of_one_number_are_one_clerk(desk: Desk, app: object, box: SecretBox) -> None:
     """The number of a second account cannot be the first one's; where it is nobody's, the account counts for nobody."""
-    resident = _id_in(await desk.enrol())
-    erase = f"/desk/residents/{resident}/erase"
-    await desk.send(erase, erase, ground="本人の申出", typed=resident)
+    resident, erase = await erasure_asked(desk)
     other = await second_clerk(desk, app, box)
     await desk.control.execute("update identity.staff set staff_number = null where login = 'desk-c1-second'")
     refused = await other.post(erase, data={**form_of(await other.get(erase), erase), "typed": resident})

@@ -31,7 +31,7 @@ from moyai.personal.names import Names
 from moyai.personal.opening import exchange_road, stores_of
 from moyai.registry import ending
 from moyai.web.access import AccessLog
-from moyai.web.dispatch import Dispatch
+from moyai.web.dispatch import Dispatch, Held
 from moyai.web.endpoint import endpoint, error_response
 from moyai.web.erasure import keep_erasing
 from moyai.web.health import Probe
@@ -115,6 +115,7 @@ def application(lifespan: Any) -> Dispatch:
     app = Starlette(
         routes=_merge(routes), lifespan=lifespan, exception_handlers={HTTPException: _http_exception}
     )
+    app.state = Held()
     app.state.operations = ROUTES
     return Dispatch(app, endpoints)
 

@@ -7,11 +7,11 @@ requests at once (a lane) is outside of each: it asks for the deadline by name, 
 from __future__ import annotations
 
 import asyncio
+import threading
 from contextvars import Context, ContextVar, copy_context
 from math import inf
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
-from weakref import WeakKeyDictionary
 
 T = TypeVar("T")
 
@@ -26,14 +26,14 @@ def current() -> float:
 class until:
     """What is inside ends at this time of the loop, or at the deadline it stands in, whichever is earlier.
 
-    Raises TimeoutError where its own deadline passed.
+    A plain `with`, in a task: nothing is waited for at either end. Raises TimeoutError where its own deadline passed.
     """
 
     def __init__(self, at: float) -> None:
         self.at = at
         self._passed = False
 
-    async def __aenter__(self) -> until:
+    def __enter__(self) -> until:
         self._enter(self.at)
         return self
 
@@ -46,7 +46,7 @@ class until:
         self._clock = _clock()
         self._clock.add(self)
 
-    async def __aexit__(
+    def __exit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
@@ -78,7 +78,7 @@ class within(until):
         super().__init__(inf)
         self._seconds = seconds
 
-    async def __aenter__(self) -> until:
+    def __enter__(self) -> until:
         self._enter(asyncio.get_running_loop().time() + self._seconds)
         return self
 
@@ -122,7 +122,7 @@ class _Clock:
     deadline that was there when it was set, and is set anew for those that are there then."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
+        self.loop = loop
         self.active: set[_Ends] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._rings_at = inf
@@ -136,10 +136,10 @@ class _Clock:
         if self._timer is not None:
             self._timer.cancel()
         self._rings_at = at
-        self._timer = None if at == inf else self._loop.call_at(at, self._ring)
+        self._timer = None if at == inf else self.loop.call_at(at, self._ring)
 
     def _ring(self) -> None:
-        now = self._loop.time()
+        now = self.loop.time()
         passed = [one for one in self.active if one.at <= now]
         self.active.difference_update(passed)
         for one in passed:
@@ -147,14 +147,19 @@ class _Clock:
         self._set(min((one.at for one in self.active), default=inf))
 
 
-_clocks: WeakKeyDictionary[asyncio.AbstractEventLoop, _Clock] = WeakKeyDictionary()
+class _Clocks(threading.local):
+    """A thread runs one loop at a time."""
+
+    clock: _Clock | None = None
+
+
+_clocks = _Clocks()
 
 
 def _clock() -> _Clock:
-    loop = asyncio.get_running_loop()
-    clock = _clocks.get(loop)
-    if clock is None:
-        clock = _clocks[loop] = _Clock(loop)
+    loop, clock = asyncio.get_running_loop(), _clocks.clock
+    if clock is None or clock.loop is not loop:
+        clock = _clocks.clock = _Clock(loop)
     return clock
 
 

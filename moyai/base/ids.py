@@ -26,7 +26,12 @@ def random_uuid() -> uuid.UUID:
 
 
 def entry_id(at_ms: int | None = None, fingerprint: bytes | None = None) -> uuid.UUID:
-    """A time-ordered UUID (RFC 9562, version 7 layout).
+    """The 16 bytes of `entry_bytes` as a UUID."""
+    return uuid.UUID(bytes=entry_bytes(at_ms, fingerprint))
+
+
+def entry_bytes(at_ms: int | None = None, fingerprint: bytes | None = None) -> bytes:
+    """A time-ordered UUID (RFC 9562, version 7 layout), as its 16 bytes.
 
     `at_ms` is Unix time in milliseconds (now, if left out). With a `fingerprint` the rest of the id is taken
     from its SHA-256: the same fingerprint at the same time always gives the same id, which is how the ledger's
@@ -37,4 +42,10 @@ def entry_id(at_ms: int | None = None, fingerprint: bytes | None = None) -> uuid
     raw = bytearray(ms.to_bytes(6, "big") + tail)
     raw[6] = (raw[6] & 0x0F) | 0x70
     raw[8] = (raw[8] & 0x3F) | 0x80
-    return uuid.UUID(bytes=bytes(raw))
+    return bytes(raw)
+
+
+def uuid_text(raw: bytes) -> str:
+    """16 bytes as a UUID is written."""
+    text = raw.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

@@ -116,7 +116,7 @@ class Lane(Generic[Q, A]):
         limit = deadlines.until(max(at for _, _, at in batch))
         kept = connection
         try:
-            async with limit:
+            with limit:
                 if connection is None or connection.raw.is_closed():
                     kept = None
                     connection = await self._session()

@@ -18,7 +18,7 @@ _MOST = 16
 
 
 class _Asked(msgspec.Struct, frozen=True):
-    proof: str
+    proof: bytes
     method: str
     url: str
     token_hash: str
@@ -32,7 +32,7 @@ class ProofQueue:
     def __init__(self) -> None:
         self._asked: Gathering[_Asked] = Gathering(self._check_all, _MOST)
 
-    async def check(self, proof: str, *, method: str, url: str, token_hash: str, now: float) -> Proof:
+    async def check(self, proof: bytes, *, method: str, url: str, token_hash: str, now: float) -> Proof:
         """As `dpop.check_proof`, some turns of the loop later. Raises Problem `proof_invalid`."""
         asked = _Asked(proof, method, url, token_hash, now, asyncio.get_running_loop().create_future())
         self._asked.add(asked)

@@ -16,7 +16,7 @@ from uuid import UUID
 import msgspec
 
 from moyai.base.db import Connection
-from moyai.base.ids import entry_id
+from moyai.base.ids import entry_bytes
 from moyai.ledger import contents, store_release
 from moyai.ledger.model import SALT_BYTES, Kind, canonical
 
@@ -50,14 +50,19 @@ class Judged(msgspec.Struct, frozen=True):
 
 
 class Release(msgspec.Struct, frozen=True):
-    """One entry to record. `head` and `rest` are the body before and after its time, which the database says."""
+    """One entry to record. `head` and `rest` are the body before and after its time, which the database says; `name` is
+    the entry's id, its 16 bytes."""
 
-    entry_id: UUID
+    name: bytes
     kind: Kind
     head: str
     rest: str
     salt: bytes
     judged: Judged
+
+    @property
+    def entry_id(self) -> UUID:
+        return UUID(bytes=self.name)
 
 
 class Released(msgspec.Struct, frozen=True):
@@ -83,7 +88,7 @@ def prepare(
     # quotes inside `actor` are escaped, so the first bare `"at":"` is the member itself
     head, _, rest = canonical(fields).partition(_AT)
     salt = secrets.token_bytes(SALT_BYTES)
-    return Release(entry_id(at_ms, fingerprint), kind, head + _AT, rest, salt, judged)
+    return Release(entry_bytes(at_ms, fingerprint), kind, head + _AT, rest, salt, judged)
 
 
 async def release_many(conn: Connection, releases: Sequence[Release]) -> list[Released]:
@@ -91,12 +96,12 @@ async def release_many(conn: Connection, releases: Sequence[Release]) -> list[Re
 
     Of several with one id, the first is meant; the others are known then.
     """
-    fresh = {one.entry_id: one for one in reversed(releases)}
+    fresh = {one.name: one for one in reversed(releases)}
     if len(fresh) < len(releases):
         return await _without_twins(conn, releases, fresh)
     row = await store_release.release(
         conn,
-        b"".join([one.entry_id.bytes for one in releases]),
+        b"".join([one.name for one in releases]),
         [one.kind for one in releases],
         [one.head for one in releases],
         [one.rest for one in releases],
@@ -113,12 +118,12 @@ async def release_many(conn: Connection, releases: Sequence[Release]) -> list[Re
 
 
 async def _without_twins(
-    conn: Connection, releases: Sequence[Release], fresh: dict[UUID, Release]
+    conn: Connection, releases: Sequence[Release], fresh: dict[bytes, Release]
 ) -> list[Released]:
     asked = list(fresh.values())
     answers = dict(zip(map(id, asked), await release_many(conn, asked), strict=True))
-    of_first = {one.entry_id: answers[id(one)] for one in asked}
-    return [answers.get(id(one)) or _of_twin(of_first[one.entry_id]) for one in releases]
+    of_first = {one.name: answers[id(one)] for one in asked}
+    return [answers.get(id(one)) or _of_twin(of_first[one.name]) for one in releases]
 
 
 def _of_twin(first: Released) -> Released:

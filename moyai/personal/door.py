@@ -33,8 +33,12 @@ async def until_free(ask: Callable[[], Awaitable[T]]) -> T:
         try:
             return await ask()
         except Busy:
-            await asyncio.sleep(_PAUSES[min(tries, len(_PAUSES) - 1)])
+            await _pause(tries)
             tries += 1
+
+
+async def _pause(tries: int) -> None:
+    await asyncio.sleep(_PAUSES[min(tries, len(_PAUSES) - 1)])
 
 
 def free(released: Released) -> Released:
@@ -59,12 +63,11 @@ class Door:
     async def release(self, made: Release) -> Released | None:
         """Record it, or None if it must be judged anew. Waits, by the caller's deadline, for whoever is just closing
         something. Raises Problem: proof_replayed, unavailable, deadline_exceeded."""
-
-        async def ask() -> Released:
-            return free(await self._lane.ask(made))
-
-        released = await until_free(ask)
-        return released if released.outcome is Outcome.WRITTEN else None
+        released, tries = await self._lane.ask(made), 0
+        while released.outcome is Outcome.BUSY:
+            await _pause(tries)
+            released, tries = await self._lane.ask(made), tries + 1
+        return released if free(released).outcome is Outcome.WRITTEN else None
 
 
 async def until_released(judge_and_record: Callable[[], Awaitable[T | None]]) -> T:

@@ -13,6 +13,7 @@ import msgspec
 
 from moyai.base.clock import rfc3339
 from moyai.base.errors import Problem
+from moyai.base.ids import uuid_text
 from moyai.base.lanes import Lane
 from moyai.consent.gate import Question, Refusal, Verdict
 from moyai.identity.model import ClientCaller
@@ -89,7 +90,7 @@ class Exchange:
         if not outcome.released:
             raise outcome.refusals[0].raised()
         return ExchangeAnswer(
-            str(recorded.entry_id),
+            uuid_text(recorded.name),
             rfc3339(recorded.at),
             request.subject,
             request.purpose,
@@ -145,7 +146,7 @@ class Exchange:
         made = _prepare(kind, caller, outcome, detail, proof)
         if retry_key is None or not outcome.released:
             released = await self.door.release(made)
-            return None if released is None else Recording(made.entry_id, released.at)
+            return None if released is None else Recording(made.name, released.at)
         assert caller.component_key is not None
 
         def repeated(earlier: Recorded) -> Release:

@@ -7,7 +7,7 @@ keep their digits.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, cast
@@ -63,11 +63,9 @@ class Projection:
         if permit.items is None:
             return [one.item for one in found]
         shape = await self._shape(permit)
-        whole = len(permit.items) == len(shape.schemas)
-        wanted = {name: shape.schemas[name] for name in permit.items if name in shape.schemas}
-        return [
-            one.item if whole and one.shape == shape.digest else projected(one.item, wanted) for one in found
-        ]
+        if len(permit.items) == len(shape.schemas) and all(one.shape == shape.digest for one in found):
+            return [one.item for one in found]
+        return _opened(permit.items, shape, found)
 
     async def _shape(self, permit: Permit) -> Shape:
         if permit.version_key is None:
@@ -81,6 +79,12 @@ class Projection:
                 self._known.clear()
             self._known[permit.version_key] = shape
         return shape
+
+
+def _opened(names: Collection[str], shape: Shape, found: list[StoredItem]) -> list[Item]:
+    whole = len(names) == len(shape.schemas)
+    wanted = {name: shape.schemas[name] for name in names if name in shape.schemas}
+    return [one.item if whole and one.shape == shape.digest else projected(one.item, wanted) for one in found]
 
 
 def projected(item: Item, wanted: Mapping[str, Any]) -> Item:

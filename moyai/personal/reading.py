@@ -62,6 +62,8 @@ async def read_all(stores: Stores, permits: Sequence[Permit], page: Page) -> Pag
         parts = [await _read(stores, asked[0], page, share)]
     else:
         parts = list(await asyncio.gather(*(_read(stores, permit, page, share) for permit in asked)))
+    if not any(part.more for part in parts):
+        return Pages([part.result for part in parts])
     if any(part.starved for part in parts):
         await _feed(stores, asked, page, parts)
     go_on = None if page.item_id else _next(asked, page, parts)
@@ -122,6 +124,8 @@ async def _ask(stores: Stores, permit: Permit, question: Read) -> Found:
 def _cut(result: Result, found: Found, most_bytes: int) -> _Part:
     """The page as far as it fits: numbers may have become longer where the item was cut to what was consented to."""
     items, used, fits = result.items or [], 0, 0
+    if found.beyond is None and sum([_weight(item) for item in items]) <= most_bytes:
+        return _Part(result, None)
     for item in items:
         used += _weight(item)
         if used > most_bytes:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from uuid import UUID
 
 import msgspec
 
@@ -69,9 +68,9 @@ class Retry(msgspec.Struct, frozen=True):
 
 
 class Recording(msgspec.Struct, frozen=True):
-    """The entry that an answer names, and when it was recorded."""
+    """The entry that an answer names (its id's 16 bytes), and when it was recorded."""
 
-    entry_id: UUID
+    name: bytes
     at: datetime
 
 
@@ -112,9 +111,9 @@ class Retries:
                 made.judged.resident_key,
                 retry.answer_digest,
             )
-            return Recording(made.entry_id, released.at)
+            return Recording(made.name, released.at)
         if earlier.request_hash != retry.request_hash:
             raise Problem("idempotency_key_reused")
         if not agree(earlier.answer_digest, retry.answer_digest):
             raise Problem("idempotency_item_changed")
-        return Recording(earlier.entry_id, earlier.at)
+        return Recording(earlier.entry_id.bytes, earlier.at)

@@ -88,8 +88,9 @@ class Store:
         """A transaction in the store. Raises Problem("source_unavailable") when the store does not answer, in time."""
         with self.breaker.attempt():
             try:
-                async with within(self.seconds), AsyncExitStack() as stack:
-                    yield await self._enter(stack)
+                with within(self.seconds):
+                    async with AsyncExitStack() as stack:
+                        yield await self._enter(stack)
             except Exception as error:
                 if isinstance(error, DiskFull):
                     raise Problem("storage_full") from error
@@ -121,43 +122,51 @@ class Store:
 
 async def read_items(conn: Connection, questions: Sequence[Read]) -> list[Found]:
     """Answer all questions that wait at one store with one statement; those for one item with another."""
-    pages = [q for q in questions if q.item_id is None]
     single = [q for q in questions if q.item_id is not None]
-    found: dict[Read, Found] = {}
+    if not single:
+        return await _read_pages(conn, questions)
+    pages = [q for q in questions if q.item_id is None]
+    found = dict(zip(single, await _read_single(conn, single), strict=True))
     if pages:
-        rows = await store_items.read_many(
-            conn,
-            [q.subject for q in pages],
-            [q.dataset_id for q in pages],
-            [q.limit for q in pages],
-            [q.most_bytes for q in pages],
-            [q.since.isoformat() if q.since else "-infinity" for q in pages],
-            [q.before.isoformat() if q.before else "infinity" for q in pages],
-            [q.before_id for q in pages],
-        )
-        found |= _found(pages, rows)
-    if single:
-        rows = await store_items.read_by_id(
-            conn,
-            [q.subject for q in single],
-            [q.dataset_id for q in single],
-            [q.item_id or "" for q in single],
-            [q.most_bytes for q in single],
-        )
-        found |= _found(single, rows)
+        found |= zip(pages, await _read_pages(conn, pages), strict=True)
     return [found[q] for q in questions]
 
 
-def _found(questions: Sequence[Read], rows: Sequence[Record]) -> dict[Read, Found]:
-    items = [list[StoredItem]() for _ in questions]
-    beyond: list[Position | None] = [None] * len(questions)
+async def _read_pages(conn: Connection, questions: Sequence[Read]) -> list[Found]:
+    rows = await store_items.read_many(
+        conn,
+        [q.subject for q in questions],
+        [q.dataset_id for q in questions],
+        [q.limit for q in questions],
+        [q.most_bytes for q in questions],
+        [q.since.isoformat() if q.since else "-infinity" for q in questions],
+        [q.before.isoformat() if q.before else "infinity" for q in questions],
+        [q.before_id for q in questions],
+    )
+    return _found(len(questions), rows)
+
+
+async def _read_single(conn: Connection, questions: Sequence[Read]) -> list[Found]:
+    rows = await store_items.read_by_id(
+        conn,
+        [q.subject for q in questions],
+        [q.dataset_id for q in questions],
+        [q.item_id or "" for q in questions],
+        [q.most_bytes for q in questions],
+    )
+    return _found(len(questions), rows)
+
+
+def _found(questions: int, rows: Sequence[Record]) -> list[Found]:
+    found = [Found([]) for _ in range(questions)]
     for row in rows:
         at: int = row["n"] - 1
         if row["content"] is None:
-            beyond[at] = Position(row["observed_at"] or row["created_at"], row["item_id"])
+            beyond = Position(row["observed_at"] or row["created_at"], row["item_id"])
+            found[at] = Found(found[at].items, beyond)
         else:
-            items[at].append(_item(row))
-    return {q: Found(items[n], beyond[n]) for n, q in enumerate(questions)}
+            found[at].items.append(_item(row))
+    return found
 
 
 def _item(row: Record) -> StoredItem:

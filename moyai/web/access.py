@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from moyai.base.clock import rfc3339, utc_now
+from moyai.base.clock import rfc3339_now
 from moyai.base.log_file import LogFile
 
 _FLUSH_SECONDS = 0.2
@@ -53,7 +53,7 @@ class AccessLog:
     ) -> None:
         if self._file is None:
             return
-        at, ms = rfc3339(utc_now()), round(seconds * 1000, 2)
+        at, ms = rfc3339_now(), round(seconds * 1000, 2)
         line = Line(at, "info", "request", method, operation, status, code, ms, client, correlation_id)
         self._lines.append(self._encoder.encode(line))
         if self._timer is None:

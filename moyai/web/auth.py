@@ -23,8 +23,16 @@ from moyai.web.operation import (
     Public,
     Resident,
     StaffSession,
+    header,
 )
 from moyai.web.platform import Platform
+
+_PROOF = "moyai.proof"
+
+
+def proof_of(request: Request) -> Proof:
+    """The proof with which the caller of this request was authenticated."""
+    return request.scope[_PROOF]
 
 
 async def authenticate(request: Request, demand: Demand) -> Caller:
@@ -93,7 +101,7 @@ def _require_scope(scope: str, scopes: frozenset[str]) -> None:
 async def _token(request: Request, scope: str) -> tuple[AccessToken, Proof]:
     """A verified access token with a proof made by its key for this request. The proof is not used up yet."""
     platform: Platform = request.app.state.platform
-    scheme, _, raw = request.headers.get("authorization", "").partition(" ")
+    scheme, _, raw = (header(request, b"authorization") or "").partition(" ")
     if scheme.lower() != "dpop" or not raw:
         raise Problem("unauthenticated", "send Authorization: DPoP <access token> and a DPoP proof")
     now = time.time()
@@ -102,7 +110,7 @@ async def _token(request: Request, scope: str) -> tuple[AccessToken, Proof]:
         ask = platform.limits.has_tries_left(request)
         async with platform.control.connection() as conn:
             token = await platform.tokens.verify(conn, raw, now, ask=ask)
-    proofs = request.headers.getlist("dpop")
+    proofs = [value for name, value in request.scope["headers"] if name == b"dpop"]
     if len(proofs) != 1:
         raise Problem("proof_invalid", "send exactly one DPoP header")
     proof = await platform.proofs.check(
@@ -115,7 +123,7 @@ async def _token(request: Request, scope: str) -> tuple[AccessToken, Proof]:
     if proof.jkt != token.jkt:
         raise Problem("proof_invalid", "the proof's key is not the one the token is bound to")
     _require_scope(scope, token.scopes)
-    request.state.proof = proof
+    request.scope[_PROOF] = proof
     return token, proof
 
 

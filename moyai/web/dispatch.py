@@ -6,8 +6,10 @@ Paths with parameters, unknown paths and wrong methods go on to Starlette's rout
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from starlette.applications import Starlette
+from starlette.datastructures import State
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -15,6 +17,14 @@ from starlette.types import Receive, Scope, Send
 from moyai.web.operation import Operation
 
 Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class Held(State):
+    """What an application holds. Starlette keeps it in a dictionary of its own and asks that by a function for every
+    look, of which a request takes ten; these are plain attributes."""
+
+    def __setattr__(self, key: Any, value: Any) -> None:
+        object.__setattr__(self, key, value)
 
 
 class Dispatch:

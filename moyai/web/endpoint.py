@@ -20,7 +20,7 @@ from moyai.base.storage import is_full
 from moyai.identity.model import Caller
 from moyai.web import metrics, ngsi, oauth_errors, pages, problems
 from moyai.web.auth import authenticate
-from moyai.web.operation import AnyOf, Demand, Operation, PortalSession, StaffSession
+from moyai.web.operation import CORRELATION_ID, AnyOf, Demand, Operation, PortalSession, StaffSession, header
 from moyai.web.platform import Platform
 from moyai.web.rate_limits import Taken, TooMany, tell
 
@@ -38,11 +38,11 @@ _CORRELATION = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 def correlation_id(request: Request) -> str:
     """The caller's `X-Correlation-Id` where it is one, else a new one. Kept for the request's lifetime."""
-    known = getattr(request.state, "correlation_id", None)
+    known = request.scope.get(CORRELATION_ID)
     if known is None:
-        given = request.headers.get("x-correlation-id", "")
+        given = header(request, b"x-correlation-id")
         known = given if given and _CORRELATION.fullmatch(given) else f"{_PROCESS}{next(_numbers):08x}"
-        request.state.correlation_id = known
+        request.scope[CORRELATION_ID] = known
     return known
 
 
@@ -58,7 +58,7 @@ def endpoint(operation: Operation) -> Callable[[Request], Awaitable[Response]]:
         platform.under_way += 1
         limit = within(platform.config.limits.request_seconds)
         try:
-            async with limit:
+            with limit:
                 _refuse_at_once(platform, operation)
                 taken = platform.limits.before(request, operation)
                 caller = await authenticate(request, operation.auth)

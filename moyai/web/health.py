@@ -48,7 +48,7 @@ class Probe:
     async def _look(self) -> timedelta | None:
         """How far the database's clock is from this one; None if it does not answer."""
         try:
-            async with within(SECONDS):
+            with within(SECONDS):
                 if self._session is None:
                     self._session = await connect(self._dsn)
                 asked = utc_now()

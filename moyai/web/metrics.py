@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
 from pathlib import Path
@@ -23,24 +22,25 @@ _seconds = Histogram(
     ["operation"],
     buckets=(0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1, 5),
 )
-_known: dict[tuple[str, str, int], Counter] = {}
-_timers: dict[str, Histogram] = {}
+_known: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
 
 def observe(operation: Operation, status: int, seconds: float) -> None:
     """Count one answer. A counter that has no room to begin is not counted: the answer is what matters."""
-    with contextlib.suppress(OSError):
-        _count(operation, status, seconds)
-
-
-def _count(operation: Operation, status: int, seconds: float) -> None:
     name = (operation.method, operation.path, status)
-    counter = _known.get(name)
-    if counter is None:
-        counter = _known[name] = _requests.labels(operation.method, operation.path, str(status))
-        _timers[operation.path] = _seconds.labels(operation.path)
-    counter.inc()
-    _timers[operation.path].observe(seconds)
+    try:
+        counter, timer = _known.get(name) or _begin(operation, status)
+        counter.inc()
+        timer.observe(seconds)
+    except OSError:
+        return
+
+
+def _begin(operation: Operation, status: int) -> tuple[Counter, Histogram]:
+    method, path = operation.method, operation.path
+    known = _requests.labels(method, path, str(status)), _seconds.labels(path)
+    _known[method, path, status] = known
+    return known
 
 
 def counted() -> CollectorRegistry:

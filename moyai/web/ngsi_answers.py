@@ -12,6 +12,7 @@ from starlette.responses import Response
 from moyai.base.errors import Problem
 from moyai.base.ids import random_uuid
 from moyai.context.errors import Kind, NgsiError
+from moyai.web.operation import CORRELATION_ID
 from moyai.web.problems import retry_after
 
 _KINDS: Final = {
@@ -77,9 +78,7 @@ def problem_answer(
 def _common(request: Request | None) -> dict[str, str]:
     correlator = None
     if request is not None:
-        correlator = request.headers.get("fiware-correlator") or getattr(
-            request.state, "correlation_id", None
-        )
+        correlator = request.headers.get("fiware-correlator") or request.scope.get(CORRELATION_ID)
     return {"Fiware-Correlator": _printable(correlator) or str(random_uuid()), "Cache-Control": "no-store"}
 
 

@@ -130,6 +130,19 @@ class Operation:
 
 T = TypeVar("T")
 
+CORRELATION_ID = "moyai.correlation_id"
+"""Where a request's scope holds it."""
+
+
+def header(request: Request, name: bytes) -> str | None:
+    """The first header of this name, which is in lower case. For what every request is asked: Starlette's headers do
+    more than that for each look."""
+    for known, value in request.scope["headers"]:
+        if known == name:
+            return value.decode("latin-1")
+    return None
+
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -151,7 +164,8 @@ async def read_body(request: Request) -> bytes:
 
 async def read_json(request: Request, shape: type[T]) -> T:
     """Decode and check a JSON body. Raises Problem: unsupported_media_type, malformed_request, invalid_request."""
-    kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    given = header(request, b"content-type") or ""
+    kind = given.split(";")[0].strip().lower()
     if kind != "application/json":
         raise Problem("unsupported_media_type", f"got {kind or 'none'}")
     return decode(await read_body(request), shape)
@@ -180,9 +194,11 @@ def _surely_once(body: bytes, decoded: object) -> bool:
     for something. Spares a flat object with plain values, such as an exchange asks with, the walk through its text."""
     if not isinstance(decoded, msgspec.Struct):
         return False
+    colons = body.count(b":")
     required, optional = _members(type(decoded))
-    given = sum([getattr(decoded, name) is not default for name, default in optional])
-    return body.count(b":") <= required + given
+    if colons <= required:
+        return True
+    return colons <= required + sum([getattr(decoded, name) is not default for name, default in optional])
 
 
 @cache

@@ -86,8 +86,9 @@ async def metrics(request: Request, caller: Caller) -> Response:
     Gauge("moyai_free_bytes", "Free space where it is scarcest", registry=log).set(platform.space.least())
     answers = Gauge("moyai_database_answers", "Whether the control database answers", registry=log)
     try:
-        async with within(_LOG_SECONDS), platform.control.connection() as conn:
-            status = await log_status(conn)
+        with within(_LOG_SECONDS):
+            async with platform.control.connection() as conn:
+                status = await log_status(conn)
     except Exception as error:
         if not is_unavailable(error):
             raise

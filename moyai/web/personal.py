@@ -23,7 +23,8 @@ from moyai.personal.model import (
     ExchangeRequest,
     Location,
 )
-from moyai.web.operation import answer, describes, read_json, read_query
+from moyai.web.auth import proof_of
+from moyai.web.operation import answer, describes, header, read_json, read_query
 from moyai.web.platform import Platform
 
 _SUBJECT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -155,9 +156,9 @@ async def exchange(request: Request, caller: ClientCaller) -> Response:
     `cursor` of the next page, which is judged and recorded as an exchange of its own; `since` and `until` bound the time
     of the items, `item_id` asks for one."""
     asked = await read_json(request, ExchangeRequest)
-    retry_key = request.headers.get("idempotency-key")
+    retry_key = header(request, b"idempotency-key")
     if retry_key is not None and not _RETRY_KEY.fullmatch(retry_key):
         raise Problem("invalid_request", "Idempotency-Key: 1 to 200 visible ASCII characters")
-    proof = request.state.proof
+    proof = proof_of(request)
     sender = ProofOfSender(proof.iat_ms, proof.fingerprint)
     return answer(await _platform(request).hot.run(caller, asked, sender, retry_key))

@@ -39,19 +39,17 @@ class Platform:
     space: Space = field(init=False)
     limits: RateLimits = field(init=False)
     under_way: int = 0
+    over_tls: bool = field(init=False)
+    """Whether browsers reach the platform by https."""
 
     def __post_init__(self) -> None:
+        self.over_tls = self.base_url.startswith("https://")
         self.space = Space(self.home)
         self.limits = RateLimits(self.config.limits)
 
     @property
     def base_url(self) -> str:
         return self.config.server.base_url
-
-    @property
-    def over_tls(self) -> bool:
-        """Whether browsers reach the platform by https."""
-        return self.base_url.startswith("https://")
 
     @property
     def cookie_name(self) -> str:

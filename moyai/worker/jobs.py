@@ -79,7 +79,7 @@ async def _run(job: Job) -> None:
         return
     limit = within(job.limit)
     try:
-        async with limit:
+        with limit:
             await job.run()
     except TimeoutError as error:
         if limit.expired():

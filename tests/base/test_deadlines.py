@@ -16,17 +16,17 @@ from tests.conftest import Platform
 
 async def test_what_takes_longer_is_ended() -> None:
     with pytest.raises(TimeoutError):
-        async with within(0.05) as limit:
+        with within(0.05) as limit:
             await asyncio.get_running_loop().create_future()
     assert limit.expired()
 
 
 async def test_the_earlier_of_two_deadlines_counts() -> None:
-    async with within(60):
+    with within(60):
         outer = current()
-        async with within(90):
+        with within(90):
             assert current() == outer
-        async with within(1):
+        with within(1):
             assert current() < outer
         assert current() == outer
     assert current() == inf
@@ -38,13 +38,13 @@ async def test_an_outer_deadline_is_not_taken_for_the_inner_one() -> None:
 
     async def inner() -> None:
         try:
-            async with within(60):
+            with within(60):
                 await asyncio.get_running_loop().create_future()
         except TimeoutError as error:
             caught.append(error)
 
     with pytest.raises(TimeoutError):
-        async with within(0.05):
+        with within(0.05):
             await inner()
     assert caught == []
 
@@ -54,7 +54,7 @@ async def test_background_work_has_no_deadline_of_a_request() -> None:
         await asyncio.sleep(0.1)
         return current()
 
-    async with within(0.05):
+    with within(0.05):
         task = hold(late(), "late")
     assert await task == inf
 
@@ -66,9 +66,10 @@ async def test_interrupted_transaction_gives_its_locks_back(platform: Platform) 
     pool = await Pool.open(platform.dsn(ADMIN, "moyai_control"), max_size=1)
 
     async def write() -> None:
-        async with within(0.2), pool.transaction() as conn:
-            await conn.execute("insert into public.deadline_test values (1)")
-            await conn.execute("select pg_sleep(60)")
+        with within(0.2):
+            async with pool.transaction() as conn:
+                await conn.execute("insert into public.deadline_test values (1)")
+                await conn.execute("select pg_sleep(60)")
 
     for _ in range(2):
         with pytest.raises(TimeoutError):
@@ -84,9 +85,11 @@ async def test_session_that_was_given_up_inside_goes_back_to_no_pool(platform: P
     pool = await Pool.open(platform.dsn(), max_size=1)
 
     async def work() -> None:
-        async with pool.connection() as conn, within(0.05), conn.transaction():
-            await conn.ping()
-            await asyncio.sleep(60)
+        async with pool.connection() as conn:
+            with within(0.05):
+                async with conn.transaction():
+                    await conn.ping()
+                    await asyncio.sleep(60)
 
     with pytest.raises(TimeoutError):
         await work()

@@ -217,7 +217,7 @@ async def _hanging(conn: Connection, _: Sequence[int]) -> Sequence[int]:
 
 
 async def _ask_within(lane: Lane[int, int], number: int, seconds: float) -> int:
-    async with within(seconds):
+    with within(seconds):
         return await lane.ask(number)
 
 

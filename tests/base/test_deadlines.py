@@ -15,9 +15,8 @@ from tests.conftest import Platform
 
 
 async def test_what_takes_longer_is_ended() -> None:
-    with pytest.raises(TimeoutError):
-        with within(0.05) as limit:
-            await asyncio.get_running_loop().create_future()
+    with pytest.raises(TimeoutError), within(0.05) as limit:
+        await asyncio.get_running_loop().create_future()
     assert limit.expired()
 
 
@@ -43,9 +42,8 @@ async def test_an_outer_deadline_is_not_taken_for_the_inner_one() -> None:
         except TimeoutError as error:
             caught.append(error)
 
-    with pytest.raises(TimeoutError):
-        with within(0.05):
-            await inner()
+    with pytest.raises(TimeoutError), within(0.05):
+        await inner()
     assert caught == []
 
 

@@ -123,38 +123,29 @@ class Store:
 async def read_items(conn: Connection, questions: Sequence[Read]) -> list[Found]:
     """Answer all questions that wait at one store with one statement; those for one item with another."""
     single = [q for q in questions if q.item_id is not None]
-    if not single:
-        return await _read_pages(conn, questions)
-    pages = [q for q in questions if q.item_id is None]
-    found = dict(zip(single, await _read_single(conn, single), strict=True))
-    if pages:
-        found |= zip(pages, await _read_pages(conn, pages), strict=True)
-    return [found[q] for q in questions]
-
-
-async def _read_pages(conn: Connection, questions: Sequence[Read]) -> list[Found]:
+    pages = [q for q in questions if q.item_id is None] if single else questions
     rows = await store_items.read_many(
         conn,
-        [q.subject for q in questions],
-        [q.dataset_id for q in questions],
-        [q.limit for q in questions],
-        [q.most_bytes for q in questions],
-        [q.since.isoformat() if q.since else "-infinity" for q in questions],
-        [q.before.isoformat() if q.before else "infinity" for q in questions],
-        [q.before_id for q in questions],
+        [q.subject for q in pages],
+        [q.dataset_id for q in pages],
+        [q.limit for q in pages],
+        [q.most_bytes for q in pages],
+        [q.since.isoformat() if q.since else "-infinity" for q in pages],
+        [q.before.isoformat() if q.before else "infinity" for q in pages],
+        [q.before_id for q in pages],
     )
-    return _found(len(questions), rows)
-
-
-async def _read_single(conn: Connection, questions: Sequence[Read]) -> list[Found]:
+    found = _found(len(pages), rows)
+    if not single:
+        return found
     rows = await store_items.read_by_id(
         conn,
-        [q.subject for q in questions],
-        [q.dataset_id for q in questions],
-        [q.item_id or "" for q in questions],
-        [q.most_bytes for q in questions],
+        [q.subject for q in single],
+        [q.dataset_id for q in single],
+        [q.item_id or "" for q in single],
+        [q.most_bytes for q in single],
     )
-    return _found(len(questions), rows)
+    answers = dict(zip([*pages, *single], [*found, *_found(len(single), rows)], strict=True))
+    return [answers[q] for q in questions]
 
 
 def _found(questions: int, rows: Sequence[Record]) -> list[Found]:

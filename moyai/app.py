@@ -45,10 +45,11 @@ from moyai.web.slow_connections import ConnectionLimits, limited
 async def open_platform(home: Home) -> AsyncGenerator[Platform]:
     """Everything a process needs to serve one platform, opened and closed again."""
     staff.introduce()
-    config = home.config()
-    Journal.of(home).check()
+    config, journal = home.config(), Journal.of(home)
+    journal.check()
     box = home.box()
-    control = await Pool.open(home.dsn(SERVE), min_size=1, max_size=config.database.pool_size)
+    size = config.database.pool_size
+    control = await Pool.open(home.dsn(SERVE), min_size=1, max_size=size, before_commit=journal.write_due)
     context = await Pool.open(home.dsn(SERVE, context_database(home)), max_size=4)
     stores = stores_of(control, box, config)
     names = Names(control)

@@ -21,12 +21,12 @@ import pytest
 
 from moyai.base import engine_place
 from moyai.base.config import Home
-from moyai.base.db import Connection, Pool, connect
+from moyai.base.db import BeforeCommit, Connection, Pool, connect
 from moyai.base.engine import ADMIN, Engine
 from moyai.base.journal import Journal
 from moyai.base.migrate import migrate_context, migrate_control
 from moyai.base.provision import Store, provision_store
-from moyai.base.roles import SERVE, context_database
+from moyai.base.roles import OWNER, SERVE, context_database
 from moyai.base.secrets import SecretBox
 from moyai.identity import staff
 
@@ -68,14 +68,22 @@ class Platform:
     async def pool(self, role: str = SERVE, database: str | None = None) -> Pool:
         """The pool of one role on the control database, or on another one."""
         if (role, database) not in self._pools:
-            self._pools[role, database] = await Pool.open(self.dsn(role, database), max_size=8)
+            self._pools[role, database] = await Pool.open(
+                self.dsn(role, database), max_size=8, before_commit=self._before_commit(role, database)
+            )
         return self._pools[role, database]
 
     async def connect(self, role: str = SERVE, database: str | None = None) -> Connection:
         """A new session outside any transaction."""
         conn = await connect(self.dsn(role, database))
+        conn.before_commit = self._before_commit(role, database)
         self._connections.append(conn)
         return conn
+
+    def _before_commit(self, role: str, database: str | None) -> BeforeCommit | None:
+        """As in the program: whoever can stop something writes it into the journal."""
+        stops = database is None and role in (SERVE, OWNER)
+        return Journal.of(self.home).write_due if stops else None
 
     async def close(self) -> None:
         for conn in self._connections:
@@ -87,11 +95,13 @@ class Platform:
 class RolledBack:
     """One session in the `Database` protocol: every transaction is a savepoint of the test's own.
 
-    Tasks take turns; a task that already has the session may ask for it again.
+    Tasks take turns; a task that already has the session may ask for it again. What a transaction stops is in the
+    journal before it ends, as elsewhere.
     """
 
-    def __init__(self, conn: Connection) -> None:
+    def __init__(self, conn: Connection, journal: Journal | None = None) -> None:
         self._conn = conn
+        self._journal = journal
         self._lock = asyncio.Lock()
         self._holder: asyncio.Task[object] | None = None
 
@@ -111,6 +121,8 @@ class RolledBack:
     async def transaction(self) -> AsyncIterator[Connection]:
         async with self.connection() as conn, conn.transaction():
             yield conn
+            if self._journal is not None:
+                await self._journal.write_due(conn)
 
 
 def _copy_platform(source: Path, target: Path) -> Home:
@@ -245,9 +257,9 @@ async def control(home: Home, kept_sessions: dict[str, Connection]) -> AsyncIter
 
 
 @pytest.fixture
-async def control_db(control: Connection) -> RolledBack:
-    """`control` as a `Database`: what one part writes, the others see; all is rolled back."""
-    return RolledBack(control)
+async def control_db(control: Connection, home: Home) -> RolledBack:
+    """`control` as a `Database`: what one part writes, the others see; all is rolled back, but for the journal."""
+    return RolledBack(control, Journal.of(home))
 
 
 @pytest.fixture(scope="session")

@@ -113,7 +113,7 @@ async def apply_file(
     Without a person the file is nobody: what takes two persons waits for both. Raises Problem as the actions do.
     """
     document = read(path)
-    pool = await Pool.open(home.dsn(SERVE), max_size=2)
+    pool = await Pool.open(home.dsn(SERVE), max_size=2, before_commit=Journal.of(home).write_due)
     try:
         return await apply(home, pool, document, around or Surroundings(), file=path.name, person=person)
     finally:

@@ -7,7 +7,7 @@ clean by the code that uses them; the pool does not reset them (resetting costs 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, LiteralString, Protocol, cast
 
@@ -85,11 +85,18 @@ async def _close(raw: Any) -> None:
         raw.terminate()
 
 
-class Connection:
-    """One session. Every query is a literal; values travel as parameters."""
+BeforeCommit = Callable[["Connection"], Awaitable[None]]
 
-    def __init__(self, raw: Any) -> None:
+
+class Connection:
+    """One session. Every query is a literal; values travel as parameters.
+
+    `before_commit` is what has to be done in each transaction before it commits (the journal's part: `Journal.write_due`).
+    """
+
+    def __init__(self, raw: Any, before_commit: BeforeCommit | None = None) -> None:
         self.raw = raw
+        self.before_commit = before_commit
         self.given_up = False
 
     async def fetch(self, query: LiteralString, *args: object) -> list[Record]:
@@ -118,10 +125,12 @@ class Connection:
         One that was interrupted is rolled back by giving the session up: a server that does not answer would not
         answer `rollback` either, and whoever waits for it has a deadline.
         """
-        begun = self.raw.transaction()
+        begun, outermost = self.raw.transaction(), not self.raw.is_in_transaction()
         try:
             await begun.start()
             yield
+            if outermost and self.before_commit is not None:
+                await self.before_commit(self)
         except _INTERRUPTED:
             self.give_up()
             raise
@@ -184,6 +193,8 @@ SESSION_SETTINGS = {
     "idle_in_transaction_session_timeout": "30s",
     # a statement whose session was ended here (it took too long) ends there too, also while it waits for a lock
     "client_connection_check_interval": "2s",
+    # what this session stops is in the journal before it commits, or it does not commit (0028_stops_due.sql)
+    "moyai.journal": "kept",
 }
 
 CONNECT_SECONDS = 5
@@ -213,11 +224,14 @@ async def connect(dsn: str, **settings: str) -> Connection:
 class Pool:
     """A bounded set of sessions on one database. `jsonb` columns take and give Python values."""
 
-    def __init__(self, raw: Any) -> None:
+    def __init__(self, raw: Any, before_commit: BeforeCommit | None = None) -> None:
         self._raw = raw
+        self._before_commit = before_commit
 
     @classmethod
-    async def open(cls, dsn: str, *, min_size: int = 0, max_size: int = 4) -> Pool:
+    async def open(
+        cls, dsn: str, *, min_size: int = 0, max_size: int = 4, before_commit: BeforeCommit | None = None
+    ) -> Pool:
         """Open a pool on a libpq URI. Raises OSError or asyncpg.PostgresError if the server does not answer."""
         raw = await _asyncpg.create_pool(
             dsn,
@@ -230,14 +244,14 @@ class Pool:
             timeout=CONNECT_SECONDS,
             command_timeout=_COMMAND_SECONDS,
         )
-        return cls(raw)
+        return cls(raw, before_commit)
 
     @asynccontextmanager
     async def connection(self) -> AsyncGenerator[Connection]:
         """A session. Raises TimeoutError when none is free for so long that something else must be wrong."""
         async with asyncio.timeout(CONNECT_SECONDS):
             raw = await self._raw.acquire()
-        conn = Connection(raw)
+        conn = Connection(raw, self._before_commit)
         try:
             yield conn
         except _INTERRUPTED:

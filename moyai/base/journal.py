@@ -3,7 +3,8 @@
 A backup that is restored knows nothing of what was stopped since it was taken. The journal does: a restored platform
 stays closed until `moyai restore` has replayed it. It holds ids and times, never personal data.
 
-A line is written **before** the transaction that it belongs to commits. So an acknowledged stop is always in it; a
+What stops is noted by the database itself (0028_stops_due.sql), whichever road of the program it is that stops it. A line is
+written **before** the transaction that it belongs to commits. So an acknowledged stop is always in it; a
 line whose transaction was rolled back afterwards stops something that was not stopped, which is the side to err on.
 
 A line is a JSON array `[LENGTH,"CHECKSUM",{"at":…,"stop":{…}}]`: the bytes of the object, and the first 16 hexadecimal
@@ -26,6 +27,7 @@ from pathlib import Path
 
 import msgspec
 
+from moyai.base import store_stops
 from moyai.base.config import Home
 from moyai.base.db import Connection
 from moyai.base.stops import AnyStop, EarlierLine, Line
@@ -56,6 +58,17 @@ class Journal:
     @classmethod
     def of(cls, home: Home) -> Journal:
         return cls(home.journal_file)
+
+    async def write_due(self, conn: Connection) -> None:
+        """Write what the caller's transaction stops, one line each, and wait until it is on the disk.
+
+        Every session of the program on the control database does it before it commits (`Pool.open`). Raises OSError or
+        JournalError: then nothing must be acknowledged; nothing of the lines is left.
+        """
+        due = await store_stops.take(conn)
+        if due:
+            lines = [Line(row["at"], msgspec.convert(row["stop"], type=AnyStop)) for row in due]
+            await asyncio.to_thread(self._write, b"".join(map(_framed, lines)))
 
     async def append(self, conn: Connection, stop: AnyStop, at: datetime | None = None) -> None:
         """Write one line and wait until it is on the disk, inside the transaction that makes the stop.

@@ -18,7 +18,7 @@ class Stop(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
 
 
 class ConsentWithdrawn(Stop, frozen=True, tag="consent_withdrawn"):
-    """`links` were withdrawn; `left` says that the use of the service ended, too."""
+    """The consents to `links` are in force no more, withdrawn or refused; `left` says that the use of the service ended, too."""
 
     resident_id: str
     service_id: str

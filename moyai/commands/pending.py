@@ -15,6 +15,7 @@ from moyai.base.clock import rfc3339
 from moyai.base.config import Home
 from moyai.base.db import Connection, Database, Pool
 from moyai.base.errors import Problem
+from moyai.base.journal import Journal
 from moyai.base.roles import SERVE
 from moyai.commands.tables import show
 from moyai.identity import credentials, staff
@@ -82,7 +83,7 @@ async def _speak(
     word: Callable[[Connection, str, Person], Awaitable[Pending]],
 ) -> Pending:
     staff.introduce()
-    pool = await Pool.open(home.dsn(SERVE), max_size=2)
+    pool = await Pool.open(home.dsn(SERVE), max_size=2, before_commit=Journal.of(home).write_due)
     try:
         person = await log_in(home, pool, login)
         async with pool.transaction() as conn:
@@ -93,7 +94,7 @@ async def _speak(
 
 async def logged_in(home: Home, login: str) -> Person:
     """As `log_in`, with a pool of its own."""
-    pool = await Pool.open(home.dsn(SERVE), max_size=2)
+    pool = await Pool.open(home.dsn(SERVE), max_size=2, before_commit=Journal.of(home).write_due)
     try:
         return await log_in(home, pool, login)
     finally:

@@ -13,7 +13,6 @@ import msgspec
 
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
-from moyai.base.journal import Journal
 from moyai.base.secrets import SecretBox
 from moyai.consent import overview, sharing, withdrawal
 from moyai.consent.model import ThisPlatform
@@ -30,18 +29,18 @@ class Stopped(msgspec.Struct, frozen=True):
 
 
 async def stop_everything(
-    conn: Connection, caller: ForResident, platform: ThisPlatform, box: SecretBox, journal: Journal
+    conn: Connection, caller: ForResident, platform: ThisPlatform, box: SecretBox
 ) -> Stopped:
     """Every service that is in use or has a consent in force, and every sharing that the resident gave."""
     withdrawals = {
-        one.service_id: await withdrawal.withdraw(conn, caller, platform, box, journal, one.service_id)
+        one.service_id: await withdrawal.withdraw(conn, caller, platform, box, one.service_id)
         for one in await overview.consents(conn, caller)
         if _stoppable(one)
     }
     given = [one for one in await sharing.sharings(conn, caller) if one.resident_key == caller.resident_key]
     ended = [one.sharing_id for one in given if one.ended_at is None]
     for sharing_id in ended:
-        await sharing.end(conn, caller, journal, sharing_id)
+        await sharing.end(conn, caller, sharing_id)
     return Stopped(withdrawals, len(ended))
 
 
@@ -54,19 +53,18 @@ async def stop_service(
     caller: ForResident,
     platform: ThisPlatform,
     box: SecretBox,
-    journal: Journal,
     service_id: str,
     link_ids: Sequence[str] | None,
 ) -> Stopped:
     """One service, or some of its links. Raises Problem: does_not_exist, service_not_in_use."""
-    made = await withdrawal.withdraw(conn, caller, platform, box, journal, service_id, link_ids)
+    made = await withdrawal.withdraw(conn, caller, platform, box, service_id, link_ids)
     return Stopped({service_id: made}, 0)
 
 
-async def stop_sharing(conn: Connection, caller: ForResident, journal: Journal, sharing_id: UUID) -> Stopped:
+async def stop_sharing(conn: Connection, caller: ForResident, sharing_id: UUID) -> Stopped:
     """One sharing that the resident gave. Raises Problem does_not_exist."""
     given = await sharing.sharings(conn, caller)
     if not any(one.sharing_id == sharing_id and one.resident_key == caller.resident_key for one in given):
         raise Problem("does_not_exist", f"sharing {sharing_id}")
-    await sharing.end(conn, caller, journal, sharing_id)
+    await sharing.end(conn, caller, sharing_id)
     return Stopped({}, 1)

@@ -20,8 +20,6 @@ import msgspec
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
 from moyai.base.ids import random_uuid
-from moyai.base.journal import Journal
-from moyai.base.stops import SharingEnded
 from moyai.consent import store, store_sharing
 from moyai.consent.catalogue import ServiceFacts, facts_of
 from moyai.consent.eligibility import require_eligible
@@ -156,9 +154,7 @@ async def accept(conn: Connection, caller: ResidentCaller, code: str) -> Sharing
     return taken
 
 
-async def end(
-    conn: Connection, caller: ResidentCaller | ForResident, journal: Journal, sharing_id: UUID
-) -> None:
+async def end(conn: Connection, caller: ResidentCaller | ForResident, sharing_id: UUID) -> None:
     """End a sharing, from either side; the next look is refused. Ending twice is no error.
 
     Raises Problem does_not_exist for anybody who is neither side.
@@ -169,7 +165,6 @@ async def end(
     at = await store.now(conn)
     if not await store_sharing.end(conn, sharing_id, at):
         return
-    await journal.append(conn, SharingEnded(sharing_id=str(sharing_id)), at)
     by: Literal["sharer", "viewer"] = "sharer" if caller.resident_key == sharing.resident_key else "viewer"
     if by == "sharer":
         await _keep_act(conn, caller, sharing, "end_grant", {})
@@ -181,7 +176,6 @@ async def end_for_links(
     caller: ResidentCaller | ForResident,
     facts: ServiceFacts,
     link_keys: set[int],
-    journal: Journal,
     *,
     every: bool,
 ) -> None:
@@ -191,7 +185,7 @@ async def end_for_links(
         if not mine or sharing.service_key != facts.service.service_key:
             continue
         if every or not sharing.versions.keys() - link_keys:
-            await end(conn, caller, journal, sharing.sharing_id)
+            await end(conn, caller, sharing.sharing_id)
 
 
 async def sharings(conn: Connection, caller: ResidentCaller | ForResident) -> list[Sharing]:

@@ -2,8 +2,8 @@
 
 By the resident, or by a desk for a resident who stands there (`ForResident`).
 Always possible, whatever became of the service, its organisations or its scope, and at any level of
-authentication. The gate reads the new state on the very next request. The withdrawal is in the journal outside
-PostgreSQL before it is committed, so that a restored backup cannot bring the consent back.
+authentication. The gate reads the new state on the very next request. Whatever takes a consent out of `given`, a refusal
+too, is in the journal before it is committed (0028_stops_due.sql): no restored backup brings the consent back.
 """
 
 from __future__ import annotations
@@ -18,9 +18,7 @@ from moyai.base.clock import rfc3339
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
 from moyai.base.ids import random_uuid
-from moyai.base.journal import Journal
 from moyai.base.secrets import SecretBox
-from moyai.base.stops import ConsentWithdrawn
 from moyai.consent import receipts, sharing, store
 from moyai.consent.catalogue import ServiceFacts, facts_of
 from moyai.consent.model import Act, LinkState, State, ThisPlatform
@@ -46,7 +44,6 @@ async def withdraw(
     caller: ResidentCaller | ForResident,
     platform: ThisPlatform,
     box: SecretBox,
-    journal: Journal,
     service_id: str,
     link_ids: Sequence[str] | None = None,
 ) -> Withdrawn:
@@ -69,12 +66,8 @@ async def withdraw(
     )
     if not stopping and not left:
         return await _already(conn, caller, facts, None if link_ids is None else wanted, states)
-    stop = ConsentWithdrawn(
-        resident_id=caller.resident_id, service_id=service_id, links=list(stopping), left=left
-    )
-    await journal.append(conn, stop, at)
     act = await _write(conn, caller, platform, box, facts, stopping, at, left=left)
-    await sharing.end_for_links(conn, caller, facts, set(stopping.values()), journal, every=left)
+    await sharing.end_for_links(conn, caller, facts, set(stopping.values()), every=left)
     return Withdrawn(act.act_id, act.receipt or "", act.links, rfc3339(at), left)
 
 

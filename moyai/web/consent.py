@@ -15,7 +15,6 @@ from starlette.responses import Response
 from moyai.base.clock import rfc3339
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
-from moyai.base.journal import Journal
 from moyai.consent import decisions, enrolment, overview, presentation, store, withdrawal
 from moyai.consent.catalogue import ServiceFacts, facts_of
 from moyai.consent.decisions import Choices
@@ -351,7 +350,6 @@ async def withdraw(request: Request, caller: ResidentCaller) -> Response:
             caller,
             this_platform(platform),
             platform.box,
-            Journal.of(platform.home),
             _service_id(request),
             body.links,
         )

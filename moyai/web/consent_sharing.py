@@ -12,7 +12,6 @@ from starlette.responses import Response
 from moyai.base.clock import rfc3339
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
-from moyai.base.journal import Journal
 from moyai.consent import sharing
 from moyai.consent.catalogue import ServiceFacts, all_facts
 from moyai.consent.model import Sharing
@@ -213,7 +212,7 @@ async def end(request: Request, caller: ResidentCaller) -> Response:
     """End a sharing, from either side; the next look is refused."""
     platform = _platform(request)
     async with platform.control.transaction() as conn:
-        await sharing.end(conn, caller, Journal.of(platform.home), uuid_of(request, "sharing"))
+        await sharing.end(conn, caller, uuid_of(request, "sharing"))
     return Response(status_code=204)
 
 

@@ -11,7 +11,6 @@ from starlette.responses import Response
 
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
-from moyai.base.journal import Journal
 from moyai.consent import at_desk, overview, sharing
 from moyai.consent.at_desk import Stopped
 from moyai.identity import desk
@@ -119,14 +118,12 @@ async def _stop(
 ) -> Stopped:
     resident = await desk.at_desk(conn, at, resident_id)
     acting = _acting(at, resident, asked.form, asked.document_class)
-    texts, journal = this_platform(platform), Journal.of(platform.home)
+    texts = this_platform(platform)
     if asked.sharing_id is not None:
-        return await at_desk.stop_sharing(conn, acting, journal, asked.sharing_id)
+        return await at_desk.stop_sharing(conn, acting, asked.sharing_id)
     if asked.service_id is not None:
-        return await at_desk.stop_service(
-            conn, acting, texts, platform.box, journal, asked.service_id, asked.link_ids
-        )
-    return await at_desk.stop_everything(conn, acting, texts, platform.box, journal)
+        return await at_desk.stop_service(conn, acting, texts, platform.box, asked.service_id, asked.link_ids)
+    return await at_desk.stop_everything(conn, acting, texts, platform.box)
 
 
 # --- pages ----------------------------------------------------------------------------------------------------

@@ -12,7 +12,6 @@ from starlette.responses import RedirectResponse, Response
 
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
-from moyai.base.journal import Journal
 from moyai.consent import decisions, enrolment, overview, presentation, withdrawal
 from moyai.consent.catalogue import ServiceFacts, facts_of
 from moyai.consent.decisions import Choices
@@ -247,7 +246,6 @@ async def withdraw(request: Request, caller: ResidentCaller) -> Response:
             caller,
             this_platform(platform),
             platform.box,
-            Journal.of(platform.home),
             _service_id(request),
             form.getlist("link") or None,
         )

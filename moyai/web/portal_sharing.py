@@ -15,7 +15,6 @@ from starlette.responses import RedirectResponse, Response
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
 from moyai.base.ids import random_uuid
-from moyai.base.journal import Journal
 from moyai.consent import sharing
 from moyai.consent.catalogue import names
 from moyai.identity import step_up
@@ -175,7 +174,7 @@ async def end(request: Request, caller: ResidentCaller) -> Response:
     await read_form(request, caller)
     platform = platform_of(request)
     async with platform.control.transaction() as conn:
-        await sharing.end(conn, caller, Journal.of(platform.home), uuid_in_path(request, "sharing"))
+        await sharing.end(conn, caller, uuid_in_path(request, "sharing"))
     return RedirectResponse("/portal/sharing?ended=1", 303, headers={"Cache-Control": "no-store"})
 
 

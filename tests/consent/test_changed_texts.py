@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from moyai.base.db import Connection
-from moyai.base.journal import Journal
 from moyai.consent import differences, overview, withdrawal
 from moyai.consent.overview import LinkStanding
 from moyai.registry.version_text import (
@@ -204,16 +203,14 @@ async def test_c1_whatever_the_gate_refuses_the_resident_reads(
 
 
 async def test_c1_an_outdated_consent_can_be_stopped_and_then_never_revives(
-    control: Connection, town: Town, hanako: Walk, journal: Journal
+    control: Connection, town: Town, hanako: Walk
 ) -> None:
     await hanako.join()
     old = await control.fetchval("select purpose_ja from registry.link where link_id = 'kenko-vitals'")
     back = "update registry.link set purpose_ja = $1 where link_id = 'kenko-vitals'"
     await control.raw.execute(NEW_PURPOSE)
     assert (await vitals(control, hanako)).standing in overview.STOPPABLE
-    await withdrawal.withdraw(
-        control, hanako.caller, HERE, hanako.box, journal, hanako.service_id, ["kenko-vitals"]
-    )
+    await withdrawal.withdraw(control, hanako.caller, HERE, hanako.box, hanako.service_id, ["kenko-vitals"])
     await control.raw.execute(back, old)
     assert (await vitals(control, hanako)).standing == "withdrawn"
 

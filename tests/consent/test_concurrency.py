@@ -9,7 +9,6 @@ import pytest
 
 from moyai.base.db import Pool
 from moyai.base.errors import Problem
-from moyai.base.journal import Journal
 from moyai.base.secrets import SecretBox
 from moyai.consent import sharing, withdrawal
 from tests.conftest import Platform
@@ -22,9 +21,7 @@ def box_of(fresh_platform: Platform) -> SecretBox:
     return fresh_platform.home.box()
 
 
-async def test_the_last_act_in_the_history_is_the_state(
-    fresh_database: Pool, box_of: SecretBox, journal: Journal
-) -> None:
+async def test_the_last_act_in_the_history_is_the_state(fresh_database: Pool, box_of: SecretBox) -> None:
     async with fresh_database.transaction() as conn:
         town = await make_town(conn)
         caller = calls(town.hanako)
@@ -43,7 +40,7 @@ async def test_the_last_act_in_the_history_is_the_state(
     async def _stop() -> None:
         async with fresh_database.transaction() as conn:
             await withdrawal.withdraw(
-                conn, caller, HERE, box_of, journal, town.kenko.id, ["kenko-steps", "kenko-vitals"]
+                conn, caller, HERE, box_of, town.kenko.id, ["kenko-steps", "kenko-vitals"]
             )
 
     await asyncio.gather(*(act for _ in range(4) for act in (decide("given"), stop(), decide("refused"))))

@@ -14,7 +14,6 @@ import pytest
 
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
-from moyai.base.journal import Journal
 from moyai.base.secrets import SecretBox
 from moyai.consent import erase, history, overview, sharing, state_as_of, store, withdrawal
 from moyai.ledger import Act, Kind, erase_contents, record
@@ -58,13 +57,9 @@ async def test_after_one_act_the_result_is_visible_per_link(
     }
 
 
-async def test_each_link_stands_for_itself(
-    control: Connection, town: Town, hanako: Walk, journal: Journal
-) -> None:
+async def test_each_link_stands_for_itself(control: Connection, town: Town, hanako: Walk) -> None:
     await hanako.join(CHOICES)  # type: ignore[arg-type]
-    await withdrawal.withdraw(
-        control, hanako.caller, HERE, hanako.box, journal, town.kenko.id, ["kenko-steps"]
-    )
+    await withdrawal.withdraw(control, hanako.caller, HERE, hanako.box, town.kenko.id, ["kenko-steps"])
     service = await overview.consents_of_service(control, hanako.caller, town.kenko.id)
     assert {link.link_id: link.standing for link in service.links} == {
         "kenko-steps": "withdrawn",
@@ -192,14 +187,12 @@ async def test_nobody_sees_somebody_elses_history(control: Connection, town: Tow
 
 
 @pytest.mark.requirement("R-139", part="as_of", of=["history", "as_of", "audit"])
-async def test_any_past_state_can_be_asked_for(
-    control: Connection, town: Town, hanako: Walk, journal: Journal
-) -> None:
+async def test_any_past_state_can_be_asked_for(control: Connection, town: Town, hanako: Walk) -> None:
     key, steps = town.hanako.key, town.links["steps"].key
     before = await store.now(control)
     await hanako.join()
     while_given = await store.now(control)
-    await withdrawal.withdraw(control, hanako.caller, HERE, hanako.box, journal, town.kenko.id)
+    await withdrawal.withdraw(control, hanako.caller, HERE, hanako.box, town.kenko.id)
     after = await store.now(control)
     assert await state_as_of(control, key, steps, before) is None
     given, withdrawn = (

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from moyai.base.db import Connection
-from moyai.base.journal import Journal
 from moyai.consent import history, sharing, withdrawal
 from moyai.ledger import Act, Kind, record
 from tests.consent.conftest import HERE, Walk, calls
@@ -84,10 +83,10 @@ async def test_what_was_stored_says_by_whom_and_how_many(control: Connection, to
 
 
 async def test_p0_3_a_withdrawal_names_what_was_stopped_and_no_more(
-    control: Connection, town: Town, hanako: Walk, journal: Journal
+    control: Connection, town: Town, hanako: Walk
 ) -> None:
     await hanako.join()
-    stop = (control, hanako.caller, HERE, hanako.box, journal, town.kenko.id)
+    stop = (control, hanako.caller, HERE, hanako.box, town.kenko.id)
     await withdrawal.withdraw(*stop, ["kenko-vitals"])
     row = (await history.page(control, town.hanako.key, limit=1)).rows[0]
     assert row.text_ja == "あなたが、「体重と血圧」を止めました（健康見守り）。"
@@ -100,7 +99,7 @@ async def test_p0_3_a_withdrawal_names_what_was_stopped_and_no_more(
 
 
 async def test_p0_3_who_looked_is_named_as_the_resident_names_them(
-    control: Connection, town: Town, hanako: Walk, journal: Journal
+    control: Connection, town: Town, hanako: Walk
 ) -> None:
     await hanako.join()
     megumi = calls(await make_resident(control, "131016", name=("讃岐", "恵", "サヌキ", "メグミ")))
@@ -118,7 +117,7 @@ async def test_p0_3_who_looked_is_named_as_the_resident_names_them(
         offers[name] = str(offer.sharing.sharing_id)
         if name == "恵":
             await sharing.accept(control, megumi, offer.code)
-            await sharing.end(control, megumi, journal, offer.sharing.sharing_id)
+            await sharing.end(control, megumi, offer.sharing.sharing_id)
     texts = {each.text_ja for each in (await history.page(control, town.hanako.key)).rows}
     assert {
         "あなたが、恵さん（娘）に「歩数」を見せるための合言葉をつくりました（健康見守り）。",

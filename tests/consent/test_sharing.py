@@ -11,7 +11,7 @@ from moyai.base.db import Connection
 from moyai.base.errors import Problem
 from moyai.base.journal import Journal
 from moyai.base.secrets import SecretBox
-from moyai.base.stops import Line, SharingEnded
+from moyai.base.stops import SharingEnded
 from moyai.consent import gate, sharing, sharing_in_force, store_sharing, withdrawal
 from moyai.consent.sharing import Offer
 from moyai.identity import guessing
@@ -21,6 +21,7 @@ from tests.admin import as_admin
 from tests.conftest import Platform
 from tests.consent.conftest import HERE, Walk, as_shared_now, calls
 from tests.factories import Town, make_resident, make_town, tie
+from tests.stops import stopped as stopped_so_far
 
 
 @pytest.fixture
@@ -57,7 +58,7 @@ async def test_the_code_opens_exactly_the_chosen_links(
 
 
 async def test_the_gate_permits_the_chosen_links_while_the_resident_consents(
-    control: Connection, town: Town, hanako: Walk, journal: Journal
+    control: Connection, town: Town, hanako: Walk
 ) -> None:
     for component in (town.undo_app, town.sensor):
         await tie(control, town.hanako, component)
@@ -66,9 +67,7 @@ async def test_the_gate_permits_the_chosen_links_while_the_resident_consents(
     permits, refusals = await gate.permit_shared(control, resident_key=town.hanako.key, **keys)
     assert {permit.dataset_id for permit in permits} == {"steps", "presence"}
     assert refusals == []
-    await withdrawal.withdraw(
-        control, hanako.caller, HERE, hanako.box, journal, town.kenko.id, ["kenko-steps"]
-    )
+    await withdrawal.withdraw(control, hanako.caller, HERE, hanako.box, town.kenko.id, ["kenko-steps"])
     permits, refusals = await gate.permit_shared(control, resident_key=town.hanako.key, **keys)
     assert {permit.dataset_id for permit in permits} == {"presence"}
     assert [refusal.code for refusal in refusals] == ["consent_withdrawn"]
@@ -200,11 +199,9 @@ async def test_either_side_ends_it_at_once(
     offered = await offer(hanako)
     await sharing.accept(control, daughter, offered.code)
     sharing_id = offered.sharing.sharing_id
-    await sharing.end(control, hanako.caller if side == "sharer" else daughter, journal, sharing_id)
+    await sharing.end(control, hanako.caller if side == "sharer" else daughter, sharing_id)
     assert await sharing_in_force(control, sharing_id, daughter.resident_key) is None
-    [line] = journal.lines()
-    assert isinstance(line, Line)
-    assert line.stop == SharingEnded(sharing_id=str(sharing_id))
+    assert await stopped_so_far(control, journal) == [SharingEnded(sharing_id=str(sharing_id))]
     newest = (await history(control, hanako.caller.resident_key, kinds=[Kind.SHARING_ENDED]))[0]
     assert (newest.kind, newest.detail["by"]) == (Kind.SHARING_ENDED, side)
 
@@ -214,26 +211,24 @@ async def test_ending_twice_is_no_error_and_one_act(
 ) -> None:
     await hanako.join()
     sharing_id = (await offer(hanako)).sharing.sharing_id
-    await sharing.end(control, hanako.caller, journal, sharing_id)
-    await sharing.end(control, hanako.caller, journal, sharing_id)
-    assert len(list(journal.lines())) == 1
+    await sharing.end(control, hanako.caller, sharing_id)
+    await sharing.end(control, hanako.caller, sharing_id)
+    assert len(await stopped_so_far(control, journal)) == 1
 
 
-async def test_a_stranger_cannot_end_it(
-    control: Connection, town: Town, hanako: Walk, journal: Journal
-) -> None:
+async def test_a_stranger_cannot_end_it(control: Connection, town: Town, hanako: Walk) -> None:
     await hanako.join()
     sharing_id = (await offer(hanako)).sharing.sharing_id
     with pytest.raises(Problem, match="does_not_exist"):
-        await sharing.end(control, calls(town.ichiro), journal, sharing_id)
+        await sharing.end(control, calls(town.ichiro), sharing_id)
 
 
 async def test_an_offer_that_was_ended_cannot_be_taken(
-    control: Connection, hanako: Walk, daughter: ResidentCaller, journal: Journal
+    control: Connection, hanako: Walk, daughter: ResidentCaller
 ) -> None:
     await hanako.join()
     offered = await offer(hanako)
-    await sharing.end(control, hanako.caller, journal, offered.sharing.sharing_id)
+    await sharing.end(control, hanako.caller, offered.sharing.sharing_id)
     assert await sharing.accept(control, daughter, offered.code) is None
 
 
@@ -258,23 +253,22 @@ async def test_a_withdrawal_ends_a_sharing_that_has_nothing_left(
     control: Connection,
     hanako: Walk,
     daughter: ResidentCaller,
-    journal: Journal,
     stopped: list[str] | None,
     state: str,
 ) -> None:
     await hanako.join()
     await sharing.accept(control, daughter, (await offer(hanako)).code)
-    await withdrawal.withdraw(control, hanako.caller, HERE, hanako.box, journal, hanako.service_id, stopped)
+    await withdrawal.withdraw(control, hanako.caller, HERE, hanako.box, hanako.service_id, stopped)
     assert (await sharing.sharings(control, daughter))[0].state == state
 
 
 async def test_offer_acceptance_and_end_are_on_the_residents_record(
-    control: Connection, hanako: Walk, daughter: ResidentCaller, journal: Journal
+    control: Connection, hanako: Walk, daughter: ResidentCaller
 ) -> None:
     await hanako.join()
     offered = await offer(hanako)
     await sharing.accept(control, daughter, offered.code)
-    await sharing.end(control, daughter, journal, offered.sharing.sharing_id)
+    await sharing.end(control, daughter, offered.sharing.sharing_id)
     kinds = [event.kind for event in await history(control, hanako.caller.resident_key)]
     # acts of one millisecond have no order among themselves
     assert set(kinds[:3]) == {Kind.SHARING_ENDED, Kind.SHARING_ACCEPTED, Kind.SHARING_GIVEN}

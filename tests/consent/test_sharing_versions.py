@@ -6,7 +6,6 @@ import pytest
 
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
-from moyai.base.journal import Journal
 from moyai.consent import gate, sharing, sharing_in_force, withdrawal
 from moyai.identity.model import ResidentCaller
 from tests.consent.conftest import HERE, Walk, calls
@@ -17,9 +16,9 @@ from tests.factories import Town, make_resident, tie
 class Shared:
     """Hanako shares her vitals and steps with her daughter in Tokyo."""
 
-    def __init__(self, hanako: Walk, town: Town, daughter: ResidentCaller, journal: Journal) -> None:
+    def __init__(self, hanako: Walk, town: Town, daughter: ResidentCaller) -> None:
         self.hanako, self.conn, self.town = hanako, hanako.conn, town
-        self.daughter, self.journal = daughter, journal
+        self.daughter = daughter
 
     async def share(self) -> None:
         offer = await sharing.share(
@@ -55,18 +54,16 @@ class Shared:
 
     async def stop(self, *links: str) -> None:
         hanako = self.hanako
-        await withdrawal.withdraw(
-            self.conn, hanako.caller, HERE, hanako.box, self.journal, hanako.service_id, list(links)
-        )
+        await withdrawal.withdraw(self.conn, hanako.caller, HERE, hanako.box, hanako.service_id, list(links))
 
 
 @pytest.fixture
-async def shared(control: Connection, town: Town, hanako: Walk, journal: Journal) -> Shared:
+async def shared(control: Connection, town: Town, hanako: Walk) -> Shared:
     for provider in (town.kenko_app, town.undo_app):
         await tie(control, town.hanako, provider)
     await hanako.join()
     daughter = calls(await make_resident(control, "131016", name=("讃岐", "恵", "サヌキ", "メグミ")))
-    made = Shared(hanako, town, daughter, journal)
+    made = Shared(hanako, town, daughter)
     await made.share()
     return made
 
@@ -126,6 +123,6 @@ async def test_a9_another_residents_withdrawal_leaves_the_sharing_alone(
         control, shared.hanako.box, calls(shared.town.ichiro, session="2"), shared.hanako.service_id
     )
     await ichiro.join()
-    other = Shared(ichiro, shared.town, shared.daughter, shared.journal)
+    other = Shared(ichiro, shared.town, shared.daughter)
     await other.stop("kenko-vitals")
     assert (await shared.seen())["kenko-vitals"] == VITALS

@@ -7,7 +7,6 @@ import pytest
 from moyai.base.clock import tokyo, utc_now
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
-from moyai.base.journal import Journal
 from moyai.consent import withdrawal
 from moyai.registry import organizations, successions
 from moyai.registry.declarations import Document, OrganizationDeclaration, SuccessionDeclaration
@@ -90,13 +89,11 @@ async def test_c1_the_resident_reads_the_old_text_plus_the_succession(
     assert (await vitals(control, hanako)).successions == (), "decided on the new text: it says the new name"
 
 
-async def test_c1_stopping_works_as_ever_after_it(
-    control: Connection, town: Town, hanako: Walk, journal: Journal
-) -> None:
+async def test_c1_stopping_works_as_ever_after_it(control: Connection, town: Town, hanako: Walk) -> None:
     await hanako.join()
     await merge(control)
     made = await withdrawal.withdraw(
-        control, hanako.caller, HERE, hanako.box, journal, hanako.service_id, ["kenko-vitals"]
+        control, hanako.caller, HERE, hanako.box, hanako.service_id, ["kenko-vitals"]
     )
     assert made.links == {"kenko-vitals": "withdrawn"}
     assert (await vitals(control, hanako)).standing == "withdrawn"

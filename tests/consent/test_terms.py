@@ -11,7 +11,6 @@ import pytest
 from moyai.base.clock import tokyo, utc_now
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
-from moyai.base.journal import Journal
 from moyai.consent import gate, overview, store, terms, withdrawal
 from moyai.consent.gate import Question, Verdict
 from moyai.ledger import Kind, history
@@ -239,13 +238,9 @@ async def test_the_platforms_terms_are_accepted_once_for_all_services(
     assert await control.fetchval("select count(distinct platform_terms_key) from consent.membership") == 1
 
 
-async def test_who_does_not_use_the_service_has_nothing_to_accept(
-    using: Using, control: Connection, journal: Journal
-) -> None:
+async def test_who_does_not_use_the_service_has_nothing_to_accept(using: Using, control: Connection) -> None:
     await publish(using.conn, using.town.kenko, 2, day(-1))
-    await withdrawal.withdraw(
-        control, using.walk.caller, HERE, using.walk.box, journal, using.walk.service_id, None
-    )
+    await withdrawal.withdraw(control, using.walk.caller, HERE, using.walk.box, using.walk.service_id, None)
     with pytest.raises(Problem) as refused:
         await using.accept()
     assert refused.value.code == "service_not_in_use"

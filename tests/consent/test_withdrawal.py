@@ -10,18 +10,20 @@ from moyai.base.db import Connection
 from moyai.base.errors import Problem
 from moyai.base.journal import Journal
 from moyai.base.secrets import SecretBox
-from moyai.base.stops import ConsentWithdrawn, Line
+from moyai.base.stops import ConsentWithdrawn
 from moyai.consent import gate, receipts, store, withdrawal
 from moyai.consent.model import State
 from moyai.consent.withdrawal import Withdrawn
 from moyai.ledger import Kind, history
+from tests.conftest import RolledBack
 from tests.consent.conftest import HERE, Walk, calls
 from tests.factories import Town, make_client, tie
+from tests.stops import stopped as stopped_so_far
 
 
 class Stopping:
-    def __init__(self, walk: Walk, journal: Journal) -> None:
-        self.walk, self.journal = walk, journal
+    def __init__(self, walk: Walk) -> None:
+        self.walk = walk
 
     async def __call__(self, *links: str) -> Withdrawn:
         return await withdrawal.withdraw(
@@ -29,15 +31,14 @@ class Stopping:
             self.walk.caller,
             HERE,
             self.walk.box,
-            self.journal,
             self.walk.service_id,
             list(links) or None,
         )
 
 
 @pytest.fixture
-def stop(hanako: Walk, journal: Journal) -> Stopping:
-    return Stopping(hanako, journal)
+def stop(hanako: Walk) -> Stopping:
+    return Stopping(hanako)
 
 
 async def words(conn: Connection, town: Town) -> dict[str, str]:
@@ -151,11 +152,11 @@ async def test_stopping_is_possible_whatever_became_of_the_service(
 
 
 async def test_stopping_asks_for_no_second_factor(
-    control: Connection, town: Town, hanako: Walk, journal: Journal, box: SecretBox
+    control: Connection, town: Town, hanako: Walk, box: SecretBox
 ) -> None:
     await hanako.join()
     weak = Walk(control, box, calls(town.hanako, aal=1), town.kenko.id)
-    assert (await Stopping(weak, journal)()).left
+    assert (await Stopping(weak)()).left
 
 
 async def test_a_refused_link_stays_refused(
@@ -194,25 +195,63 @@ async def test_it_is_on_record_and_in_the_journal_before_it_is_acknowledged(
     stopped = await stop("kenko-steps", "kenko-vitals")
     newest = (await history(control, town.hanako.key))[0]
     assert (newest.kind, newest.detail["links"]) == (Kind.CONSENT_WITHDRAWN, stopped.links)
-    [line] = journal.lines()
-    assert isinstance(line, Line)
-    assert line.stop == ConsentWithdrawn(
+    (named,) = await stopped_so_far(control, journal)
+    assert named == ConsentWithdrawn(
         resident_id=hanako.caller.resident_id,
         service_id="kenko-mimamori",
         links=["kenko-steps", "kenko-vitals"],
     )
+    (line,) = journal.lines()
     states = await store.states_of(control, town.hanako.key)
     assert {line.at} == {state.since for state in states.values() if state.state is State.WITHDRAWN}
 
 
+async def test_all_links_and_the_use_are_one_line(
+    control: Connection, hanako: Walk, stop: Stopping, journal: Journal
+) -> None:
+    made = await hanako.join()
+    await stop()
+    assert await stopped_so_far(control, journal) == [
+        ConsentWithdrawn(
+            resident_id=hanako.caller.resident_id,
+            service_id="kenko-mimamori",
+            links=sorted(made.links),
+            left=True,
+        )
+    ]
+
+
+async def test_b3_a_refusal_of_what_was_given_is_in_the_journal(
+    control: Connection, hanako: Walk, journal: Journal
+) -> None:
+    await hanako.join()
+    links = {"kenko-steps": "refused", "kenko-vitals": "given", "kenko-presence": "refused"}
+    await hanako.decide((await hanako.present()).sha256, links)  # type: ignore[arg-type]
+    assert await stopped_so_far(control, journal) == [
+        ConsentWithdrawn(
+            resident_id=hanako.caller.resident_id,
+            service_id="kenko-mimamori",
+            links=["kenko-presence", "kenko-steps"],
+        )
+    ]
+
+
+async def test_b3_what_was_never_given_is_no_stop(
+    control: Connection, hanako: Walk, journal: Journal
+) -> None:
+    await hanako.join("refused")
+    await hanako.decide((await hanako.present()).sha256, "given")
+    assert await stopped_so_far(control, journal) == []
+
+
 async def test_a_journal_that_cannot_be_written_stops_the_acknowledgement(
-    control: Connection, town: Town, hanako: Walk, tmp_path: Path
+    control: Connection, town: Town, hanako: Walk, stop: Stopping, tmp_path: Path
 ) -> None:
     await hanako.join()
     nowhere = Journal(tmp_path / "missing" / "journal.jsonl")
     with pytest.raises(FileNotFoundError):
-        async with control.transaction():
-            await Stopping(hanako, nowhere)()
+        async with RolledBack(control, nowhere).transaction():
+            await stop()
     assert set((await words(control, town)).values()) == {"given"}
 
 

@@ -82,11 +82,8 @@ class Running:
 
     async def withdraw(self, resident: MadeResident) -> None:
         pool = await self.platform.pool()
-        journal = Journal.of(self.home)
         async with pool.transaction() as conn:
-            await withdrawal.withdraw(
-                conn, calls(resident), HERE, self.home.box(), journal, self.town.kenko.id
-            )
+            await withdrawal.withdraw(conn, calls(resident), HERE, self.home.box(), self.town.kenko.id)
 
     async def lose(self) -> None:
         """The directory is gone; key and journal were kept elsewhere."""

@@ -10,11 +10,13 @@ from moyai.base.journal import Journal
 from moyai.base.keys import current
 from moyai.base.roles import OWNER
 from moyai.commands.key_acts import revoke_key
+from moyai.consent import sharing
 from moyai.identity import credentials, desk, passwords, protection, residents, second_person, store_logins
 from moyai.identity.model import IssuedLogin
 from moyai.registry import suspend_organization
 from moyai.registry.pending import Asker
 from moyai.registry.two_persons import reinstate_organization
+from tests.consent.conftest import Walk, calls
 from tests.factories import MadeResident
 from tests.identity.conftest import clerk
 from tests.recovery.test_restore import Running, restored, running
@@ -102,3 +104,29 @@ async def test_a6_without_the_journal_no_key_of_tokens_is_trusted(running: Runni
     async with restored(running.kept, scratch, journal_lost=True) as (home, _, conn):
         assert await conn.fetchval("select revoked_at is not null from platform.signing_key where key_id = $1", before)  # fmt: skip
         assert (await current(conn, home.box(), "oidc")).key_id != before
+
+
+async def test_b3_what_a_resident_refused_after_the_backup_is_not_given_again(
+    running: Running, scratch: Path
+) -> None:
+    town = running.town
+    owner = await running.platform.connect(OWNER)
+    daughter = calls(town.ichiro)
+    async with owner.transaction():
+        walk = Walk(owner, running.home.box(), calls(town.hanako), town.kenko.id)
+        await walk.join()
+        offered = await sharing.share(
+            owner, walk.caller, town.kenko.id, ["kenko-steps"], relation="娘", viewer_name="恵", days=7
+        )
+        await sharing.accept(owner, daughter, offered.code)
+    await running.back_up()
+    async with owner.transaction():
+        text = await walk.present()
+        await walk.decide(text.sha256, "refused")
+    await running.lose()
+    async with restored(running.kept, scratch) as (_, done, conn):
+        states = await conn.fetch("select state from consent.state where resident_key = $1", town.hanako.key)
+        assert [row["state"] for row in states] == [3, 3, 3]
+        shown = await conn.fetchval("select version_keys from consent.sharing")
+        assert shown == [None], "what was refused has left the sharing, too"
+        assert (done.stopped, done.unknown) == (1, 0)

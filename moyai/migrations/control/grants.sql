@@ -15,6 +15,8 @@ grant usage on schema platform, registry, identity, consent, ledger, personal to
 grant select on all tables in schema platform, registry, identity, consent, ledger, personal to moyai_serve;
 -- rows of signing_key are cut by policies (0009): serve never sees the log's private key, worker sees no other
 grant insert on platform.signing_key to moyai_serve;
+-- what a transaction stops is noted by triggers, and goes with the transaction once it is in the journal
+grant delete on platform.stop_due to moyai_serve;
 
 -- The registry forgets nothing: things change or end. Versions of terms and criteria do not even change.
 grant insert, update on registry.organization, registry.component, registry.service, registry.dataset,

@@ -1,0 +1,11 @@
+"""SQL of `platform.stop_due`: what the caller's transaction stops, and has not written into the journal yet."""
+
+from __future__ import annotations
+
+from moyai.base.db import Connection, Record
+
+
+async def take(conn: Connection) -> list[Record]:
+    """What is noted, in the order in which it was done. It is noted no more when the transaction commits."""
+    rows = await conn.fetch("delete from platform.stop_due returning stop_key, at, stop")
+    return sorted(rows, key=lambda row: row["stop_key"])

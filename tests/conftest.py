@@ -168,10 +168,10 @@ async def stopped_platform(scratch: Path) -> Path:
 
 
 @asynccontextmanager
-async def _running(stopped: Path, scratch: Path) -> AsyncIterator[Platform]:
+async def _running(stopped: Path, scratch: Path, *, durable: bool = False) -> AsyncIterator[Platform]:
     directory = Path(tempfile.mkdtemp(dir=scratch))
     home = _copy_platform(stopped, directory)
-    engine = Engine(home, durable=False)
+    engine = Engine(home, durable=durable)
     engine.start()
     platform = Platform(home, engine)
     try:
@@ -202,6 +202,13 @@ async def platform(stopped_platform: Path, scratch: Path) -> AsyncIterator[Platf
 async def fresh_platform(stopped_platform: Path, scratch: Path) -> AsyncIterator[Platform]:
     """An engine and databases that no other test sees, empty but migrated."""
     async with _running(stopped_platform, scratch) as running:
+        yield running
+
+
+@pytest.fixture
+async def operated_platform(stopped_platform: Path, scratch: Path) -> AsyncIterator[Platform]:
+    """The same with the engine as `moyai up` starts it, for tests of what is done to an engine."""
+    async with _running(stopped_platform, scratch, durable=True) as running:
         yield running
 
 

@@ -24,6 +24,7 @@ UniqueViolation = asyncpg.UniqueViolationError
 ForeignKeyViolation = asyncpg.ForeignKeyViolationError
 CheckViolation = asyncpg.CheckViolationError
 PostgresError = asyncpg.PostgresError
+NoSuchDatabase = asyncpg.InvalidCatalogNameError
 CannotConnectNow = asyncpg.CannotConnectNowError
 DiskFull = asyncpg.DiskFullError
 
@@ -71,6 +72,16 @@ def is_lost_session(error: BaseException) -> bool:
         return True
     # one that timed out may still be working on it
     return isinstance(error, LOST) and not isinstance(error, (TimeoutError, _BadValue))
+
+
+_BROKEN = ("22023", "58", "XX")
+"""SQLSTATEs: no data directory, a file that is missing or cannot be read, a page that is not as it was."""
+
+
+def is_damage(error: BaseException) -> bool:
+    """Whether a server says that files of a database are not as it left them."""
+    state: str | None = getattr(error, "sqlstate", None)
+    return isinstance(error, PostgresError) and (state or "").startswith(_BROKEN)
 
 
 _INTERRUPTED = (asyncio.CancelledError, TimeoutError)

@@ -72,8 +72,9 @@ _SETTINGS = {
 _MOST_BUFFERS_MB = 4096
 """What an exchange reads for a million residents is about 2.5 GB with its indexes. Memory is taken as pages are read."""
 
-# What is committed still outlives a killed server, though not a machine that loses power.
-_FOR_TESTS = {"fsync": "off", "full_page_writes": "off", "shared_buffers": "64MB", "min_wal_size": "2MB"}
+# What is committed still outlives a killed server, though not a machine that loses power. Nothing else may differ: what
+# works on an engine of the tests works on one of operation.
+_FOR_TESTS = {"fsync": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
 
 
 def _memory_bytes() -> int:
@@ -85,7 +86,7 @@ def _memory_bytes() -> int:
 
 
 class Engine:
-    """One PostgreSQL server for one platform. `durable=False` is for throw-away data in tests only."""
+    """One PostgreSQL server for one platform. Not `durable`: for throw-away data, in tests only (a rule of the house)."""
 
     def __init__(self, home: Home, *, durable: bool = True) -> None:
         self._home = home
@@ -154,7 +155,7 @@ class Engine:
             *(str(self._binaries / "initdb"), "-D", str(data), "--username", ADMIN),
             *("--auth=scram-sha-256", f"--pwfile={password_file}", "--data-checksums", "--encoding=UTF8"),
             *("--sync-method=syncfs", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
-            *(() if self._durable else ("--no-sync", "--wal-segsize=1")),
+            *(() if self._durable else ("--no-sync",)),
         ]
         done = subprocess.run(  # noqa: S603
             command, capture_output=True, text=True, cwd="/", env=_ENVIRONMENT, **self._account.options()
@@ -243,8 +244,14 @@ class Engine:
         while not self.is_ready():
             if server.poll() is not None or time.monotonic() > until:
                 self.stop()
-                raise EngineError(f"PostgreSQL did not start; its log is {self.log_file}")
+                raise EngineError(
+                    f"PostgreSQL did not start; its log is {self.log_file}, and ends:\n{self.said()}"
+                )
             time.sleep(0.02)
+
+    def said(self, most: int = 10) -> str:
+        """The last lines of the server's log; it holds no values."""
+        return "\n".join(self.log_file.read_text(errors="replace").splitlines()[-most:])
 
     def stop(self, timeout: float = 30) -> None:
         """Shut down fast: sessions are ended, everything is written. After `timeout` seconds, at once."""

@@ -82,13 +82,19 @@ async def bootstrap(home: Home) -> None:
         await _close_to_public(conn)
 
 
-async def make_role(conn: Connection, role: str, password: str, *, creates: bool = False) -> None:
-    """Make a role, or set it to what it shall be: a login with this password, and no rights of its own."""
+async def make_role(
+    conn: Connection, role: str, password: str, *, creates: bool = False, login: bool = True
+) -> None:
+    """Make a role, or set it to what it shall be: a login with this password, and no rights of its own.
+
+    Without `login` it cannot log in for now (`set_login`).
+    """
     known = await conn.fetchval("select exists (select from pg_roles where rolname = $1)", role)
     if not known:
         await run(conn, "create role %1$I", role)
     rights = "createdb createrole" if creates else "nocreatedb nocreaterole"
-    await run(conn, f"alter role %1$I login {rights} noinherit password %2$L", role, verifier(password))
+    may = "login" if login else "nologin"
+    await run(conn, f"alter role %1$I {may} {rights} noinherit password %2$L", role, verifier(password))
 
 
 async def set_login(conn: Connection, role: str, *, may: bool) -> None:
@@ -99,11 +105,26 @@ async def set_login(conn: Connection, role: str, *, may: bool) -> None:
         await run(conn, "alter role %1$I nologin", role)
 
 
+async def has_database(conn: Connection, database: str) -> bool:
+    """Whether the server lists a database; its files may be gone all the same."""
+    return await conn.fetchval("select exists (select from pg_database where datname = $1)", database)
+
+
 async def make_database(conn: Connection, database: str, owner: str) -> None:
     """Make a database where it is missing, and close it to everybody who has no grant."""
-    if not await conn.fetchval("select exists (select from pg_database where datname = $1)", database):
+    if not await has_database(conn, database):
         await run(conn, "create database %1$I owner %2$I", database, owner)
     await run(conn, "revoke all on database %1$I from public", database)
+
+
+async def drop_database(conn: Connection, database: str) -> None:
+    """Drop a database if the server lists it, whatever is left of its files, and whoever has it open."""
+    await run(conn, "drop database if exists %1$I with (force)", database)
+
+
+async def rename_database(conn: Connection, database: str, name: str) -> None:
+    """Nobody may have it open."""
+    await run(conn, "alter database %1$I rename to %2$I", database, name)
 
 
 async def _close_to_public(conn: Connection) -> None:

@@ -55,6 +55,13 @@ def restore(
         str | None,
         Parameter(help="Only the store of this organisation, into a platform that is there."),
     ] = None,
+    anew: Annotated[
+        bool,
+        Parameter(
+            negative="",
+            help="With --store: drop what is left of the store, where it is damaged; all comes from the backup.",
+        ),
+    ] = False,
     directory: Directory = DEFAULT_DIRECTORY,
     json: Json = False,
 ) -> None:
@@ -73,6 +80,6 @@ def restore(
     from moyai.recovery.restoring import Asked
 
     if store is not None:
-        sys.exit(restore_one(home_of(directory), source, store, as_json=json))
+        sys.exit(restore_one(home_of(directory), source, store, anew=anew, as_json=json))
     asked = Asked(source, key, journal, journal_lost, checkpoint or ())
     sys.exit(run(directory, asked, as_json=json))

@@ -173,7 +173,7 @@ async def _ask_databases(home: Home, config: Config) -> list[Finding]:
         await reached.close()
     for dsn, kind, name in _others(home, config, stores):
         opened, finding = await _version(dsn, kind, name)
-        findings.append(finding)
+        findings.append(finding if opened is not None or kind != "store" else _store_away(finding))
         if opened is not None:
             await opened.close()
     return findings
@@ -195,6 +195,15 @@ def _others(home: Home, config: Config, stores: list[registry.Store]) -> list[tu
             )
         )
     return found
+
+
+def _store_away(finding: Finding) -> Finding:
+    """What to do where an organisation's store does not answer; the others go on."""
+    return msgspec.structs.replace(
+        finding,
+        ja=f"{finding.ja}失われていれば `moyai restore 控え --store 組織` で戻せます。",
+        en=f"{finding.en} If it is lost, `moyai restore BACKUP --store ORGANISATION` puts it back.",
+    )
 
 
 def _unreadable(database: str, error: Exception) -> Finding:

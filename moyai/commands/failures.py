@@ -10,6 +10,7 @@ from moyai.base.errors import Problem
 from moyai.base.journal import JournalError
 from moyai.base.migrate import SchemaTooNew, SchemaTooOld
 from moyai.base.processes import AlreadyRunning
+from moyai.base.provision import StoreLost
 from moyai.base.secrets import KeyNotHeld
 from moyai.bench.load import LoadError
 from moyai.calling import CallError
@@ -29,6 +30,7 @@ EXPECTED = (
     LoadError,
     CallError,
     StartError,
+    StoreLost,
     PermissionError,
     PlatformClosed,
     BackupError,

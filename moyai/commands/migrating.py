@@ -12,7 +12,7 @@ from moyai.base.config import Home
 from moyai.base.db import connect
 from moyai.base.migrate import migrate_context, migrate_control
 from moyai.base.provision import Store as Made
-from moyai.base.provision import provision_store
+from moyai.base.provision import StoreLost, provision_store
 from moyai.base.roles import OWNER, SERVE, context_database
 from moyai.identity import credentials
 from moyai.registry import Store
@@ -73,6 +73,8 @@ async def _store(home: Home, store: Store, turns: asyncio.Semaphore) -> Migrated
         try:
             made = await provision_store(home, store.organization_id, store.sealed_password)
             await _note(home, store.organization_id, made)
+        except StoreLost as error:
+            return Migrated(store.database, store.schema_version, str(error))
         except Exception as error:  # whatever is wrong with one store, the others are migrated
             return Migrated(store.database, store.schema_version, type(error).__name__)
     return Migrated(made.database, made.schema_version)

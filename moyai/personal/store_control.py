@@ -70,6 +70,14 @@ async def intents_at(conn: Connection, store_key: int) -> list[str]:
     return [row["intent_id"] for row in rows]
 
 
+async def located_at(conn: Connection, store_key: int) -> list[Record]:
+    """(resident_key, dataset_key, component_key, items) of what is said to lie in one store."""
+    return await conn.fetch(
+        "select resident_key, dataset_key, component_key, items from personal.location where store_key = $1 and items > 0",
+        store_key,
+    )
+
+
 async def locate_anew(
     conn: Connection,
     store_key: int,

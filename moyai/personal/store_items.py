@@ -196,6 +196,13 @@ async def put_back(conn: Connection, rows: Sequence[Record], pairs: Sequence[tup
     )
 
 
+async def read_all(conn: Connection) -> None:
+    """Read every item and mark from disk, to the last byte."""
+    await conn.fetchval(
+        "select (select sum(length(content::text)) from store.item), (select sum(added) from store.event)"
+    )
+
+
 async def counts(conn: Connection) -> list[Record]:
     """(subject, dataset_id, items) of all that a store holds."""
     return await conn.fetch(

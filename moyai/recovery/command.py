@@ -37,9 +37,9 @@ def restore(directory: Path, asked: Asked, *, as_json: bool) -> int:
     return 0
 
 
-def restore_one(home: Home, source: Path, organization_id: str, *, as_json: bool) -> int:
+def restore_one(home: Home, source: Path, organization_id: str, *, anew: bool, as_json: bool) -> int:
     """Restore one organisation's store. Returns the exit code."""
-    done = one_store.restore_store(home, source, organization_id, progress, say)
+    done = one_store.restore_store(home, source, organization_id, progress, say, anew=anew)
     if as_json:
         show(done, as_json=True)
     else:

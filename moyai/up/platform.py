@@ -163,7 +163,9 @@ class Town:
     async def start_engine(self) -> None:
         """Engine up, databases at this release's version."""
         await self.supervisor.start()
-        await migrate_all(self.home)
+        for left in await migrate_all(self.home):
+            if left.problem:
+                log.error("database left behind", database=left.database, problem=left.problem)
 
     async def register(self) -> None:
         """Witnesses' keys, then the scenario's registry."""

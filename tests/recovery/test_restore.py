@@ -124,10 +124,10 @@ async def store_session(home: Home, town: Town) -> AsyncIterator[Connection]:
 
 
 @pytest.fixture
-async def running(fresh_platform: Platform, tmp_path: Path) -> AsyncIterator[Running]:
-    home = fresh_platform.home
+async def running(operated_platform: Platform, tmp_path: Path) -> AsyncIterator[Running]:
+    home = operated_platform.home
     with lock(home):
-        owner = await fresh_platform.connect(OWNER)
+        owner = await operated_platform.connect(OWNER)
         town = await make_town(owner)
         await _store_of_c1(home, owner, town)
         subjects: dict[int, UUID] = {}
@@ -142,7 +142,7 @@ async def running(fresh_platform: Platform, tmp_path: Path) -> AsyncIterator[Run
                     subject,
                 )
         kept = Kept(town, tmp_path / "backup", tmp_path / "kek", tmp_path / "journal.jsonl", subjects)
-        yield Running(fresh_platform, town, kept)
+        yield Running(operated_platform, town, kept)
 
 
 @asynccontextmanager
@@ -153,7 +153,7 @@ async def restored(
     home = Home(scratch / f"restored-{kept.backup.parent.name}")
     asked = Asked(kept.backup, kept.key, kept.journal, **given)  # type: ignore[arg-type]
     done = await asyncio.to_thread(restore, home, asked, quiet, quiet)
-    engine = Engine(home, durable=False)
+    engine = Engine(home)
     engine.start()
     conn = await connect(home.dsn(OWNER))
     try:

@@ -31,6 +31,32 @@ Row = Record | dict[str, Any]
 
 _CONSENT_CODES = {None: "consent_missing", REFUSED: "consent_refused", WITHDRAWN: "consent_withdrawn"}
 
+OWN_CODES = (
+    "forbidden",
+    "organization_suspended",
+    "organization_not_certified",
+    "subject_unknown",
+    "resident_inactive",
+    "provider_not_registered",
+)
+"""With what a component's own items are refused (`permit_own`)."""
+
+GATE_CODES = (
+    *OWN_CODES[:-1],
+    "consumer_not_linked",
+    "purpose_not_registered",
+    "service_not_certified",
+    "outside_user_scope",
+    "consent_missing",
+    "consent_refused",
+    "consent_withdrawn",
+    "consent_expired",
+    "consent_outdated",
+    "terms_outdated",
+    "assurance_insufficient",
+)
+"""With what a question is refused (`ask`). Every route that asks declares them."""
+
 
 class Question(msgspec.Struct, frozen=True):
     """May this consumer have this dataset of this person, for this purpose?
@@ -235,8 +261,7 @@ async def permit_own(
 ) -> OwnVerdict:
     """May this component keep (store, read, delete) its own items of this dataset for this person?
 
-    A refusal has one of: forbidden, organization_*, subject_unknown, resident_inactive, provider_not_registered.
-    Raises Refused("forbidden") where there is no such client of the component.
+    A refusal has one of `OWN_CODES`. Raises Refused("forbidden") where there is no such client of the component.
     """
     row = await store_gate.standing_of_provider(conn, client_key, component_key, subject, dataset_key)
     code = _judge_own(row)

@@ -216,7 +216,11 @@ async def end(request: Request, caller: ResidentCaller) -> Response:
     return Response(status_code=204)
 
 
-@describes(response=SharedItems, query=PageQuery, codes=("grant_not_in_force", "does_not_exist"))
+@describes(
+    response=SharedItems,
+    query=PageQuery,
+    codes=("grant_not_in_force", "assurance_insufficient", "does_not_exist"),
+)
 async def items(request: Request, caller: ResidentCaller) -> Response:
     """Look at what is shared: the chosen data and no other, while the sharing lives. Each look, and so each page, is on
     record; `next` is the `cursor` of the next page."""

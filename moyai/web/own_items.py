@@ -36,14 +36,8 @@ _ITEM = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 _TAGS = re.compile(r'\s*(?:W/)?"[\x21\x23-\x7e]*"\s*(?:,\s*(?:W/)?"[\x21\x23-\x7e]*"\s*)*')
 _TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e]*"')
 
-_STORE_CODES = (
-    "subject_unknown",
-    "provider_not_registered",
-    "organization_suspended",
-    "resident_inactive",
-    "dataset_unknown",
-    "store_missing",
-)
+_STORE_CODES = (*gate.OWN_CODES, "dataset_unknown", "source_unavailable")
+_WRITE_CODES = (*_STORE_CODES, "store_missing")
 
 
 class ItemContent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -150,7 +144,7 @@ def _condition(request: Request) -> Condition:
 @describes(
     request=ItemContent,
     response=Stored,
-    codes=("invalid_request", "precondition_failed", *_STORE_CODES),
+    codes=("invalid_request", "content_invalid", "precondition_failed", *_WRITE_CODES),
     example={
         "path": {"subject": EXAMPLE_SUBJECT, "dataset": "steps", "item": "2026-11-24"},
         "body": {"content": {"date": "2026-11-24", "steps": 4210}, "observed_at": "2026-11-24T12:00:00Z"},
@@ -178,7 +172,7 @@ def _convert(shape: type[NewItem], members: dict[str, object]) -> NewItem:
 @describes(
     request=ManyItems,
     response=StoredItems,
-    codes=("invalid_request", *_STORE_CODES),
+    codes=("invalid_request", "content_invalid", *_WRITE_CODES),
     example={
         "path": {"subject": EXAMPLE_SUBJECT, "dataset": "steps"},
         "body": {"items": [{"item_id": "2026-11-24", "content": {"date": "2026-11-24", "steps": 4210}}]},
@@ -208,7 +202,7 @@ async def _put(
 @describes(
     response=OwnItems,
     query=PageQuery,
-    codes=(*_STORE_CODES, "source_unavailable", "item_too_large"),
+    codes=(*_STORE_CODES, "item_too_large"),
     example={"path": {"subject": EXAMPLE_SUBJECT, "dataset": "steps"}, "query": {"limit": 10}},
 )
 async def own_items(request: Request, caller: ClientCaller) -> Response:
@@ -229,7 +223,7 @@ def _items(pages: Pages) -> list[Item]:
 
 @describes(
     response=Item,
-    codes=("does_not_exist", *_STORE_CODES, "source_unavailable", "item_too_large"),
+    codes=("does_not_exist", *_STORE_CODES, "item_too_large"),
     example={"path": {"subject": EXAMPLE_SUBJECT, "dataset": "steps", "item": "2026-11-24"}},
 )
 async def own_item(request: Request, caller: ClientCaller) -> Response:
@@ -276,7 +270,7 @@ async def _released(
 
 
 @describes(
-    codes=("does_not_exist", "precondition_failed", *_STORE_CODES),
+    codes=("does_not_exist", "precondition_failed", *_WRITE_CODES),
     status=204,
     example={"path": {"subject": EXAMPLE_SUBJECT, "dataset": "steps", "item": "2026-11-24"}},
 )

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
+import inspect
+import json
+import re
+import textwrap
 from typing import Any
 
 import pytest
@@ -12,6 +17,8 @@ from hypothesis import strategies as st
 from moyai.base.db import Connection
 from moyai.base.errors import CODES
 from moyai.consent import gate
+from moyai.web.openapi import codes_of, document
+from moyai.web.routes import ROUTES
 from tests.factories import (
     C1,
     Made,
@@ -24,6 +31,7 @@ from tests.factories import (
     make_resident,
     tie,
 )
+from tests.house.source import PACKAGE
 
 GOOD: dict[str, Any] = {
     "client_state": "active",
@@ -113,9 +121,52 @@ def test_what_is_unknown_never_opens(changes: dict[str, Any]) -> None:
         assert gate.judge(facts(changes)) is not None
 
 
-def test_every_code_of_the_gate_is_listed() -> None:
-    told = {code for _, bad in BAD for code in bad.values()} - {"link_missing"}
-    assert told | {"consumer_not_linked", "purpose_not_registered", "provider_not_registered"} <= set(CODES)
+def codes_in(*functions: Any) -> set[str]:
+    """The codes that stand in the source of these functions."""
+    sources = (ast.parse(textwrap.dedent(inspect.getsource(one))) for one in functions)
+    constants = (node for source in sources for node in ast.walk(source) if isinstance(node, ast.Constant))
+    return {node.value for node in constants if isinstance(node.value, str) and node.value in CODES}
+
+
+def test_i5_gate_codes_are_the_codes_that_the_gate_can_answer() -> None:
+    by_rows = {code for _, bad in BAD for code in bad.values()} - {"link_missing"}
+    assert by_rows | {"consumer_not_linked", "purpose_not_registered"} == set(gate.GATE_CODES)
+    judging = (gate.judge, gate._judge_link, gate._organization_code, gate._verdict, gate._why_no_link)
+    by_source = codes_in(*judging) | set(gate._CONSENT_CODES.values())
+    assert by_source == set(gate.GATE_CODES)
+    assert codes_in(gate._judge_own, gate._organization_code) == set(gate.OWN_CODES)
+    assert len(set(gate.GATE_CODES)) == len(gate.GATE_CODES)
+
+
+ASKING = {
+    ("POST", "/personal/v1/exchange"): gate.GATE_CODES,
+    ("GET", "/personal/v1/subjects/{subject}/locations"): gate.GATE_CODES,
+    **{
+        (one.method, one.path): gate.OWN_CODES
+        for one in ROUTES
+        if one.path.startswith("/personal/v1/subjects/{subject}/datasets/")
+    },
+}
+
+
+@pytest.mark.parametrize("route", ASKING, ids=" ".join)
+def test_i5_every_route_that_asks_the_gate_says_with_what_it_refuses(route: tuple[str, str]) -> None:
+    (operation,) = [one for one in ROUTES if (one.method, one.path) == route]
+    assert set(ASKING[route]) <= set(codes_of(operation))
+    answers = json.loads(document(ROUTES, "http://localhost", ""))["paths"][route[1]][route[0].lower()][
+        "responses"
+    ]
+    assert all(code in str(answers[str(CODES[code].status)]) for code in ASKING[route])
+
+
+def test_i5_no_other_route_asks_the_gate() -> None:
+    """Handlers of a module that asks are in `ASKING`, or the gate is asked for a look at what is shared."""
+    asks = re.compile(r"\bgate\.(ask|permit_own)\(|\.hot\.run\(")
+    modules = {path.stem for path in (PACKAGE / "web").glob("*.py") if asks.search(path.read_text())}
+    handled = {
+        (one.method, one.path) for one in ROUTES if one.handler.__module__.rpartition(".")[2] in modules
+    }
+    assert handled == set(ASKING)
 
 
 class Scene:

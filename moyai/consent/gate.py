@@ -180,7 +180,7 @@ def _judge_link(row: Row) -> str | None:
         if state != "certified":
             return _organization_code(state)
     if row["service_state"] != "certified":
-        return "service_not_certified"
+        return _SERVICE_CODES.get(row["service_state"], "service_not_certified")
     if not row["in_scope"]:
         return "outside_user_scope"
     if row["consent_state"] != GIVEN:
@@ -196,6 +196,13 @@ def _judge_link(row: Row) -> str | None:
     if row["provider_subject"] is None:
         return "subject_unknown"
     return None
+
+
+_SERVICE_CODES = {
+    "organization_suspended": "organization_suspended",
+    "organization_registered": "organization_not_certified",
+}
+"""Of a service whose own organisation is not in force (`service_state` of the kept row says so)."""
 
 
 def _organization_code(state: str | None) -> str:

@@ -262,7 +262,11 @@ def _waiting(changes: tuple[Difference, ...]) -> tuple[str, ...]:
 
 def _closed(link: Link, facts: ServiceFacts) -> str | None:
     """Why a link could not flow whatever the resident decided."""
-    ends = {link.provider.organization_state, link.consumer.organization_state}
+    ends = {
+        link.provider.organization_state,
+        link.consumer.organization_state,
+        facts.service.organization_state,
+    }
     if "suspended" in ends:
         return "organization_suspended"
     if ends != {"certified"}:

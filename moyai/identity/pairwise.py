@@ -88,11 +88,13 @@ async def check_may_act(conn: Connection, client: ClientParty, municipality_code
 def check_scope(services: list[ServedScope], municipality_code: str) -> None:
     """Whether one of a component's certified services is for residents of this municipality.
 
-    Raises Problem service_not_certified if none is certified, outside_user_scope if none of those is for them.
+    Raises Problem service_not_certified if none is certified (organization_suspended where that is all that is missing),
+    outside_user_scope if none of those is for them.
     """
     certified = [s for s in services if s.state == "certified" and s.organization_state == "certified"]
     if not certified:
-        raise Problem("service_not_certified")
+        stopped = any(s.state == "certified" and s.organization_state == "suspended" for s in services)
+        raise Problem("organization_suspended" if stopped else "service_not_certified")
     if not any(municipality_code in service.municipality_codes for service in certified):
         raise Problem("outside_user_scope")
 

@@ -198,7 +198,8 @@ def _service(service: Service, terms: TermsVersion | None) -> CatalogueService:
 
 
 def _link(link: Link, service: Service, operator: Organization, authorises_only: bool) -> CatalogueLink:
-    standing = {link.provider.organization_state, link.consumer.organization_state, service.state}
+    ends = {link.provider.organization_state, link.consumer.organization_state}
+    standing = {*ends, service.organization_state, service.state}
     return CatalogueLink(
         link_id=link.link_id,
         service_id=link.service_id,

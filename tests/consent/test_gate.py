@@ -13,6 +13,7 @@ from moyai.base.db import Connection
 from moyai.base.errors import CODES, Refused
 from moyai.consent import gate
 from moyai.consent.gate import Question, Verdict
+from moyai.identity import residents
 from tests.admin import as_admin
 from tests.consent.conftest import as_shared_now
 from tests.factories import C2, Made, MadeResident, Town, make_client, make_consent, tie
@@ -156,6 +157,31 @@ async def test_suspended_provider_organisation(door: Door) -> None:
     assert (await door.ask(dataset_key=town.datasets["vitals"].key)).permits
     await suspend(door.conn, town.koiki)
     assert await door.code(dataset_key=town.datasets["vitals"].key) == "organization_suspended"
+
+
+@pytest.mark.parametrize(
+    ("state", "code"),
+    [("suspended", "organization_suspended"), ("registered", "organization_not_certified")],
+)
+async def test_a_service_whose_own_organisation_is_not_in_force(door: Door, state: str, code: str) -> None:
+    """Neither end of the link is that organisation's: it answers for the service all the same."""
+    town = door.town
+    await door.conn.raw.execute(
+        "update registry.service set organization_key = $1 where service_key = $2",
+        town.koiki.key,
+        town.kenko.key,
+    )
+    await make_consent(door.conn, town.hanako, town.links["steps"])
+    assert (await door.ask()).permits
+    await suspend(door.conn, town.koiki)
+    if state == "registered":
+        await door.conn.execute(
+            "update registry.organization set state = 'registered' where organization_key = $1", town.koiki.key
+        )
+    assert await door.code() == code
+    closed = await gate.why_closed(door.conn, await residents.by_id(door.conn, town.hanako.id))
+    assert closed[town.links["steps"].key] == code
+    assert await shared(door, town.hanako, "steps") == ([], [code])
 
 
 async def test_organisation_or_service_that_is_not_certified(door: Door) -> None:

@@ -77,7 +77,14 @@ BAD: list[tuple[str, dict[Any, str]]] = [
     ("link_state", {"ended": "link_missing", None: "link_missing"}),
     ("provider_state", {"suspended": "organization_suspended", "registered": "organization_not_certified"}),
     ("consumer_state", {"suspended": "organization_suspended", "registered": "organization_not_certified"}),
-    ("service_state", dict.fromkeys(("registered", "suspended", None), "service_not_certified")),
+    (
+        "service_state",
+        {
+            **dict.fromkeys(("registered", "suspended", None), "service_not_certified"),
+            "organization_suspended": "organization_suspended",
+            "organization_registered": "organization_not_certified",
+        },
+    ),
     ("in_scope", {False: "outside_user_scope", None: "outside_user_scope"}),
     ("consent_state", {None: "consent_missing", 2: "consent_refused", 3: "consent_withdrawn"}),
     ("consent_expired", {True: "consent_expired", None: "consent_expired"}),

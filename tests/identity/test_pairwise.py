@@ -88,7 +88,8 @@ def _service(state: str = "certified", organization: str = "certified", *codes: 
     [
         ([], "service_not_certified"),
         ([_service("registered")], "service_not_certified"),
-        ([_service("certified", "suspended")], "service_not_certified"),
+        ([_service("certified", "suspended")], "organization_suspended"),
+        ([_service("registered", "suspended")], "service_not_certified"),
         ([_service("certified", "certified", C2)], "outside_user_scope"),
         ([_service("registered"), _service("certified", "certified", C2)], "outside_user_scope"),
         ([_service("certified", "certified", C2), _service()], None),

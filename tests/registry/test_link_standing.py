@@ -17,6 +17,8 @@ CHANGES = {
     "organization": "update registry.organization set state = 'registered' where organization_id = 'city'",
     "another organization behind a component": """update registry.component set organization_key =
         (select organization_key from registry.organization where organization_id = 'unei')""",
+    "organization of the service": """update registry.service set organization_key =
+        (select organization_key from registry.organization where organization_id = 'unei')""",
     "service": "update registry.service set municipality_codes = '{372021}', required_aal = 3",
     "dataset": "update registry.dataset set required_ial = 3",
     "link": "update registry.link set purpose_key = (select max(purpose_key) from registry.purpose), state = 'ended'",

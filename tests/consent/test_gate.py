@@ -176,7 +176,8 @@ async def test_a_service_whose_own_organisation_is_not_in_force(door: Door, stat
     await suspend(door.conn, town.koiki)
     if state == "registered":
         await door.conn.execute(
-            "update registry.organization set state = 'registered' where organization_key = $1", town.koiki.key
+            "update registry.organization set state = 'registered' where organization_key = $1",
+            town.koiki.key,
         )
     assert await door.code() == code
     closed = await gate.why_closed(door.conn, await residents.by_id(door.conn, town.hanako.id))

@@ -17,7 +17,7 @@ from moyai.base.db import Connection
 from moyai.base.errors import Problem
 from moyai.base.journal import Journal
 from moyai.base.stops import ProtectionBegun
-from moyai.identity import second_person, store_desk, store_transfers
+from moyai.identity import residents, second_person, store_desk, store_residents, store_transfers
 from moyai.identity.model import Desk, Resident
 from moyai.ledger import Act, Kind, contents
 
@@ -81,6 +81,9 @@ async def confirm(conn: Connection, desk: Desk, resident: Resident, journal: Jou
     asked = await second_person.join(conn, desk, _ACT, resident, named)
     if asked is None:
         raise Problem("second_person_required")
+    # a transfer is locked before its resident, here as where it is completed
+    await _drop_transfer(conn, resident.resident_key)
+    await residents.hold(conn, resident)
     key, begun = resident.resident_key, asked["wanted"] == "begin"
     if begun:
         staff_ids = await store_desk.staff_ids(conn, asked["staff"])
@@ -92,7 +95,6 @@ async def confirm(conn: Connection, desk: Desk, resident: Resident, journal: Jou
             ),
         )
     await store_desk.set_protected(conn, key, protected=begun)
-    await _drop_transfer(conn, key)
     await store_desk.clear_access(conn, key)
     for staff_key in asked["staff"]:
         await store_desk.name_access(conn, key, staff_key)
@@ -111,8 +113,9 @@ async def protect_again(
     if await ledger.done_to_since(conn, resident.resident_key, [Kind.PROTECTION_CHANGED], at):
         return False
     key = resident.resident_key
-    await store_desk.set_protected(conn, key, protected=True)
     await _drop_transfer(conn, key)
+    await store_residents.lock_for_change(conn, key)
+    await store_desk.set_protected(conn, key, protected=True)
     await store_desk.clear_access(conn, key)
     for staff_key in await store_desk.staff_keys(conn, sorted(stop.staff)):
         await store_desk.name_access(conn, key, staff_key)

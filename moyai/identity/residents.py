@@ -170,9 +170,17 @@ async def record_proofing(
     await ledger.record(conn, Act(Kind.IDENTITY_PROOFED, actor, resident_key, proofed))
 
 
+async def hold(conn: Connection, resident: Resident) -> None:
+    """Before a resident is changed: nobody else changes them until the transaction ends. Raises Problem("resident_inactive")
+    for somebody who was closed or erased since they were looked up: nothing is written about them any more."""
+    if await store_residents.lock_for_change(conn, resident.resident_key) != "active":
+        raise Problem("resident_inactive")
+
+
 async def proof_again(conn: Connection, desk: Desk, resident: Resident, evidence: Evidence) -> None:
     """A later proofing (身元確認レベルの引き上げ); the level follows the latest evidence, up or down."""
     check_evidence(evidence)
+    await hold(conn, resident)
     await record_proofing(conn, desk.organization_id, desk.actor, resident.resident_key, evidence)
     await store_residents.set_ial(conn, resident.resident_key, evidence.level)
 
@@ -217,6 +225,7 @@ async def move(
     """
     if not is_municipality_code(municipality_code):
         raise Problem("invalid_request", "municipality_code: the check digit does not fit")
+    await hold(conn, resident)
     own = await store_parties.municipality(conn, municipality_code)
     desk_key = resident.desk_key if own is None else own.organization_key
     await store_residents.set_residence(
@@ -244,6 +253,7 @@ async def hold_active(conn: Connection, resident_key: int) -> None:
 
 async def close_for_erasure(conn: Connection, resident: Resident, journal: Journal) -> None:
     """Nothing more is stored, read or logged in to for this resident while the erasure is under way."""
+    await store_residents.lock_for_change(conn, resident.resident_key)
     await store_residents.close(conn, resident.resident_key)
     await store_sessions.end_all_of_resident(conn, resident.resident_key)
     await journal.append(conn, ResidentClosed(resident_id=resident.resident_id))
@@ -256,7 +266,7 @@ async def erase(conn: Connection, resident_key: int, actor: str, ground: str, jo
     the ledger's contents in the same transaction. `ground` is the reason that audits will read. The erasure is in the
     journal before it is committed, so that a restored backup cannot bring the resident back.
     """
-    await store_residents.lock_resident(conn, resident_key)
+    await store_residents.lock_for_change(conn, resident_key)
     resident = await find(conn, resident_key)
     if resident is None or resident.state == "erased":
         raise Problem("resident_inactive")

@@ -141,6 +141,16 @@ async def lock_resident(conn: Connection, resident_key: int) -> None:
     await conn.execute("select from identity.resident where resident_key = $1 for update", resident_key)
 
 
+async def lock_for_change(conn: Connection, resident_key: int) -> str | None:
+    """The state, of a resident whom nobody else changes until this transaction ends. First the lock that an act of the
+    resident takes first: whatever changes the row takes it, too (0012), and in another order two would wait for each other.
+    """
+    await conn.execute("select pg_advisory_xact_lock(hashtextextended('consent', $1))", resident_key)
+    return await conn.fetchval(
+        "select state from identity.resident where resident_key = $1 for no key update", resident_key
+    )
+
+
 async def person(conn: Connection, resident_key: int) -> Record | None:
     return await conn.fetchrow(
         """

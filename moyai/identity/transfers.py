@@ -230,6 +230,7 @@ async def _complete(
     conn: Connection, actor: str, organization_id: str, row: Any, resident: Resident, way: Way
 ) -> None:
     key = resident.resident_key
+    await residents.hold(conn, resident)
     await store_transfers.end(conn, row["transfer_id"], "completed", way)
     await store_residents.set_residence(
         conn, key, row["municipality_code"], row["organization_key"], row["postal_code"], row["address"]

@@ -74,7 +74,7 @@ class Question(msgspec.Struct, frozen=True):
 class Verdict(msgspec.Struct, frozen=True):
     """The gate's answer to one question: permits and refusals, one per registered link.
 
-    `resident_key` is 0 when the subject is unknown. A question to which no link answers has one refusal. `judged` is
+    `resident_key` is 0 when the subject is unknown. A question to which no registered link answers has one refusal. `judged` is
     what the release is compared with.
     """
 
@@ -126,7 +126,7 @@ async def ask(conn: Connection, questions: Sequence[Question]) -> list[Verdict]:
 async def _verdict(conn: Connection, question: Question, rows: list[Record]) -> Verdict:
     permits: list[Permit] = []
     refusals: list[Refusal] = []
-    for row in rows:
+    for row in _answering(rows):
         code = judge(row)
         if code is None:
             permits.append(_permit(row, row["consent_items"]))
@@ -137,6 +137,13 @@ async def _verdict(conn: Connection, question: Question, rows: list[Record]) -> 
             code = "consumer_not_linked" if ended else await _why_no_link(conn, question)
         refusals.append(_refusal(code, row, question.dataset_key))
     return Verdict(rows[0]["resident_key"] or 0, _judged(rows, permits), permits, refusals)
+
+
+def _answering(rows: Sequence[Record]) -> Sequence[Record]:
+    """The links that answer a question: those that are registered. Where none is, the one that ended last says so; beside
+    one that took its place it says nothing."""
+    live = [row for row in rows if row["link_state"] == "registered"]
+    return live or [max(rows, key=lambda row: row["link_key"] or 0)]
 
 
 def _judged(rows: Sequence[Record], permits: Sequence[Permit]) -> Judged:

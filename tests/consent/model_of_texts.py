@@ -123,6 +123,14 @@ class Texts:
             for name in self.items(resident, link_id)
         }
 
+    def is_linked(self, consumer: str, purpose: str, dataset: str) -> bool:
+        """Whether something is said of this: then no answer may say that there is no link."""
+        return any(
+            (said["uses"]["component_id"], said["purpose_id"], said["dataset_id"])
+            == (consumer, purpose, dataset)
+            for said in self.said.values()
+        )
+
     def may_view(self, sharing: str, viewer: str, dataset: str, provider: str) -> set[str]:
         """Names of items that a viewer may see."""
         share = self.shares[sharing]

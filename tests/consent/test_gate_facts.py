@@ -223,15 +223,28 @@ async def test_each_of_several_providers_is_judged_for_itself(scene: Scene) -> N
     }
 
 
-async def test_ended_link_beside_an_open_one_gives_nothing_of_itself(scene: Scene) -> None:
+async def test_v2_an_ended_link_says_nothing_beside_one_that_answers(scene: Scene) -> None:
+    """Whether that one is open or closed: its own reason is told, and no other."""
     town, conn = scene.town, scene.conn
     subject = await tie(conn, town.hanako, town.mimamori)
-    for provider, link in ((town.undo_app, town.links["steps"]), (scene.other, scene.link)):
-        await tie(conn, town.hanako, provider)
-        await make_consent(conn, town.hanako, link)
+    await tie(conn, town.hanako, town.undo_app)
+    await tie(conn, town.hanako, scene.other)
+    await make_consent(conn, town.hanako, scene.link)
     await conn.execute("update registry.link set state = 'ended' where link_key = $1", scene.link.key)
     (verdict,) = await gate.ask(conn, [scene.question(subject)])
-    assert [p.component_id for p in verdict.permits] == ["undo-app"]
+    assert (verdict.permits, [(r.component_id, r.code) for r in verdict.refusals]) == (
+        [],
+        [("undo-app", "consent_missing")],
+    )
+    await make_consent(conn, town.hanako, town.links["steps"])
+    (verdict,) = await gate.ask(conn, [scene.question(subject)])
+    assert ([p.component_id for p in verdict.permits], verdict.refusals) == (["undo-app"], [])
+
+
+async def test_v2_of_several_links_that_all_ended_the_last_is_named(scene: Scene) -> None:
+    subject = await tie(scene.conn, scene.town.hanako, scene.town.mimamori)
+    await scene.conn.execute("update registry.link set state = 'ended'")
+    (verdict,) = await gate.ask(scene.conn, [scene.question(subject)])
     assert [(r.component_id, r.code) for r in verdict.refusals] == [("other-steps", "consumer_not_linked")]
 
 

@@ -379,6 +379,13 @@ class Story:
                 f"{came} of {result['dataset']} came to {consumer}; {may} was read and agreed to"
             )
             self.flowed += len(came)
+        self._names_the_living(consumer, purpose, answer.json())
+
+    def _names_the_living(self, consumer: str, purpose: str, answer: dict[str, Any]) -> None:
+        """A link that ended is not told of beside the one that took its place; a refusal tells of the first dataset."""
+        told = answer.get("results") or [{"dataset": next(iter(self.datasets)), "code": answer.get("code")}]
+        ended = [one["dataset"] for one in told if one.get("code") == "consumer_not_linked"]
+        assert not [one for one in ended if self.texts.is_linked(consumer, purpose, one)], answer
 
     async def _view(self, viewer: Person, sharing: str) -> None:
         answer = await viewer.touch.get(f"/consent/v1/sharings/{sharing}/items")
@@ -544,6 +551,7 @@ async def hold(ground: Ground, happened: list[tuple[str, int, str]]) -> None:
 @example([("add_item", 0, "c"), ("read_and_decide", 0, "a")])
 @example([("withdraw", 0, "a"), ("read_and_decide", 0, "a")])
 @example([("other_service", 0, "d"), ("read_and_decide", 1, "a")])
+@example([("end_link_and_begin_anew", 0, "a"), ("read_and_decide", 0, "a")])
 @settings(
     max_examples=EXAMPLES,
     deadline=None,

@@ -14,7 +14,7 @@ from moyai.base.db import Connection
 from moyai.base.errors import Problem, Refused
 from moyai.ledger.release import Release, Released, release_many
 from moyai.personal.model import ExchangeAnswer
-from tests.factories import Made
+from tests.factories import Made, make_link
 from tests.personal.conftest import Process, World, close_process, open_process, proof
 
 STEPS = {"steps": 8123}
@@ -76,6 +76,30 @@ async def test_refused_link_does_not_close_the_others(world: World) -> None:
     answer = await person.ask("steps", "vitals")
     assert contents(answer) == {"steps": [STEPS]}
     assert codes(answer) == {"vitals": "consent_missing"}
+
+
+async def test_v2_a_link_that_was_replaced_is_in_neither_answer_nor_record(world: World) -> None:
+    """A history is told from the record: it said that the same data was received, and was not handed over."""
+    town = world.town
+    async with world.control.transaction() as conn:
+        await make_link(
+            conn,
+            town.kenko,
+            town.undo_app,
+            town.mimamori,
+            town.datasets["steps"],
+            town.purposes["health-support"],
+            state="ended",
+        )
+    undecided = await world.resident(items={"steps": STEPS})
+    with pytest.raises(Refused, match="consent_missing"):
+        await undecided.ask("steps")
+    person = await world.resident("steps", items={"steps": STEPS})
+    answer = await person.ask("steps")
+    assert [result.status for result in answer.results] == ["ok"]
+    for one in (undecided, person):
+        (entry,) = await one.recorded()
+        assert len(entry["detail"]["sources"]) == 1
 
 
 async def test_withdrawal_bites_on_the_next_request_at_every_process(world: World) -> None:

@@ -69,7 +69,15 @@ async def client_credentials(
         raise Problem("scope_not_allowed", f"registered: {' '.join(allowed)}", oauth="invalid_scope")
     scope = " ".join(scopes)
     key = await issuer.keys.current(conn, "oidc")
-    token = tokens.issue_access_token(key, issuer.url, client.client_id, client.client_id, scope, jkt)
+    token = tokens.issue_access_token(
+        key,
+        issuer.url,
+        client.client_id,
+        client.client_id,
+        scope,
+        jkt,
+        client_keys=tokens.keys_of(client.jwks),
+    )
     return TokenResponse(token, "DPoP", tokens.ACCESS_SECONDS, scope)
 
 
@@ -174,7 +182,16 @@ async def _resident_tokens(
     )
     scope = _narrowed(grant.scope, client, asked)
     key = await issuer.keys.current(conn, "oidc")
-    access = tokens.issue_access_token(key, issuer.url, client.client_id, str(subject), scope, jkt, grant_id)
+    access = tokens.issue_access_token(
+        key,
+        issuer.url,
+        client.client_id,
+        str(subject),
+        scope,
+        jkt,
+        grant_id,
+        client_keys=tokens.keys_of(client.jwks),
+    )
     id_token = None
     if "openid" in scope.split():
         id_token = tokens.issue_id_token(key, issuer.url, grant, str(subject), row["ial"], nonce)

@@ -25,6 +25,7 @@ from moyai.identity.authorization import resident_scopes
 from moyai.identity.model import ClientCaller, Grant, ResidentCaller, acr_of
 from moyai.identity.sessions import level_now
 from moyai.registry import store_parties
+from moyai.registry.hashing import digest
 from moyai.registry.store_parties import ClientParty
 
 ACCESS_SECONDS: Final = 600
@@ -45,6 +46,7 @@ class AccessToken(msgspec.Struct, frozen=True):
     expires_at: int
     token_hash: str
     key_id: str
+    client_keys: str
 
 
 class _Confirmation(msgspec.Struct, frozen=True):
@@ -60,6 +62,7 @@ class _Claims(msgspec.Struct, frozen=True):
     exp: int
     cnf: _Confirmation
     sid: UUID | None = None
+    client_keys: str = ""
 
 
 class Hint(msgspec.Struct, frozen=True):
@@ -84,7 +87,9 @@ def issue_access_token(
     scope: str,
     jkt: str,
     grant_id: UUID | None = None,
+    client_keys: str = "",
 ) -> str:
+    """`client_keys` says which keys of the client it was issued to (`keys_of`)."""
     now = int(time.time())
     claims: dict[str, Any] = {
         "iss": issuer,
@@ -99,7 +104,14 @@ def issue_access_token(
     }
     if grant_id is not None:
         claims["sid"] = str(grant_id)
+    if client_keys:
+        claims["client_keys"] = client_keys
     return _sign(key, "at+jwt", claims)
+
+
+def keys_of(jwks: dict[str, Any] | None) -> str:
+    """Names the keys of a client; "" for one without."""
+    return digest(jwks).hex()[:32] if jwks else ""
 
 
 def issue_id_token(
@@ -127,7 +139,8 @@ class TokenVerifier:
     """Checks access tokens for one process, and remembers the checked ones, at most `remember` of them.
 
     Which keys verify is asked anew once a second, by the request that comes first: a token is refused at the latest
-    a second after its key was revoked, also one that was checked before.
+    a second after its key was revoked, also one that was checked before; and so is one that was issued to keys which its
+    client has no more (whoever stole them holds tokens for as long as those live).
     """
 
     def __init__(self, issuer: str, remember: int = 20_000) -> None:
@@ -136,6 +149,7 @@ class TokenVerifier:
         self._tokens: dict[str, AccessToken] = {}
         self._callers: dict[str, ClientCaller] = {}
         self._keys: dict[str, ECKey] = {}
+        self._replaced: dict[str, str] = {}
         self._keys_asked = -_KEYS_TRUE_SECONDS
         self._asking = asyncio.Lock()
 
@@ -150,7 +164,14 @@ class TokenVerifier:
         if known.expires_at + TOKEN_LEEWAY_SECONDS < now:
             del self._tokens[token]
             raise Problem("token_expired")
+        if self._replaced and self._is_of_old_keys(known):
+            del self._tokens[token]
+            return None
         return known
+
+    def _is_of_old_keys(self, token: AccessToken) -> bool:
+        """Whether the client has got other keys since, as long ago as a token may live."""
+        return self._replaced.get(token.client_id, token.client_keys) != token.client_keys
 
     async def verify(self, conn: Connection, token: str, now: float, *, ask: bool = True) -> AccessToken:
         """Raises Problem token_invalid or token_expired. `ask`: where the token names an unknown key, ask whether there is
@@ -173,7 +194,10 @@ class TokenVerifier:
             claims.exp,
             dpop.token_hash(token),
             key_id,
+            claims.client_keys,
         )
+        if self._is_of_old_keys(checked):
+            raise Problem("token_invalid", "the client has other keys since")
         _keep(self._tokens, token, checked, self._remember)
         return checked
 
@@ -206,6 +230,8 @@ class TokenVerifier:
                 asked = time.monotonic()
                 known = await keys.public_set(conn, "oidc")
                 self._keys = {jwk["kid"]: ECKey.import_key(jwk) for jwk in known["keys"]}
+                replaced = await store_parties.keys_replaced(conn, ACCESS_SECONDS + 2 * TOKEN_LEEWAY_SECONDS)
+                self._replaced = {client_id: keys_of(jwks) for client_id, jwks in replaced.items()}
                 self._keys_asked = asked
 
     def known_client(self, token: AccessToken) -> ClientCaller | None:

@@ -60,6 +60,18 @@ async def client_party(conn: Connection, client_id: str) -> ClientParty | None:
     return None if row is None else msgspec.convert(dict(row), ClientParty)
 
 
+async def keys_replaced(conn: Connection, seconds: int) -> dict[str, Any]:
+    """The keys that clients have now, of those that got other ones less than so many seconds ago, by client."""
+    rows = await conn.fetch(
+        """
+        select client_id, jwks from registry.client
+         where keys_replaced_at > clock_timestamp() - make_interval(secs => $1)
+        """,
+        seconds,
+    )
+    return {row["client_id"]: row["jwks"] for row in rows}
+
+
 def _party(row: Record | None) -> Party | None:
     return None if row is None else msgspec.convert(dict(row), Party)
 

@@ -35,7 +35,7 @@ class State(IntEnum):
         return self.name.lower()
 
 
-class Item(msgspec.Struct, frozen=True):
+class ItemText(msgspec.Struct, frozen=True):
     """A data item in plain words; `name` is its name in the dataset's schema."""
 
     name: str
@@ -71,7 +71,7 @@ class LinkText(msgspec.Struct, frozen=True):
     dataset_id: str
     dataset_ja: str
     dataset_en: str
-    items: tuple[Item, ...]
+    items: tuple[ItemText, ...]
     generates: Party
     uses: Party
     manages: Party

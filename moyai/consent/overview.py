@@ -19,7 +19,7 @@ from moyai.consent.catalogue import ServiceFacts, all_facts, party, resident_of
 from moyai.consent.differences import Difference, differences
 from moyai.consent.eligibility import obstacle
 from moyai.consent.enrolment import is_current
-from moyai.consent.model import Granularity, Item, LinkState, Membership, Party, granularity_of
+from moyai.consent.model import Granularity, ItemText, LinkState, Membership, Party, granularity_of
 from moyai.identity.model import ForResident, ResidentCaller
 from moyai.registry.model import Link, Succession
 from moyai.registry.successions import successions
@@ -50,7 +50,7 @@ class LinkStanding(msgspec.Struct, frozen=True):
     dataset_id: str
     dataset_ja: str
     dataset_en: str
-    items: tuple[Item, ...]
+    items: tuple[ItemText, ...]
     purpose_id: str
     purpose_name_ja: str
     purpose_name_en: str
@@ -200,7 +200,7 @@ def _link(link: Link, known: _Known, facts: ServiceFacts) -> LinkStanding:
         dataset_id=link.dataset_id,
         dataset_ja=link.dataset_name_ja,
         dataset_en=link.dataset_name_en,
-        items=tuple(Item(item.name, item.ja, item.en) for item in link.items),
+        items=tuple(ItemText(item.name, item.ja, item.en) for item in link.items),
         purpose_id=link.purpose_id,
         purpose_name_ja=link.purpose_name_ja,
         purpose_name_en=link.purpose_name_en,

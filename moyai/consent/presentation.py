@@ -21,7 +21,7 @@ from moyai.consent.eligibility import require_eligible
 from moyai.consent.enrolment import require_ready_to_decide
 from moyai.consent.model import (
     PRESENTATION_MINUTES,
-    Item,
+    ItemText,
     LinkText,
     Party,
     PlatformText,
@@ -68,7 +68,7 @@ def _link_text(link: Link, manages: Party, generates: Party, uses: Party, served
         dataset_id=link.dataset_id,
         dataset_ja=link.dataset_name_ja,
         dataset_en=link.dataset_name_en,
-        items=tuple(Item(item.name, item.ja, item.en) for item in link.items),
+        items=tuple(ItemText(item.name, item.ja, item.en) for item in link.items),
         generates=generates,
         uses=uses,
         manages=manages,

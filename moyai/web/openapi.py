@@ -73,11 +73,13 @@ def document(table: tuple[Operation, ...], base_url: str, title: str) -> bytes:
     operations = [operation for operation in table if is_api(operation)]
     shapes = [s for o in operations for s in (o.description.request, o.description.response) if s is not None]
     shapes += FORMS.values()
-    _, components = msgspec.json.schema_components(shapes, ref_template=_SCHEMAS)
+    # All at once: two shapes of one name have other names then than each by itself.
+    found, components = msgspec.json.schema_components(shapes, ref_template=_SCHEMAS)
+    schemas = dict(zip(shapes, found, strict=True))
     paths: dict[str, dict[str, Any]] = {}
     for operation in operations:
         path = _PARAMETER.sub(r"{\1}", operation.path)
-        paths.setdefault(path, {})[operation.method.lower()] = _operation(operation)
+        paths.setdefault(path, {})[operation.method.lower()] = _operation(operation, schemas)
     return msgspec.json.encode(
         {
             "openapi": "3.1.0",
@@ -94,6 +96,10 @@ def document(table: tuple[Operation, ...], base_url: str, title: str) -> bytes:
             },
         }
     )
+
+
+_Schemas = dict[Any, dict[str, Any]]
+"""The schema of each shape, or the reference to it."""
 
 
 _PROBLEM: dict[str, Any] = {
@@ -114,29 +120,29 @@ _PROBLEM: dict[str, Any] = {
 }
 
 
-def _operation(operation: Operation) -> dict[str, Any]:
+def _operation(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
     made: dict[str, Any] = {
         "operationId": f"{operation.method.lower()}_{re.sub(r'[^a-z0-9]+', '_', operation.path.lower()).strip('_')}",
         "summary": operation.en,
         "description": f"{operation.ja}\n\n{(operation.handler.__doc__ or '').strip()}",
         "tags": [operation.path.split("/")[1] or "root"],
         "parameters": [*_path_parameters(operation), *_query_parameters(operation)],
-        "responses": _responses(operation),
+        "responses": _responses(operation, schemas),
         "x-who": who(operation.auth),
     }
     if _needs_token(operation.auth):
         made["security"] = [{"dpop": []}] if not _open_too(operation.auth) else [{"dpop": []}, {}]
-    body = _request_body(operation)
+    body = _request_body(operation, schemas)
     return made if body is None else {**made, "requestBody": {"required": True, "content": body}}
 
 
-def _request_body(operation: Operation) -> dict[str, Any] | None:
+def _request_body(operation: Operation, schemas: _Schemas) -> dict[str, Any] | None:
     described = operation.description
     if operation.path in FORMS:
-        return {"application/x-www-form-urlencoded": {"schema": _reference(FORMS[operation.path])}}
+        return {"application/x-www-form-urlencoded": {"schema": schemas[FORMS[operation.path]]}}
     if described.request is None:
         return None
-    body: dict[str, Any] = {"schema": _reference(described.request)}
+    body: dict[str, Any] = {"schema": schemas[described.request]}
     if described.example and "body" in described.example:
         body["example"] = described.example["body"]
     return {"application/json": body}
@@ -159,11 +165,6 @@ def who(demand: Demand) -> str:
     if isinstance(demand, AnyOf):
         return " or ".join(who(one) for one in demand.demands)
     return "anybody"
-
-
-def _reference(shape: Any) -> dict[str, Any]:
-    (schema,), _ = msgspec.json.schema_components([shape], ref_template=_SCHEMAS)
-    return schema
 
 
 def _path_parameters(operation: Operation) -> list[dict[str, Any]]:
@@ -192,11 +193,11 @@ def _query_parameters(operation: Operation) -> list[dict[str, Any]]:
     ]
 
 
-def _responses(operation: Operation) -> dict[str, Any]:
+def _responses(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
     described = operation.description
     good: dict[str, Any] = {"description": "done"}
     if described.response is not None:
-        good["content"] = {"application/json": {"schema": _reference(described.response)}}
+        good["content"] = {"application/json": {"schema": schemas[described.response]}}
     responses: dict[str, Any] = {str(status): good for status in _good_statuses(operation)}
     for code in codes_of(operation):
         status = str(CODES[code].status)

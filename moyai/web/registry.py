@@ -98,7 +98,7 @@ def without(shape: type[msgspec.Struct], name: str) -> Any:
         elif field.name != name:
             fields.append((field.name, field.type))
     body = msgspec.defstruct(
-        shape.__name__.removesuffix("Declaration"),
+        f"{shape.__name__.removesuffix('Declaration')}Body",
         fields,
         frozen=True,
         forbid_unknown_fields=True,

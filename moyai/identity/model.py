@@ -105,6 +105,10 @@ class StaffCaller(msgspec.Struct, frozen=True):
     roles: frozenset[str]
     staff_id: str = ""
     staff_number: str = ""
+    second_factor_at: datetime | None = None
+
+    def with_second_factor(self, at: datetime) -> StaffCaller:
+        return msgspec.structs.replace(self, second_factor_at=at)
 
     @property
     def actor(self) -> str:

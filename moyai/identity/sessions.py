@@ -183,6 +183,7 @@ async def _staff(conn: Connection, session: Session, row: Record) -> StaffCaller
         frozenset(row["roles"]),
         row["staff_id"],
         row["staff_number"],
+        session.second_factor_at,
     )
 
 

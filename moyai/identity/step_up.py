@@ -1,5 +1,5 @@
-"""Acts that widen access ask for a second factor that was shown just now: a browser may have been left alone, and an
-app holds its authorisation for weeks (RFC 9470)."""
+"""Acts that widen access, and the word of a second member of staff, ask for a second factor that was shown just now: a
+browser may have been left alone, and an app holds its authorisation for weeks (RFC 9470)."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from moyai.base.clock import utc_now
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
 from moyai.identity import store_sessions
-from moyai.identity.model import ResidentCaller, Session, acr_of
+from moyai.identity.model import ResidentCaller, Session, StaffCaller, acr_of
 
 FRESH_SECONDS: Final = 5 * 60
 
 
-def is_fresh(caller: ResidentCaller) -> bool:
+def is_fresh(caller: ResidentCaller | StaffCaller) -> bool:
     at = caller.second_factor_at
     return at is not None and utc_now() - at <= timedelta(seconds=FRESH_SECONDS)
 

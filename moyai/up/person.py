@@ -165,6 +165,10 @@ class Person:
         self._last_code = totp.at(time.time() + ahead * _CODE_SECONDS)
         return self._last_code
 
+    async def code(self) -> str:
+        """A code of the authenticator that was not shown yet."""
+        return await self._code(0)
+
     async def _follow(
         self, method: str, url: str, form: Mapping[str, str] | None = None, stop_at: str | None = None
     ) -> Page:

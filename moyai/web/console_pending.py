@@ -8,6 +8,8 @@ from starlette.responses import Response
 from moyai.base.errors import Problem
 from moyai.identity.model import StaffCaller
 from moyai.registry import acting, waiting
+from moyai.registry.pending import pending_act
+from moyai.web import second_factor
 from moyai.web.authorize import go
 from moyai.web.oauth import platform_of
 from moyai.web.pages import read_form, render
@@ -44,10 +46,25 @@ async def _page(request: Request, caller: StaffCaller, problem: Problem | None =
     )
 
 
+async def code_page(
+    request: Request, caller: StaffCaller, due: Problem, *, frame: str, back: str
+) -> Response:
+    """The act that is to be confirmed, once more, with the field for the code."""
+    async with platform_of(request).control.transaction() as conn:
+        one = await pending_act(conn, request.path_params["pending"])
+    return render(
+        request, "staff/code.html", caller, status=422, one=one, frame=frame, back=back, error=due.code
+    )
+
+
 async def act(request: Request, caller: StaffCaller) -> Response:
     """Stand for an act, or revoke it. Its own asker can revoke, and nobody can confirm twice."""
     form = await read_form(request, caller)
     wanted, pending = form.get("act", ""), request.path_params["pending"]
+    if wanted == "confirm":
+        caller, due = await second_factor.take(request, caller, form)
+        if due is not None:
+            return await code_page(request, caller, due, frame="console/frame.html", back="/console/pending")
     try:
         async with platform_of(request).control.transaction() as conn:
             if wanted == "confirm":

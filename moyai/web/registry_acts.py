@@ -128,7 +128,7 @@ REGISTRY_ACTS: Final = (
     DeskAct(
         "confirm what waits",
         ("POST /console/pending/{pending}",),
-        "a log-in with two factors, the role, a staff number that is nobody else's of the two",
+        "a log-in with two factors, a code shown within five minutes, the role, a staff number that is nobody else's of the two",
         "is the second person",
         "ledger",
         "web/test_registry_pending.py::test_m4_second_person_in_the_console",

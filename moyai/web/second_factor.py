@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from starlette.requests import Request
 
 from moyai.base.clock import utc_now
 from moyai.base.errors import Problem
 from moyai.identity import credentials, sessions, step_up
-from moyai.identity.model import ResidentCaller
+from moyai.identity.model import ResidentCaller, StaffCaller
 from moyai.web.known_browser import origin_of
 from moyai.web.pages import Form
 from moyai.web.platform import Platform
@@ -16,7 +18,10 @@ FIELD = "second_factor"
 _AGAIN = frozenset({"login_failed", "login_locked", "code_used"})
 
 
-async def take(request: Request, caller: ResidentCaller, form: Form) -> tuple[ResidentCaller, Problem | None]:
+_Caller = TypeVar("_Caller", ResidentCaller, StaffCaller)
+
+
+async def take(request: Request, caller: _Caller, form: Form) -> tuple[_Caller, Problem | None]:
     """The caller with the code of the form judged, if one is due: counted like any other try to log in.
 
     Gives the Problem that the form shows beside its field; insufficient_user_authentication where it was left empty.

@@ -18,7 +18,9 @@ from moyai.identity.staff_model import ADMIN_ROLES, Administrator, StaffAccount,
 from moyai.registry import acting, store_parties, waiting
 from moyai.registry.model import Change
 from moyai.registry.pending import acts_about
+from moyai.web import second_factor
 from moyai.web.authorize import go
+from moyai.web.console_pending import code_page
 from moyai.web.oauth import platform_of
 from moyai.web.pages import Form, read_form, render
 from moyai.web.registry import declared
@@ -193,6 +195,12 @@ async def answer_pending(request: Request, caller: StaffCaller) -> Response:
     """Stand for an act about staff, or revoke it."""
     form = await read_form(request, caller)
     pending, person = request.path_params["pending"], caller.as_one_of_two
+    if form.get("act") == "confirm":
+        caller, due = await second_factor.take(request, caller, form)
+        if due is not None:
+            base = _base(request)
+            frame = "desk/frame.html" if base == "/desk/staff" else "console/frame.html"
+            return await code_page(request, caller, due, frame=frame, back=base)
     try:
         async with platform_of(request).control.transaction() as conn:
             answered = acting.confirm if form.get("act") == "confirm" else acting.revoke_as

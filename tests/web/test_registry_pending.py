@@ -15,6 +15,7 @@ from moyai.identity import staff
 from moyai.identity.staff_model import StaffDeclaration
 from moyai.registry import acting
 from moyai.registry.declarations import ClientDeclaration
+from moyai.registry.pending import pending_act
 from moyai.web import console_pending, staff_pages
 from tests.logins import own_login
 from tests.registry.samples import ACTOR, TOWN, WALKING, but
@@ -273,3 +274,34 @@ async def test_b5_too_many_that_wait_are_refused_by_name(operator: Operator, mon
     body["jwks"] = Party(operator.party.http, "x").key.jwks  # type: ignore[assignment]
     refused = await operator.call("PUT", "/registry/v1/clients/more", body)
     assert (refused.status_code, refused.json()["code"]) == (409, "too_many_pending")
+
+
+async def _six_minutes_ago(control: Connection) -> None:
+    """Everybody's last code was shown six minutes ago."""
+    await control.execute(
+        """
+        update identity.session set factors = (
+            select jsonb_agg(jsonb_build_object('name', f->>'name', 'at', (f->>'at')::timestamptz - interval '6 minutes'))
+              from jsonb_array_elements(factors) f)
+        """
+    )
+
+
+async def test_h2_a_second_persons_word_takes_a_code_that_is_shown_just_now(
+    app: object, operator: Operator, control: Connection, box: SecretBox
+):
+    """A browser that was left alone confirms nothing; revoking, which only stops, asks for none."""
+    pending, _ = await keys_asked(operator, control)
+    first = await clerk(app, control, box, "one", "1001")
+    await _six_minutes_ago(control)
+    asked = await press(first, pending, "confirm")
+    assert (asked.status_code, "確認コードを入れてください" in asked.text) == (422, True)
+    assert (await pending_act(control, pending)).first_person is None
+    action = f"/console/pending/{pending}"
+    fields = {**form_of(asked, ""), "act": "confirm"}
+    wrong = await first.http.post(action, data={**fields, "second_factor": "000000"})
+    assert wrong.status_code == 422
+    right = await first.http.post(action, data={**fields, "second_factor": first.code(1)})
+    assert right.headers["location"].endswith("done=waiting")
+    await _six_minutes_ago(control)
+    assert (await press(first, pending, "revoke")).headers["location"].endswith("done=revoked")

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+from subprocess import DEVNULL
 
 import msgspec
 import pytest
 
 from moyai.app import open_platform
-from moyai.base import store_restores
+from moyai.base import migrate, store_restores
 from moyai.base.db import connect
 from moyai.base.engine import ADMIN
+from moyai.base.provision import provision_store
 from moyai.base.roles import OWNER
 from moyai.consent.permit import RestorePermit
 from moyai.identity import residents
@@ -140,6 +143,73 @@ async def test_a_store_of_more_than_one_batch_comes_back_whole(running: Running)
     owner = await running.platform.connect(OWNER)
     located = await owner.fetch("select items from personal.location order by items")
     assert [row["items"] for row in located] == [1, 1, 2500]
+
+
+async def as_the_version_before(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The store, made anew as the release before this one made it, with an item of each resident."""
+    real = migrate.migrations
+    with monkeypatch.context() as patched:
+        patched.setattr(migrate, "migrations", lambda kind: real(kind)[: -1 if kind == "store" else None])
+        await lose_store(running, "dropped")
+        sealed = await (await running.platform.connect(OWNER)).fetchval(
+            "select sealed_password from registry.store where database = $1", STORE
+        )
+        await provision_store(running.home, "c1", sealed)
+    async with store_session(running.home, running.town) as store:
+        for subject in running.kept.subjects.values():
+            await store.execute(
+                "insert into store.item (subject, dataset_id, item_id, content) values ($1, 'steps', 'old', '{}')",
+                subject,
+            )
+
+
+async def test_h5_a_copy_of_the_version_before_comes_back_as_this_one_keeps_it(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await as_the_version_before(running, monkeypatch)
+    before = await items(running)
+    await running.back_up()
+    await lose_store(running, "dropped")
+    done = await restore(running)
+    assert (done.items, done.withheld) == (2, 0)
+    assert await items(running) == before
+    admin = await connect(running.home.dsn(ADMIN, STORE))
+    assert await migrate.version(admin) == migrate.latest("store")
+    assert [row[0] for row in await admin.fetch("select bytes from store.item")] == [2, 2]
+    await admin.close()
+
+
+async def may_log_in(running: Running) -> bool:
+    owner = await running.platform.connect(OWNER)
+    return await owner.fetchval(
+        "select rolcanlogin from pg_roles join registry.store on role = rolname where database = $1", STORE
+    )
+
+
+async def test_h5_killed_midway_the_store_opens_again_once_the_command_is_repeated(running: Running) -> None:
+    await running.back_up()
+    before = await items(running)
+    await lose_store(running, "emptied")
+    command = [sys.executable, "-m", "moyai", "restore", str(running.kept.backup), "--store", "c1"]
+    admin = await connect(running.home.dsn(ADMIN, STORE))
+    async with admin.transaction():
+        await admin.execute("lock table store.item in access exclusive mode")  # here it has to wait
+        killed = await asyncio.create_subprocess_exec(
+            *command, "--dir", str(running.home.directory), stdout=DEVNULL, stderr=DEVNULL
+        )
+        async with asyncio.timeout(60):
+            while await may_log_in(running):
+                assert killed.returncode is None
+                await asyncio.sleep(0.05)
+        killed.kill()
+        await killed.wait()
+    await admin.close()
+    assert not await may_log_in(running)
+    done = await restore(running)
+    assert (done.items, done.withheld) == (2, 0)
+    assert await may_log_in(running)
+    assert await items(running) == before
+    assert not (running.home.directory / ".store-restore").exists()
 
 
 async def test_a_store_that_cannot_be_restored_is_refused_with_a_code(running: Running) -> None:

@@ -49,10 +49,3 @@ async def is_durable(conn: Connection) -> bool:
 async def end_sessions(conn: Connection, role: str) -> None:
     """End every session of a role."""
     await conn.execute("select pg_terminate_backend(pid) from pg_stat_activity where usename = $1", role)
-
-
-async def backup_is_followed(conn: Connection) -> bool:
-    """Whether a continuous backup reads the engine's log now."""
-    return await conn.fetchval(
-        "select exists (select from pg_replication_slots where slot_name like 'moyai\\_%' and active)"
-    )

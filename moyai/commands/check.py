@@ -10,7 +10,7 @@ import msgspec
 from cryptography.exceptions import InvalidTag
 
 from moyai import registry
-from moyai.base import accounts, store_server
+from moyai.base import accounts, store_copies, store_server
 from moyai.base.clock import utc_now
 from moyai.base.config import Config, ConfigError, Home, make_dsn
 from moyai.base.db import LOST, Connection, PostgresError, connect
@@ -20,6 +20,8 @@ from moyai.base.migrate import Kind, SchemaTooNew, SchemaTooOld, check_version
 from moyai.base.processes import AlreadyRunning
 from moyai.base.roles import SERVE, WORKER, context_database
 from moyai.base.storage import Space
+from moyai.recovery import manifest
+from moyai.recovery.cluster import BackupError
 from moyai.supervisor import engine_running
 
 Level = Literal["ok", "warning", "error"]
@@ -293,7 +295,8 @@ async def _continuous(conn: Connection, config: Config) -> Finding:
     if not target:
         en = "No continuous backup is set: what comes after a backup would be lost (backup.continuous)."
         return Finding("backup", "ok", "継続的な控えの設定はありません（backup.continuous）。", en)
-    if await store_server.backup_is_followed(conn):
+    followed = (await store_copies.slots(conn)).get(_slot_of(Path(target)) or "")
+    if followed is not None and followed["active"]:
         return Finding(
             "backup", "ok", f"継続的な控えを {target} に書いています。", f"{target} is kept up to date."
         )
@@ -303,3 +306,11 @@ async def _continuous(conn: Connection, config: Config) -> Finding:
         f"継続的な控え {target} に、だれも書いていません。プラットフォームが動いているか確かめてください。",
         f"Nobody writes into the continuous backup {target}: what is acknowledged now would be lost.",
     )
+
+
+def _slot_of(target: Path) -> str | None:
+    """By what the engine knows whoever writes into this backup; None where none was begun that can be continued."""
+    try:
+        return manifest.read(target).slot
+    except (BackupError, OSError):
+        return None

@@ -6,14 +6,18 @@ import base64
 import os
 import secrets
 import shutil
+import sys
 
+import msgspec
 import pytest
 
 from moyai.base.engine import Engine
 from moyai.base.roles import OWNER
 from moyai.commands import check as checking
 from moyai.commands.check import worst_case_connections
+from moyai.recovery import manifest
 from moyai.supervisor.attach import lock
+from tests.recovery.test_restore import slot_is_read
 
 
 @pytest.fixture
@@ -128,6 +132,42 @@ def test_the_defaults_fit_the_server_they_come_with(own_home):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has accounts to choose")
+async def backup(home, look_for: str) -> checking.Finding:
+    """What is said of the backup, once it is this or ten seconds have passed: the server notices a loss a moment later."""
+    import asyncio
+
+    for _ in range(50):
+        found = (await look(home))["backup"]
+        if found.level == look_for:
+            break
+        await asyncio.sleep(0.2)
+    return found
+
+
+async def test_h5_a_continuous_backup_that_nobody_writes_is_complained_of(running, tmp_path):
+    import asyncio
+
+    home, target = running.home, tmp_path / "continuous"
+    with home.config_file.open("a") as file:
+        file.write(f'[backup]\ncontinuous = "{target}"\n')
+    never_begun = await backup(home, "warning")
+    assert never_begun.level == "warning"
+    assert str(target) in never_begun.en
+    command = [sys.executable, "-m", "moyai", "backup", str(target), "--continuous"]
+    following = await asyncio.create_subprocess_exec(*command, "--dir", str(home.directory))
+    try:
+        await slot_is_read(await running.connect(OWNER))
+        assert (await backup(home, "ok")).level == "ok"
+        ours = manifest.read(target)
+        manifest.write(target, msgspec.structs.replace(ours, slot="moyai_of_another_backup"))
+        assert (await backup(home, "warning")).level == "warning"
+        manifest.write(target, ours)
+    finally:
+        following.terminate()
+        await following.wait()
+    assert (await backup(home, "warning")).level == "warning"
+
+
 def test_m7_processes_that_stay_root_are_complained_of(own_home):
     own_home.directory.chmod(0o700)
     findings = {finding.name: finding for finding in checking.check(own_home)}

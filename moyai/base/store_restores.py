@@ -13,7 +13,8 @@ from moyai.base.db import Connection
 class Restore(msgspec.Struct, frozen=True):
     """One restore. What was acknowledged after `state_at` and up to `lost_until` is lost (None: nothing is).
 
-    Where it was one organisation's store alone, that is named, and only its items are lost.
+    Where it was one organisation's store alone, that is named, and only its items are lost. `items_withheld` of those
+    from before did not come back either: something of their kind was deleted since.
     """
 
     restore_id: UUID
@@ -23,6 +24,7 @@ class Restore(msgspec.Struct, frozen=True):
     restored_at: datetime
     organization_ja: str | None = None
     organization_en: str | None = None
+    items_withheld: int = 0
 
 
 async def unfinished(conn: Connection) -> Restore | None:
@@ -50,12 +52,13 @@ async def with_losses(conn: Connection) -> list[Restore]:
         return []
     rows = await conn.fetch(
         """
-        -- by name through the row's JSON: the version before has no columns for an organisation
+        -- by name through the row's JSON: the versions before have no such columns
         select restore_id, state_at, lost_until, journal, restored_at,
                to_jsonb(r) ->> 'organization_ja' as organization_ja,
-               to_jsonb(r) ->> 'organization_en' as organization_en
+               to_jsonb(r) ->> 'organization_en' as organization_en,
+               coalesce((to_jsonb(r) ->> 'items_withheld')::int, 0) as items_withheld
           from platform.restore r
-         where lost_until is not null or not journal
+         where lost_until is not null or not journal or (to_jsonb(r) ->> 'items_withheld')::int > 0
          order by restored_at desc
         """
     )
@@ -85,18 +88,20 @@ async def record_store(
     organization: tuple[str, str, str],
     state_at: datetime,
     lost_until: datetime | None,
+    items_withheld: int,
 ) -> None:
     """One store was restored: organisation (id, name in Japanese and English). The platform was never closed for it."""
     await conn.execute(
         """
         insert into platform.restore (restore_id, state_at, lost_until, journal, replayed_at, organization_id,
-                                      organization_ja, organization_en)
-        values ($1, $2, $3, true, clock_timestamp(), $4, $5, $6)
+                                      organization_ja, organization_en, items_withheld)
+        values ($1, $2, $3, true, clock_timestamp(), $4, $5, $6, $7)
         """,
         restore_id,
         state_at,
         lost_until,
         *organization,
+        items_withheld,
     )
 
 

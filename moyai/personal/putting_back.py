@@ -16,13 +16,15 @@ _AT_ONCE = 1000
 
 
 class PutBack(msgspec.Struct, frozen=True):
-    """How many items came back, and how many of the copy may not.
+    """How many items came back, and how many of the copy may not; `of_active`: of these, how many are of people who can
+    read that they did not.
 
     `whole`: the store held all that the control database says it does, before anything came back.
     """
 
     items: int
     withheld: int
+    of_active: int
     whole: bool
 
 
@@ -39,15 +41,17 @@ async def put_back(
     whole = located == {one for one in await _counted(control, store, permit) if one[3]}
     rows = await store_items.deletions_since(store, permit.since)
     deleted = {(row["subject"], row["dataset_id"]) for row in rows}
-    items = withheld = 0
+    items = withheld = of_active = 0
     after: tuple[UUID, str, str] | None = None
     while batch := await store_items.page_of_copy(copy, after, _AT_ONCE):
         after = batch[-1]["subject"], batch[-1]["dataset_id"], batch[-1]["item_id"]
         pairs = [(row["subject"], row["dataset_id"]) for row in batch]
         named = {pair for pair in pairs if permit.names(*pair)} - deleted
         items += await store_items.put_back(store, batch, list(named))
-        withheld += sum(pair not in named for pair in pairs)
-    return PutBack(items, withheld, whole)
+        held = [pair for pair in pairs if pair not in named]
+        withheld += len(held)
+        of_active += sum(subject in permit.holders for subject, _ in held)
+    return PutBack(items, withheld, of_active, whole)
 
 
 async def locate(control: Connection, store: Connection, permit: RestorePermit, store_key: int) -> None:

@@ -216,7 +216,7 @@ async def _restore(home: Home, copy: Home, store: Store, found: Manifest, *, ane
         )
         async with _session(home.dsn(ADMIN, store.database)) as now, control.transaction():
             await putting_back.locate(control, now, permit, store.store_key)
-            await _record(control, store, done)
+            await _record(control, store, done, filled.of_active)
         return done
 
 
@@ -268,14 +268,16 @@ async def _fill_anew(
     return msgspec.structs.replace(filled, whole=False)
 
 
-async def _record(control: Connection, store: Store, done: Restored) -> None:
+async def _record(control: Connection, store: Store, done: Restored, of_active: int) -> None:
     organization = next(
         one
         for one in await registry.all_organizations(control)
         if one.organization_id == store.organization_id
     )
     names = (organization.organization_id, organization.name_ja, organization.name_en)
-    await store_restores.record_store(control, done.restore_id, names, done.state_at, done.lost_until)
+    await store_restores.record_store(
+        control, done.restore_id, names, done.state_at, done.lost_until, of_active
+    )
     content = StoreRestored(
         restore_id=str(done.restore_id),
         organization_id=organization.organization_id,

@@ -75,6 +75,7 @@ async def test_h5_one_store_comes_back_without_what_was_erased_or_deleted_since(
     assert [tuple(row) for row in located] == [(town.hanako.key, 1)]
     [lost] = await store_restores.with_losses(owner)
     assert (lost.restore_id, lost.organization_ja) == (done.restore_id, "高松市")
+    assert lost.items_withheld == 1, "that of the erased one is told to nobody"
     entry = await owner.fetchrow("select body from ledger.content where kind = $1", Kind.STORE_RESTORED)
     assert entry is not None
     assert msgspec.json.decode(entry["body"])["detail"]["withheld"] == 2

@@ -44,11 +44,26 @@ async def test_h5_items_that_one_store_lost_are_told_with_its_name_and_consents_
 ) -> None:
     async with as_admin(control):
         now = await control.fetchval("select now()")
-        await store_restores.record_store(control, RESTORE, ("c1", "高松市", "Takamatsu"), now, now)
+        await store_restores.record_store(control, RESTORE, ("c1", "高松市", "Takamatsu"), now, now, 0)
     text = (await visitor.get("/portal")).text
     assert "高松市の保管先を控えから復元した" in text
+    assert "前のものも戻していません" not in text
     assert "同意はそのままです" in text
     assert "もう一度お手続きください" not in text
+
+
+@pytest.mark.parametrize("window", [True, False])
+async def test_h5_items_from_before_that_did_not_come_back_are_told(
+    control: Connection, town: Town, visitor: httpx.AsyncClient, window: bool
+) -> None:
+    async with as_admin(control):
+        now = await control.fetchval("select now()")
+        until = now if window else None  # a continuous backup loses none
+        await store_restores.record_store(control, RESTORE, ("c1", "高松市", "Takamatsu"), now, until, 3)
+    text = (await visitor.get("/portal")).text
+    assert "同じ種類の前のものも戻していません" in text
+    assert "同意はそのままです" in text
+    assert ("失われました" in text) == window
 
 
 async def test_where_nothing_was_lost_nothing_is_said(

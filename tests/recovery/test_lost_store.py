@@ -133,16 +133,6 @@ async def test_v1_a_new_organisations_store_is_made_as_before(running: Running) 
 
 async def test_v1_a_store_that_was_whole_is_not_said_to_have_lost_anything(running: Running) -> None:
     await running.back_up()
-    owner = await running.platform.connect(OWNER)
-    await owner.execute(
-        """
-        insert into personal.location (resident_key, dataset_key, component_key, store_key, items)
-        select p.resident_key, d.dataset_key, p.component_key, s.store_key, 1
-          from identity.pairwise p, registry.dataset d, registry.store s
-         where d.dataset_id = 'steps' and p.component_key = $1
-        """,
-        running.town.undo_app.key,
-    )
     done = await restore(running)
     assert (done.items, done.lost_until, done.anew) == (0, None, False)
     assert done.lines()[-1].endswith("Nothing was missing.")

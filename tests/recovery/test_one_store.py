@@ -13,7 +13,7 @@ from moyai.app import open_platform
 from moyai.base import migrate, store_restores
 from moyai.base.db import connect
 from moyai.base.engine import ADMIN
-from moyai.base.provision import provision_store
+from moyai.base.provision import make_store, store_names
 from moyai.base.roles import OWNER
 from moyai.consent.permit import RestorePermit
 from moyai.identity import residents
@@ -152,10 +152,7 @@ async def as_the_version_before(running: Running, monkeypatch: pytest.MonkeyPatc
     with monkeypatch.context() as patched:
         patched.setattr(migrate, "migrations", lambda kind: real(kind)[: -1 if kind == "store" else None])
         await lose_store(running, "dropped")
-        sealed = await (await running.platform.connect(OWNER)).fetchval(
-            "select sealed_password from registry.store where database = $1", STORE
-        )
-        await provision_store(running.home, "c1", sealed)
+        await make_store(running.home, *store_names("c1"))
     async with store_session(running.home, running.town) as store:
         for subject in running.kept.subjects.values():
             await store.execute(

@@ -141,6 +141,15 @@ async def running(operated_platform: Platform, tmp_path: Path) -> AsyncIterator[
                     "insert into store.item (subject, dataset_id, item_id, content) values ($1, 'steps', 'a', '{}')",
                     subject,
                 )
+        await owner.execute(
+            """
+            insert into personal.location (resident_key, dataset_key, component_key, store_key, items)
+            select p.resident_key, d.dataset_key, p.component_key, s.store_key, 1
+              from identity.pairwise p, registry.dataset d, registry.store s
+             where d.dataset_id = 'steps' and p.component_key = $1
+            """,
+            town.undo_app.key,
+        )
         kept = Kept(town, tmp_path / "backup", tmp_path / "kek", tmp_path / "journal.jsonl", subjects)
         yield Running(operated_platform, town, kept)
 

@@ -62,3 +62,21 @@ async def open_stop(conn: Connection, noun: StopNoun, thing_key: int) -> int | N
         noun,
         thing_key,
     )
+
+
+async def client_beside_stopped(
+    conn: Connection, component_id: str | None, organization_id: str | None
+) -> bool:
+    """Whether a client of this component, or of this organisation itself, was ever disabled."""
+    return await conn.fetchval(
+        """
+        select exists (
+            select from registry.stop s
+              join registry.client c on c.client_key = s.thing_key
+              left join registry.component p on p.component_key = c.component_key
+              left join registry.organization o on o.organization_key = c.organization_key
+             where s.noun = 'client' and (p.component_id = $1::text or o.organization_id = $2::text))
+        """,
+        component_id,
+        organization_id,
+    )

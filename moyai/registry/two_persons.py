@@ -176,27 +176,96 @@ CLIENT_FIRST: Final = known(
         gives_power=True,
     )
 )
+CLIENT_BESIDE_STOPPED: Final = known(
+    TwoPersonAct(
+        "client_beside_stopped",
+        "client",
+        "停止したことのあるクライアントの代わりを認める",
+        "Let a client take the place of one that was disabled",
+        _client_now,
+        _put_client,
+        gives_power=True,
+    )
+)
+TOUCH_POINT_PLACES: Final = known(
+    TwoPersonAct(
+        "touch_point_places",
+        "client",
+        "アプリの戻り先を加える",
+        "Add an address to which answers of residents go",
+        _client_now,
+        _put_client,
+        own_word=True,
+        gives_power=True,
+    )
+)
 
 
 async def put_client(conn: Connection, declared: ClientDeclaration, asker: Asker) -> Change:
-    """`register_client`, which waits where it gives an organisation's own client rights, or another organisation a client
-    or keys. Only what belongs to an organisation that has no client yet is one person's: nobody is there to be asked."""
+    """`register_client`, which waits where it gives an organisation's own client rights, another organisation a client or
+    keys, answers of residents a new address, or a disabled client a next one. What belongs to an organisation that has no
+    client yet is one person's, but for such an address: nobody is there to be asked."""
     await lock_for_writing(conn)
     stored = await store.client(conn, declared.client_id)
     owner = await _owner(conn, declared)
-    widens = declared.component is None and bool(set(declared.scopes) - set(stored.scopes if stored else ()))
-    others = owner != asker.organization_id
-    rekeys = others and await _rekeys(conn, declared, stored)
-    joins = others and stored is None and owner not in asker.founding and await _has_client(conn, owner)
+    act = await _act_on_client(conn, declared, stored, owner, asker)
     return await perform(
         conn,
-        CLIENT_RIGHTS if widens else CLIENT_FIRST if joins else CLIENT_KEYS,
+        act or CLIENT_KEYS,
         declared.client_id,
         builtins(declared),
         asker,
-        needs_two=widens or rekeys or joins,
-        organization_id=owner,
+        needs_two=act is not None,
+        # two programs of one organisation are nobody together: its word counts where others ask
+        organization_id=None if owner == asker.organization_id else owner,
     )
+
+
+async def _act_on_client(
+    conn: Connection,
+    declared: ClientDeclaration,
+    stored: RegisteredClient | None,
+    owner: str | None,
+    asker: Asker,
+) -> TwoPersonAct | None:
+    """Which act of two this is: of several, the one that asks for more. None for what one does."""
+    others = owner != asker.organization_id
+    if declared.component is None and _more_scopes(declared, stored):
+        return CLIENT_RIGHTS
+    if _gains(declared, stored) and await _beside_stopped(conn, declared):
+        return CLIENT_BESIDE_STOPPED
+    if declared.kind == "touch_point" and _new_places(declared, stored):
+        return TOUCH_POINT_PLACES
+    if others and stored is None and owner not in asker.founding and await _has_client(conn, owner):
+        return CLIENT_FIRST
+    if others and await _rekeys(conn, declared, stored):
+        return CLIENT_KEYS
+    return None
+
+
+def _more_scopes(declared: ClientDeclaration, stored: RegisteredClient | None) -> bool:
+    return bool(set(declared.scopes) - set(stored.scopes if stored else ()))
+
+
+def _new_places(declared: ClientDeclaration, stored: RegisteredClient | None) -> bool:
+    back = set(declared.redirect_uris) - set(stored.redirect_uris if stored else ())
+    logged_out = set(declared.post_logout_redirect_uris) - set(
+        stored.post_logout_redirect_uris if stored else ()
+    )
+    return bool(back or logged_out)
+
+
+def _gains(declared: ClientDeclaration, stored: RegisteredClient | None) -> bool:
+    """Whether somebody can do more with this client than before."""
+    if stored is None:
+        return True
+    return declared.jwks != stored.jwks or _more_scopes(declared, stored) or _new_places(declared, stored)
+
+
+async def _beside_stopped(conn: Connection, declared: ClientDeclaration) -> bool:
+    """Whether this client, or another one of the same component or of the same organisation itself, is disabled or was.
+    Whoever it was taken from could go on with this one."""
+    return await store_stops.client_beside_stopped(conn, declared.component, declared.organization)
 
 
 async def _owner(conn: Connection, declared: ClientDeclaration) -> str | None:
@@ -213,9 +282,7 @@ async def _rekeys(conn: Connection, declared: ClientDeclaration, stored: Registe
     """Whether other keys could act for an organisation than those that can already, or other places get what residents
     allow its clients. A second client of a component with keys of its own would be as good as replaced keys."""
     if stored is not None:
-        back = set(declared.redirect_uris) - set(stored.redirect_uris)
-        logged_out = set(declared.post_logout_redirect_uris) - set(stored.post_logout_redirect_uris)
-        return declared.jwks != stored.jwks or bool(back or logged_out)
+        return declared.jwks != stored.jwks or _new_places(declared, stored)
     if declared.kind == "touch_point":
         return False
     return any(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from msgspec.structs import replace
 from starlette.requests import Request
@@ -102,6 +102,14 @@ async def _to_login(conn: Connection, client: ClientParty, request: Pending, iss
     return go(f"/login?next={quote(_again(request), safe='')}")
 
 
+def _site(redirect_uri: str) -> str | None:
+    """The site that the answer goes to, as a browser would show it; None for a program on the resident's own device."""
+    parts = urlsplit(redirect_uri)
+    on_this_device = parts.scheme == "http"  # registered for this machine alone (`registry.clients`, RFC 8252, 7.3)
+    port = "" if parts.port in (None, 443) else f":{parts.port}"
+    return None if on_this_device else f"{parts.hostname}{port}"
+
+
 async def _ask(
     request: Request, conn: Connection, client: ClientParty, pending: Pending, session: Session
 ) -> Response:
@@ -123,6 +131,7 @@ async def _ask(
         organization=await store_parties.party(conn, client.organization_key),
         scopes=pending.parameters.scope.split(),
         login=session.login,
+        site=_site(pending.parameters.redirect_uri),
         days=authorization.GRANT_SECONDS.get(client.kind, 0) // (24 * 3600),
         request_uri=REQUEST_URI_PREFIX + pending.handle,
     )

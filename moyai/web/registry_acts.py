@@ -94,6 +94,23 @@ REGISTRY_ACTS: Final = (
         "registry/test_two_persons.py::test_m4_second_person_keys_of_another_organisation_wait",
     ),
     DeskAct(
+        "add a redirect URI to a touch point, or register one with some",
+        (f"PUT {_R}/clients/{{id}}",),
+        "the addresses",
+        f"{_TWO}, also in its own organisation; or, where others ask, that organisation's own word",
+        f"{_WAITS}; the page on which a resident allows it names the site",
+        "registry/test_stopped_clients.py::test_b6_a_new_address_of_a_touch_point_takes_two_also_for_its_own_organisation",
+    ),
+    DeskAct(
+        "register a client beside one that is or was disabled (same component, or same organisation itself), or give either "
+        "other keys, addresses or more scopes",
+        (f"PUT {_R}/clients/{{id}}",),
+        "the client",
+        f"{_TWO}, also in its own organisation",
+        _WAITS,
+        "registry/test_stopped_clients.py::test_b6_a_next_client_of_a_component_with_a_disabled_one_takes_two",
+    ),
+    DeskAct(
         "give the client of a desk or an operator more scopes, or register one",
         (f"PUT {_R}/clients/{{id}}",),
         "the scopes",

@@ -74,6 +74,36 @@ async def test_h2_the_page_says_only_what_is_asked_for(scene: Scene) -> None:
     assert "Do not allow" in english.text
 
 
+DEVICE = ("いまお使いの機器の中のプログラム", "基盤は確かめられません")
+
+
+async def test_b6_the_page_names_the_site_that_the_answer_goes_to(scene: Scene, control: Connection) -> None:
+    """And says nothing of programs on this device, where the answer goes to a site."""
+    places = {
+        "https://evil.example/cb": "evil.example",
+        "https://town.evil.example:8443/cb?a=b": "town.evil.example:8443",
+    }
+    await control.raw.execute(
+        "update registry.client set redirect_uris = $1 where client_id = 'portal-app'", list(places)
+    )
+    for place, site in places.items():
+        for language, words in (("ja", "というサイトに渡ります"), ("en", "goes to the site")):
+            asked = {**scene.app.request(place, scope="openid consent"), "lang": language}
+            page = await scene.hanako.http.get("/oauth2/authorize", params=asked)
+            assert (page.status_code, f"<strong translate=\"no\">{site}</strong>" in page.text) == (200, True)
+            assert words in page.text
+            assert not any(word in page.text for word in (*DEVICE, "on this device"))
+
+
+async def test_b6_the_page_names_no_site_where_a_program_on_this_device_asks(
+    scene: Scene, service: Party
+) -> None:
+    page = await _ask(scene)
+    assert all(word in page.text for word in DEVICE)
+    assert "というサイトに" not in page.text
+    assert DEVICE[0] in (await _ask(scene, service, scope="openid")).text
+
+
 async def test_h2_prompt_none_asks_nobody_and_gets_nothing(scene: Scene) -> None:
     members = members_of(await _ask(scene, prompt="none"))
     assert (members["error"], "code" in members) == ("interaction_required", False)

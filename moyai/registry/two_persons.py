@@ -102,6 +102,7 @@ COMPONENT_FIRST: Final = known(
         _component_now,
         _put_component,
         own_word=True,
+        gives_power=True,
     )
 )
 

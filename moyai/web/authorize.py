@@ -105,7 +105,9 @@ async def _to_login(conn: Connection, client: ClientParty, request: Pending, iss
 def _site(redirect_uri: str) -> str | None:
     """The site that the answer goes to, as a browser would show it; None for a program on the resident's own device."""
     parts = urlsplit(redirect_uri)
-    on_this_device = parts.scheme == "http"  # registered for this machine alone (`registry.clients`, RFC 8252, 7.3)
+    on_this_device = (
+        parts.scheme == "http"
+    )  # registered for this machine alone (`registry.clients`, RFC 8252, 7.3)
     port = "" if parts.port in (None, 443) else f":{parts.port}"
     return None if on_this_device else f"{parts.hostname}{port}"
 

@@ -90,7 +90,7 @@ async def test_b6_the_page_names_the_site_that_the_answer_goes_to(scene: Scene, 
         for language, words in (("ja", "というサイトに渡ります"), ("en", "goes to the site")):
             asked = {**scene.app.request(place, scope="openid consent"), "lang": language}
             page = await scene.hanako.http.get("/oauth2/authorize", params=asked)
-            assert (page.status_code, f"<strong translate=\"no\">{site}</strong>" in page.text) == (200, True)
+            assert (page.status_code, f'<strong translate="no">{site}</strong>' in page.text) == (200, True)
             assert words in page.text
             assert not any(word in page.text for word in (*DEVICE, "on this device"))
 

@@ -3,8 +3,9 @@
 `perform` is the way in. An act that needs nobody else is carried out at once. Else exactly this change waits, with
 the hash of what it refers to: if that is something else by the time of the second word, the act is void. It takes
 effect when two members of staff with different staff numbers stand for it, when the organisation that it concerns
-says yes (where its word is worth that), or after `HOURS`; until then anybody who may confirm can revoke it. Whoever
-asked, and whoever stands for it, must still be who they were by then: stopped meanwhile, they take it along.
+says yes (where its word is worth that), or after `HOURS`, which run from the moment the first stands for it; until then
+anybody who may confirm can revoke it. Whoever asked, and whoever stands for it, must still be who they were by then:
+stopped meanwhile, they take it along.
 
 A program or a file is nobody: what it asks for takes two persons, or one and the hours. By waiting alone it never
 takes effect.
@@ -31,7 +32,7 @@ from moyai.registry.persons import Person, may
 from moyai.registry.store import lock_for_writing
 
 HOURS: Final = 24
-"""How long an act waits before it takes effect without a second person."""
+"""How long an act waits before it takes effect without a second person: from the moment that one stands for it."""
 
 MOST_WAITING: Final = 100
 """How much may wait at once that one asker asked for, or one person stands for: people have to read all of it."""
@@ -105,9 +106,9 @@ async def _ask(
     first: tuple[str | None, str | None, str | None] = (None, None, None)
     if person is not None and counts:
         first = person.staff_id, person.staff_number, person.organization_id
-    fields = list(rehearsed.fields)
+    fields, hours = list(rehearsed.fields), None if person is None else HOURS
     await store.insert(
-        conn, pending_id, act.name, thing_id, body, hashes, fields, organization_id, asker.actor, first, HOURS
+        conn, pending_id, act.name, thing_id, body, hashes, fields, organization_id, asker.actor, first, hours
     )
     detail = ActAsked(
         pending_id=str(pending_id),
@@ -145,7 +146,8 @@ async def confirm(conn: Connection, pending_id: str, by: Person) -> Pending:
     content = named(ActConfirmed, row, act, organization_id=by.organization_id)
     await record(conn, Act(Kind.ACT_CONFIRMED, by.actor, detail=content))
     if row["first_staff_id"] is None:
-        await store.stand_first(conn, row["pending_id"], by.staff_id, by.staff_number, by.organization_id)
+        standing = by.staff_id, by.staff_number, by.organization_id
+        await store.stand_first(conn, row["pending_id"], *standing, HOURS)
     else:
         await take_effect(conn, row, act, by.actor, "second_person")
     return await pending_act(conn, pending_id)

@@ -23,9 +23,10 @@ async def insert(
     organization_id: str | None,
     asked_by: str,
     first: tuple[str | None, str | None, str | None],
-    hours: int,
+    hours: int | None,
 ) -> None:
-    """`hashes` are those of the body and of what it refers to; `first` is account, number and organisation."""
+    """`hashes` are those of the body and of what it refers to; `first` is account, number and organisation. No `hours`: no
+    time brings it about yet."""
     await conn.execute(
         """
         insert into registry.pending
@@ -194,18 +195,21 @@ async def asked_by(conn: Connection, actor: str, staff_id: str | None) -> list[U
 
 
 async def stand_first(
-    conn: Connection, pending_id: UUID, staff_id: str, staff_number: str, organization_id: str
+    conn: Connection, pending_id: UUID, staff_id: str, staff_number: str, organization_id: str, hours: int
 ) -> None:
+    """A person stands for it: from now on its hours run."""
     await conn.execute(
         """
         update registry.pending
-           set first_staff_id = $2, first_staff_number = $3, first_organization = $4
+           set first_staff_id = $2, first_staff_number = $3, first_organization = $4,
+               due_at = clock_timestamp() + make_interval(hours => $5)
          where pending_id = $1
         """,
         pending_id,
         staff_id,
         staff_number,
         organization_id,
+        hours,
     )
 
 

@@ -21,7 +21,7 @@ _NOUNS: Final = (
     "links",
 )
 _ALONE: Final = "none"
-_TWO: Final = "two members of staff with different staff numbers, or one and 24 hours"
+_TWO: Final = "two members of staff with different staff numbers, or one and 24 hours from their word"
 _LEDGER: Final = "ledger, with old and new"
 _WAITS: Final = "ledger; /console/pending and /registry/v1/pending while it waits"
 

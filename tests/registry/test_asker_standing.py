@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from uuid import UUID
+
 import pytest
 
 from moyai import registry
-from moyai.base.db import Connection
+from moyai.base.clock import utc_now
+from moyai.base.db import Connection, PostgresError
 from moyai.base.journal import Journal
 from moyai.identity import staff
 from moyai.identity.staff_model import StaffDeclaration
 from moyai.registry import acting, ending, persons, store_stops, two_persons
 from moyai.registry.pending import Asker, pending_act
 from moyai.registry.waiting import everything
+from tests.admin import as_admin
 from tests.conftest import RolledBack
 from tests.registry.samples import ACTOR, OPERATOR_CLIENT, but
 from tests.registry.test_two_persons import OTHER_KEYS, PROGRAM, A, B, keys_asked, kid, past
@@ -98,6 +103,8 @@ async def test_a5_what_nobody_asked_for_takes_effect_by_no_waiting_alone(
     assert await ending.take_effect_due(control_db) == 0
     assert (await pending_act(control, pending)).takes_effect_at is None
     assert (await acting.confirm(control, pending, A)).takes_effect_at is not None
+    assert await ending.take_effect_due(control_db) == 0, "B9: from now on the hours run"
+    await past(control, pending)
     assert await ending.take_effect_due(control_db) == 1
     assert await kid(control) == "stolen-1"
 
@@ -125,3 +132,49 @@ async def test_i2_where_nobody_knows_staff_nothing_takes_effect_and_nothing_is_v
         await acting.confirm(control, pending, B)
     assert await ending.take_effect_due(control_db) == 0
     assert ((await pending_act(control, pending)).state, await kid(control)) == ("waiting", "advice-1")
+
+
+async def asked_long_ago(control: Connection, pending: str) -> None:
+    """It was asked for 25 hours ago; the row itself is held against that."""
+    await control.raw.execute("set local session_replication_role = replica")
+    await control.raw.execute(
+        """
+        update registry.pending set asked_at = asked_at - interval '25 hours', due_at = due_at - interval '25 hours'
+         where pending_id = $1
+        """,
+        UUID(pending),
+    )
+    await control.raw.execute("set local session_replication_role = origin")
+
+
+async def test_b9_the_hours_run_from_the_moment_a_person_stands_for_it(
+    control: Connection, control_db: RolledBack
+):
+    pending = await keys_asked(control)
+    assert (await pending_act(control, pending)).takes_effect_at is None
+    async with as_admin(control):
+        await asked_long_ago(control, pending)
+    stood = await acting.confirm(control, pending, A)
+    assert stood.takes_effect_at is not None
+    assert timedelta(hours=23) < stood.takes_effect_at - utc_now() <= timedelta(hours=24)
+    assert await ending.take_effect_due(control_db) == 0
+    assert (await pending_act(control, pending)).state == "waiting"
+    async with as_admin(control):
+        await asked_long_ago(control, pending)
+    assert await ending.take_effect_due(control_db) == 1
+    assert (await pending_act(control, pending)).way == "waited"
+
+
+@pytest.mark.parametrize("asked", [True, False], ids=["by a person", "by a program"])
+async def test_b9_no_statement_brings_the_hours_forward(control: Connection, asked: bool):
+    pending = await keys_asked(control, Asker(A.actor, "unei", A) if asked else PROGRAM)
+    standing = (
+        "" if asked else ", first_staff_id = 'b', first_staff_number = '1', first_organization = 'unei'"
+    )
+    for hours in ("0 hours", "23 hours"):
+        with pytest.raises(PostgresError, match="run from the moment a person stands"):
+            async with control.transaction():
+                await control.raw.execute(
+                    f"update registry.pending set due_at = now() + interval '{hours}' {standing}"
+                )
+    assert (await pending_act(control, pending)).first_person == ("staff:a" if asked else None)

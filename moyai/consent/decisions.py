@@ -1,14 +1,13 @@
 """The fifth step: the resident decides, link by link, on the text that was served to this session.
 
-Nothing is accepted without the hash of that text. One decision is one act: one ledger leaf, one receipt; states and
-history are written per link. The gate reads the states on the very next request.
+Nothing is accepted without the hash of that text. One decision is one act: one ledger leaf, one receipt, of the links that
+it changed; what was not touched stays as it stands (`choices`). The gate reads the states on the very next request.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Literal
 from uuid import UUID
 
 import msgspec
@@ -18,23 +17,23 @@ from moyai.base.db import Connection
 from moyai.base.errors import Problem
 from moyai.base.ids import random_uuid
 from moyai.base.secrets import SecretBox
+from moyai.consent import choices as rules
 from moyai.consent import presentation, receipts, store, store_enrolment
 from moyai.consent.catalogue import ServiceFacts, facts_of
+from moyai.consent.choices import Choices, Read
 from moyai.consent.eligibility import require_eligible
 from moyai.consent.enrolment import Ready, require_ready_to_decide
-from moyai.consent.model import Act, Choice, Presentation, State, ThisPlatform
+from moyai.consent.model import Act, Choice, LinkText, Presentation, ThisPlatform, words_of_end
 from moyai.consent.terms import acceptance
 from moyai.identity.model import ResidentCaller
 from moyai.ledger import Act as LedgerAct
 from moyai.ledger import Kind, record
 from moyai.registry import hold_unchanged
 
-Choices = dict[str, Choice] | Literal["given", "refused"]
-"""What is decided per link_id, or one word for all links of the text."""
-
 
 class Decided(msgspec.Struct, frozen=True):
-    """A decision that is in force. `repeated` says that the same decision had been recorded before."""
+    """A decision that is in force. `links` are those that it changed; `repeated` says that the same decision had been
+    recorded before."""
 
     act_id: UUID
     receipt: str
@@ -52,11 +51,11 @@ async def decide(
     sha256: str,
     choices: Choices,
 ) -> Decided:
-    """Record a decision on every link of the served text, and start the use of the service if it is the first.
+    """Record a decision on links of the served text (on every link, and the start of the use, if it is the first).
 
     Raises Problem: does_not_exist, service_not_offered, step_skipped (`expected_step`), text_not_served,
-    invalid_request (not exactly the links of the text), outside_user_scope, assurance_insufficient
-    (`required`, `actual`), resident_inactive.
+    invalid_request (not the links of the text), decision_contradictory, nothing_to_change, outside_user_scope,
+    assurance_insufficient (`required`, `actual`), resident_inactive.
     """
     at = await store.lock_resident(conn, caller.resident_key)
     # the text is composed anew from several tables, and the version that the consent names must be of that text
@@ -69,25 +68,31 @@ async def decide(
         raise Problem(
             "text_not_served", "no such text, or it has changed or run out since", service=service_id
         )
-    links = _complete(choices, text)
-    repeated = await _same_as_last(conn, caller, facts, text, links)
-    if repeated is not None:
-        return repeated
-    given = [facts.link(link_id) for link_id, choice in links.items() if choice == "given"]
-    await require_eligible(conn, caller, facts, given)
-    made = _Made(random_uuid(), at, text, links, ready)
+    read = await presentation.reading(conn, caller, facts, text)
+    chosen = rules.chosen(choices, read, in_use=ready.in_use)
+    repeated = await _same_as_last(conn, caller, facts, text, chosen)
+    done = _done(chosen, read, caller.aal, in_use=ready.in_use)
+    if not done:
+        if repeated is not None:
+            return repeated
+        raise Problem("nothing_to_change", "each of these links stands as it was chosen", links=list(chosen))
+    widened = [read[link_id].link for link_id, what in done.items() if what in ("given", "prolonged")]
+    await require_eligible(conn, caller, facts, widened)
+    made = _Made(random_uuid(), at, text, read, done, ready)
     act = await _write(conn, caller, box, facts, made)
     return Decided(act.act_id, act.receipt or "", act.links, rfc3339(act.acted_at))
 
 
-def _complete(choices: Choices, text: Presentation) -> dict[str, str]:
-    """The decision on each link, in the order of the text. Silence is not consent, and no consent is assumed."""
-    shown = [link.link_id for link in text.text.links]
-    if isinstance(choices, str):
-        return dict.fromkeys(shown, choices)
-    if set(choices) != set(shown):
-        raise Problem("invalid_request", "decide on every link of the text, and on no other", links=shown)
-    return {link_id: choices[link_id] for link_id in shown}
+def _done(
+    chosen: Mapping[str, Choice], read: Mapping[str, Read], aal: int, *, in_use: bool
+) -> dict[str, Choice]:
+    """What is done to which link. A first decision decides on each; later, what stays as it is is no part of it."""
+    done: dict[str, Choice] = {}
+    for link_id, choice in chosen.items():
+        what = rules.outcome(choice, read[link_id], aal) if in_use else choice
+        if what is not None:
+            done[link_id] = what
+    return done
 
 
 async def _same_as_last(
@@ -95,13 +100,13 @@ async def _same_as_last(
     caller: ResidentCaller,
     facts: ServiceFacts,
     text: Presentation,
-    links: dict[str, str],
+    chosen: Mapping[str, Choice],
 ) -> Decided | None:
     """The earlier act, if this is the same decision sent twice and nothing was decided in between."""
     last = await store.last_act(conn, caller.resident_key, facts.service.service_key)
     if last is None or last.kind != "decide" or last.presentation_id != text.presentation_id:
         return None
-    if last.links != links:
+    if any(chosen.get(link_id) != what for link_id, what in last.links.items()):
         return None
     return Decided(last.act_id, last.receipt or "", last.links, rfc3339(last.acted_at), repeated=True)
 
@@ -112,35 +117,41 @@ class _Made(msgspec.Struct, frozen=True):
     act_id: UUID
     at: datetime
     text: Presentation
-    links: dict[str, str]
+    read: dict[str, Read]
+    done: dict[str, Choice]
     ready: Ready
+
+    def as_decided(self) -> list[LinkText]:
+        """What was decided on, link by link: of what is kept, what stands and its end."""
+        read, done = self.read, self.done
+        ends = {link_id: words_of_end(read[link_id].ends) for link_id in done}
+        return [rules.as_decided(what, read[link_id], ends[link_id]) for link_id, what in done.items()]
 
 
 async def _write(
     conn: Connection, caller: ResidentCaller, box: SecretBox, facts: ServiceFacts, made: _Made
 ) -> Act:
     """Record, make the receipt, put in force. The ledger comes first: the receipt carries its promise."""
-    text, service_key = made.text, facts.service.service_key
+    text, service_key, links = made.text, facts.service.service_key, dict[str, str](made.done)
     entry_id = await _record(conn, caller, facts, made)
     log = await receipts.promise(conn, text.text.platform.base_url, entry_id)
-    accepted_at = made.ready.terms_accepted_at
-    payload = receipts.compose(
-        caller, text.text, made.act_id, text.sha256, made.links, made.at, accepted_at, log
-    )
+    said = msgspec.structs.replace(text.text, links=tuple(made.as_decided()))
+    payload = receipts.compose(caller, said, made.act_id, text.sha256, links, made.at, made.ready, log)
     act = Act(
         act_id=made.act_id,
         service_key=service_key,
         kind="decide",
         presentation_id=text.presentation_id,
         sha256=text.sha256,
-        content={"links": made.links, "terms": list(facts.terms_keys)},
+        content={"links": links, "terms": list(facts.terms_keys)},
         receipt=await receipts.sign(conn, box, payload),
         client_id=caller.client_id,
         acted_at=made.at,
     )
     await store.insert_act(conn, caller.resident_key, act)
-    await _put_in_force(conn, caller, facts, made)
+    await _put_in_force(conn, caller, made)
     if not made.ready.in_use:
+        accepted_at = made.ready.terms_accepted_at
         await store.join_service(conn, caller.resident_key, service_key, facts.terms_keys, accepted_at)
     await _end_walk(conn, caller, service_key)
     return act
@@ -153,42 +164,41 @@ async def _end_walk(conn: Connection, caller: ResidentCaller, service_key: int) 
     await store_enrolment.delete_undecided_presentations(conn, *walk)
 
 
-async def _put_in_force(conn: Connection, caller: ResidentCaller, facts: ServiceFacts, made: _Made) -> None:
-    """`expires_at` is what the text said, to the moment."""
-    ends = {link.link_id: msgspec.convert(link.until, type=datetime) for link in made.text.text.links}
-    decided = [(facts.link(link_id), choice == "given") for link_id, choice in made.links.items()]
-    await store.add_to_history(
-        conn,
-        caller.resident_key,
-        [link.link_key for link, _ in decided],
-        [State.GIVEN if given else State.REFUSED for _, given in decided],
-        [ends[link.link_id] if given else None for link, given in decided],
-        [link.version_key for link, _ in decided],
-        act_id=made.act_id,
-        since=made.at,
-        aal=caller.aal,
-    )
+async def _put_in_force(conn: Connection, caller: ResidentCaller, made: _Made) -> None:
+    """The ends are what the text said, to the moment; of what is kept, what was read before."""
+    states = [rules.new_state(what, made.read[link_id], caller.aal) for link_id, what in made.done.items()]
+    await store.add_to_history(conn, caller.resident_key, states, act_id=made.act_id, since=made.at)
     await store.put_in_force(conn, caller.resident_key, made.act_id, made.at)
 
 
 async def _record(conn: Connection, caller: ResidentCaller, facts: ServiceFacts, made: _Made) -> UUID:
-    """One leaf for the decision with all links (its entry id is given back); on joining, one for the terms, too."""
-    terms = {"service_terms": facts.terms.version, "platform_terms": facts.platform_terms.version}
+    """One leaf for the decision with its links (its entry id is given back); on joining, one for the terms, too.
+
+    Of a consent that is prolonged, and of one that keeps what it had, it says until when.
+    """
+    ready = made.ready
+    terms = {"service_terms": ready.service_terms.version, "platform_terms": ready.platform_terms.version}
+    until = {said.link_id: said.until for said in made.as_decided() if made.done[said.link_id] in _WITH_END}
     named = {"service": facts.service.service_id, "client": caller.client_id, **terms}
     if not made.ready.in_use:
         await record(conn, acceptance(caller, facts, made.ready.terms_accepted_at))
     decided: dict[str, object] = {
         **named,
         "act_id": str(made.act_id),
-        "links": made.links,
+        "links": made.done,
         "text_sha256": made.text.sha256,
         "ial": caller.ial,
         "aal": caller.aal,
+        **({"until": until} if until else {}),
     }
-    kind = Kind.CONSENT_GIVEN if "given" in made.links.values() else Kind.CONSENT_REFUSED
+    kind = Kind.CONSENT_GIVEN if _GIVING & set(made.done.values()) else Kind.CONSENT_REFUSED
     return await record(conn, _leaf(caller, kind, made.at, decided))
 
 
 def _leaf(caller: ResidentCaller, kind: Kind, at: datetime, detail: Mapping[str, object]) -> LedgerAct:
     actor = f"resident:{caller.resident_id}"
     return LedgerAct(kind=kind, actor=actor, resident_key=caller.resident_key, detail=dict(detail), at=at)
+
+
+_WITH_END = frozenset({"kept", "prolonged"})
+_GIVING = frozenset({"given", "prolonged"})

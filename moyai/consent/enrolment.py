@@ -17,8 +17,10 @@ from moyai.base.ids import random_uuid
 from moyai.consent import store, store_enrolment
 from moyai.consent.catalogue import ServiceFacts, facts_of
 from moyai.consent.eligibility import require_eligible
-from moyai.consent.model import ENROLMENT_MINUTES, Enrolment, Membership
+from moyai.consent.model import ENROLMENT_MINUTES, Enrolment, Membership, TermsReference
 from moyai.identity.model import ResidentCaller
+from moyai.registry import store_terms
+from moyai.registry.model import TermsVersion
 
 STEPS = ("choose", "service-terms", "platform", "platform-terms", "decide")
 """The five steps by the names that the API gives them; `expected_step` in a problem is one of these."""
@@ -37,11 +39,11 @@ async def choose(conn: Connection, caller: ResidentCaller, service_id: str) -> E
     """Step 1. Choosing again in the same session goes on where it was.
 
     Raises Problem: does_not_exist, service_not_offered, outside_user_scope, assurance_insufficient,
-    service_in_use (the resident uses it already, under the terms that are in force).
+    service_in_use (the resident uses it already; terms that changed are accepted by an act of their own).
     """
     facts = await facts_of(conn, service_id)
     await require_eligible(conn, caller, facts)
-    if is_current(await membership(conn, caller, facts), facts):
+    if await membership(conn, caller, facts) is not None:
         raise Problem("service_in_use", f"service {service_id}")
     walk = await _walk(conn, caller, facts)
     if walk is not None:
@@ -118,22 +120,32 @@ def is_current(member: Membership | None, facts: ServiceFacts) -> bool:
     return member is not None and (member.service_terms_key, member.platform_terms_key) == facts.terms_keys
 
 
-class Ready(msgspec.Struct, frozen=True):
-    """Four steps are done, or the service is in use: when the terms in force were accepted."""
+def reference(terms: TermsVersion) -> TermsReference:
+    return TermsReference(terms.version, terms.sha256)
 
-    terms_accepted_at: datetime
+
+class Ready(msgspec.Struct, frozen=True):
+    """Four steps are done, or the service is in use: which terms were accepted, and when."""
+
     in_use: bool
+    terms_accepted_at: datetime
+    service_terms: TermsReference
+    platform_terms: TermsReference
 
 
 async def require_ready_to_decide(conn: Connection, caller: ResidentCaller, facts: ServiceFacts) -> Ready:
-    """Four steps done under the terms in force, or using the service already.
+    """Four steps done under the terms in force, or using the service already, under whichever terms were accepted: no
+    decision about data waits for other terms (what flows may).
 
-    Raises Problem step_skipped with `expected_step`; after new terms were published that is `service-terms` (on
-    the way) or `choose` (in use).
+    Raises Problem step_skipped with `expected_step`; after new terms were published on the way that is `service-terms`.
     """
     member = await membership(conn, caller, facts)
-    if member is not None and is_current(member, facts):
-        return Ready(member.accepted_at, True)
+    if member is not None:
+        service_terms = await store_terms.terms_by_key(conn, member.service_terms_key) or facts.terms
+        platform_terms = (
+            await store_terms.terms_by_key(conn, member.platform_terms_key) or facts.platform_terms
+        )
+        return Ready(True, member.accepted_at, reference(service_terms), reference(platform_terms))
     walk = await _walk(conn, caller, facts)
     if walk is None:
         raise _skipped(0, "choose the service first")
@@ -141,7 +153,7 @@ async def require_ready_to_decide(conn: Connection, caller: ResidentCaller, fact
         raise _skipped(walk.step, f"{walk.step} of 5 steps are done")
     if (walk.service_terms_key, walk.platform_terms_key) != facts.terms_keys:
         raise _skipped(1, "the terms have changed since they were read")
-    return Ready(walk.terms_accepted_at, False)
+    return Ready(False, walk.terms_accepted_at, reference(facts.terms), reference(facts.platform_terms))
 
 
 async def _walk(conn: Connection, caller: ResidentCaller, facts: ServiceFacts) -> Enrolment | None:

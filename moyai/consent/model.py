@@ -10,9 +10,12 @@ from uuid import UUID
 
 import msgspec
 
-from moyai.base.clock import tokyo
+from moyai.base.clock import rfc3339, tokyo
 
-Choice = Literal["given", "refused"]
+Choice = Literal["given", "refused", "kept", "prolonged"]
+"""What is chosen for a link. `kept`: as it stands, and without what was added since; `prolonged`: what stands, until
+the day that the text names. Neither gives what does not stand."""
+
 Granularity = Literal["service", "component"]
 """同意の粒度 (guidebook 5-5, 5-6)."""
 
@@ -151,7 +154,9 @@ class Presentation(msgspec.Struct, frozen=True):
 class LinkState(msgspec.Struct, frozen=True):
     """What is in force for one link. `in_force` is consent given and not expired; the gate asks for more. `outdated`
     says that the link's text is not the one any more that was agreed to, so that nothing flows; `version_key` and
-    `version` name the text that was decided on (None where none is kept), `items` what it still opens."""
+    `version` name the text that was decided on (None where none is kept), `items` what it still opens. `aal` is the level
+    of the session that decided. `declined_version_key` names the last text whose further items were declined, `declined`
+    the items of that text."""
 
     link_key: int
     state: State
@@ -163,6 +168,25 @@ class LinkState(msgspec.Struct, frozen=True):
     version_key: int | None = None
     version: int | None = None
     items: tuple[str, ...] = ()
+    aal: int = 0
+    declined_version_key: int | None = None
+    declined: tuple[str, ...] = ()
+
+    @property
+    def stands(self) -> bool:
+        """Whether this is a consent through which data could flow, as far as the consent goes."""
+        return self.in_force and not self.outdated
+
+
+class NewState(msgspec.Struct, frozen=True):
+    """What an act makes of one link: a row of the history, and from then on the state."""
+
+    link_key: int
+    state: State
+    expires_at: datetime | None = None
+    aal: int = 0
+    version_key: int | None = None
+    declined_version_key: int | None = None
 
 
 class Membership(msgspec.Struct, frozen=True):
@@ -189,6 +213,12 @@ class Membership(msgspec.Struct, frozen=True):
 def last_day(until: datetime | None) -> date | None:
     """The day (Asia/Tokyo) that ends at `until`."""
     return None if until is None else (tokyo(until) - timedelta(microseconds=1)).date()
+
+
+def words_of_end(end: datetime) -> tuple[str, str, str]:
+    """The end of a consent as a time, and as residents read it."""
+    day = tokyo(end) - timedelta(microseconds=1)
+    return rfc3339(end), f"{day.year}年{day.month}月{day.day}日まで", f"until {day.day} {day:%B %Y}"
 
 
 def canonical(value: Any) -> bytes:

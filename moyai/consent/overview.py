@@ -42,7 +42,8 @@ class LinkStanding(msgspec.Struct, frozen=True):
     """One link, and how the resident stands to it. `closed` is the code with which the gate refuses it, if it does.
 
     `version` counts the link's texts, `consented_version` is the one decided on, and `changes` are what the present
-    text says otherwise. `waiting` names items that were added since: they do not flow until the resident decides.
+    text says otherwise. `waiting` names items that were added since: they do not flow; `declined` are those of them that the
+    resident has answered with “only what was allowed before”.
     `successions` are those of its parties since the decision that it was carried on through.
     """
 
@@ -70,13 +71,14 @@ class LinkStanding(msgspec.Struct, frozen=True):
     consented_version: int | None = None
     changes: tuple[Difference, ...] = ()
     waiting: tuple[str, ...] = ()
+    declined: tuple[str, ...] = ()
     successions: tuple[Succession, ...] = ()
 
     @property
     def to_decide(self) -> bool:
         """Whether the present text asks for more than what was decided (all of it, or items that were added), and is
         still offered for a decision."""
-        asks = self.standing == "outdated" or bool(self.waiting)
+        asks = self.standing == "outdated" or bool(set(self.waiting) - set(self.declined))
         return asks and self.closed not in _NOT_ON_OFFER
 
 
@@ -195,6 +197,7 @@ def _link(link: Link, known: _Known, facts: ServiceFacts) -> LinkStanding:
     state = known.states.get(link.link_key)
     changes = _changes(link, state, known)
     standing = _standing(state)
+    waiting = _waiting(link, state) if standing == "given" else ()
     return LinkStanding(
         link_id=link.link_id,
         dataset_id=link.dataset_id,
@@ -219,7 +222,8 @@ def _link(link: Link, known: _Known, facts: ServiceFacts) -> LinkStanding:
         version=link.version,
         consented_version=state.version if state else None,
         changes=changes,
-        waiting=_waiting(changes) if standing == "given" else (),
+        waiting=waiting,
+        declined=tuple(name for name in waiting if state is not None and name in state.declined),
         successions=_carried_through(state, known) if standing == "given" and changes else (),
     )
 
@@ -256,8 +260,8 @@ def _carried_through(state: LinkState | None, known: _Known) -> tuple[Succession
     )
 
 
-def _waiting(changes: tuple[Difference, ...]) -> tuple[str, ...]:
-    return tuple(change.item for change in changes if change.what == "item_added" and change.item)
+def _waiting(link: Link, state: LinkState | None) -> tuple[str, ...]:
+    return tuple(item.name for item in link.items if state is not None and item.name not in state.items)
 
 
 def _closed(link: Link, facts: ServiceFacts) -> str | None:

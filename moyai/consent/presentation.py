@@ -12,15 +12,17 @@ from datetime import datetime, time, timedelta
 
 import msgspec
 
-from moyai.base.clock import TOKYO, rfc3339, tokyo
+from moyai.base.clock import TOKYO, tokyo
 from moyai.base.db import Connection
 from moyai.base.ids import random_uuid
-from moyai.consent import store, store_enrolment
+from moyai.consent import choices, store, store_enrolment
 from moyai.consent.catalogue import ServiceFacts, facts_of
+from moyai.consent.choices import Read
 from moyai.consent.eligibility import require_eligible
-from moyai.consent.enrolment import require_ready_to_decide
+from moyai.consent.enrolment import membership, require_ready_to_decide
 from moyai.consent.model import (
     PRESENTATION_MINUTES,
+    Choice,
     ItemText,
     LinkText,
     Party,
@@ -31,6 +33,7 @@ from moyai.consent.model import (
     TermsReference,
     ThisPlatform,
     granularity_of,
+    words_of_end,
 )
 from moyai.identity.model import ResidentCaller
 from moyai.registry.model import Link
@@ -47,14 +50,8 @@ def end_of_consent(served_at: datetime, days: int) -> datetime:
     return datetime.combine(last_day + timedelta(days=1), time.min, TOKYO)
 
 
-def _until(served_at: datetime, days: int) -> tuple[str, str, str]:
-    end = end_of_consent(served_at, days)
-    day = end - timedelta(days=1)
-    return rfc3339(end), f"{day.year}年{day.month}月{day.day}日まで", f"until {day.day} {day:%B %Y}"
-
-
 def _link_text(link: Link, manages: Party, generates: Party, uses: Party, served_at: datetime) -> LinkText:
-    until, until_ja, until_en = _until(served_at, link.consent_days)
+    until, until_ja, until_en = words_of_end(end_of_consent(served_at, link.consent_days))
     return LinkText(
         link_id=link.link_id,
         version=link.version or 0,
@@ -143,6 +140,25 @@ async def present(
     await require_eligible(conn, caller, facts)
     await require_ready_to_decide(conn, caller, facts)
     return await serve(conn, caller, platform, facts)
+
+
+async def reading(
+    conn: Connection, caller: ResidentCaller, facts: ServiceFacts, text: Presentation
+) -> dict[str, Read]:
+    """Each link of the text with how it stands for the resident, in the order of the text."""
+    states = await store.states_of(conn, caller.resident_key)
+    links = [(facts.link(said.link_id), said) for said in text.text.links]
+    return {link.link_id: Read(link, said, states.get(link.link_key)) for link, said in links}
+
+
+async def available(
+    conn: Connection, caller: ResidentCaller, service_id: str, text: Presentation
+) -> dict[str, tuple[Choice, ...]]:
+    """What can be chosen for each link of a text that is being served."""
+    facts = await facts_of(conn, service_id)
+    in_use = await membership(conn, caller, facts) is not None
+    read = await reading(conn, caller, facts, text)
+    return {link_id: choices.available(one, caller.aal, in_use=in_use) for link_id, one in read.items()}
 
 
 async def served(

@@ -19,6 +19,7 @@ from moyai.base import keys
 from moyai.base.clock import rfc3339
 from moyai.base.db import Connection
 from moyai.base.secrets import SecretBox
+from moyai.consent.enrolment import Ready
 from moyai.consent.model import LinkText, Party, PresentationText
 from moyai.identity.model import ForResident, ResidentCaller
 from moyai.ledger import opening
@@ -63,7 +64,7 @@ def _processing(text: PresentationText, link: LinkText, state: str) -> dict[str,
         "collection_method": link.generates.component_id,
         "processing_method": link.uses.component_id,
         "storage_locations": [link.generates.organization_id],
-        "retention_period": {"until": link.until} if state == "given" else {},
+        "retention_period": {} if state == "refused" else {"until": link.until},
         "jurisdiction": "JP",
         "recipient_third_parties": [link.uses.organization_id],
         "withdrawal_method": {
@@ -72,7 +73,7 @@ def _processing(text: PresentationText, link: LinkText, state: str) -> dict[str,
             "en": link.stop_en,
         },
         "privacy_rights": [f"{text.platform.base_url}/portal"],
-        "consent_state": state,
+        "consent_state": "refused" if state == "refused" else "given",
     }
 
 
@@ -117,10 +118,11 @@ def compose(
     sha256: str,
     links: dict[str, str],
     at: datetime,
-    accepted_at: datetime,
+    ready: Ready,
     log: dict[str, str],
 ) -> dict[str, Any]:
-    """The receipt's payload. `links` holds what was decided for every link of the text; `log` is the promise."""
+    """The receipt's payload. `text` holds the links that were decided on, `links` what was done to each; `log` is the
+    promise, `ready` the terms that were accepted."""
     return {
         "iss": text.platform.base_url,
         "iat": int(at.timestamp()),
@@ -135,9 +137,9 @@ def compose(
         "party_identification": _parties(text),
         "notice": {
             "presented_text_sha256": sha256,
-            "service_terms": msgspec.to_builtins(text.service_terms),
-            "platform_terms": msgspec.to_builtins(text.platform_terms),
-            "terms_accepted_at": rfc3339(accepted_at),
+            "service_terms": msgspec.to_builtins(ready.service_terms),
+            "platform_terms": msgspec.to_builtins(ready.platform_terms),
+            "terms_accepted_at": rfc3339(ready.terms_accepted_at),
         },
         "events": [
             {"moyai_link_id": link.link_id, **event}
@@ -155,7 +157,7 @@ def _controllers(link: LinkText) -> tuple[str, str]:
 
 
 def _link_events(caller: ResidentCaller, link: LinkText, state: str, at: datetime) -> list[dict[str, Any]]:
-    return _events(state, at, caller.resident_id, link.until if state == "given" else None)
+    return _events(state, at, caller.resident_id, None if state == "refused" else link.until)
 
 
 def compose_withdrawal(

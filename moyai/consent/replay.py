@@ -14,7 +14,7 @@ from moyai.base.ids import random_uuid
 from moyai.base.stops import ConsentWithdrawn
 from moyai.consent import store, store_sharing
 from moyai.consent.catalogue import ServiceFacts, facts_of
-from moyai.consent.model import Act, State
+from moyai.consent.model import Act, NewState, State
 from moyai.ledger import Act as LedgerAct
 from moyai.ledger import Kind, record
 
@@ -80,11 +80,8 @@ async def _write(
         acted_at=at,
     )
     await store.insert_act(conn, resident_key, act)
-    nothing = [None] * len(stopping)
-    withdrawn = [State.WITHDRAWN] * len(stopping)
-    await store.add_to_history(
-        conn, resident_key, list(stopping), withdrawn, nothing, nothing, act_id=act_id, since=at, aal=0
-    )
+    stopped = [NewState(link_key, State.WITHDRAWN) for link_key in stopping]
+    await store.add_to_history(conn, resident_key, stopped, act_id=act_id, since=at)
     await store.put_in_force(conn, resident_key, act_id, at)
 
 

@@ -7,13 +7,14 @@ or viewed. It names what was decided or stopped, and people as the resident name
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 
 import msgspec
 
 from moyai.base.errors import CODES
 from moyai.consent import sentences_logins
 from moyai.consent.catalogue import Names
-from moyai.consent.model import Party
+from moyai.consent.model import Party, words_of_end
 from moyai.ledger import Event, Kind
 
 Pair = tuple[str, str]
@@ -168,16 +169,63 @@ def _stored(scene: Scene) -> Pair:
 
 
 def _decided(scene: Scene) -> Pair:
-    you, service = _you(scene.event), _service(scene)
-    given, refused = _links(scene, "given"), _links(scene, "refused")
+    """What was decided of which data: allowed, prolonged, kept as it was, refused."""
+    you, service, refused = _you(scene.event), _service(scene), _links(scene, "refused")
+    parts = [*_allowed(scene, service), *_prolonged(scene, service), *_kept(scene, service)]
+    if not parts:
+        parts = [
+            (
+                f"「{service[0]}」に{refused[0] or 'データ'}を使わせることを断りました。",
+                f"refused the use by {service[1]} of: {refused[1] or 'data'}.",
+            )
+        ]
+    elif refused[0]:
+        parts.append((f"{refused[0]}は断りました。", f"refused: {refused[1]}."))
+    ja, en = "".join(part[0] for part in parts), [part[1] for part in parts]
+    more = [f"{one[0].upper()}{one[1:]}" for one in en[1:]]
+    return f"{you[0]}が、{ja}", " ".join([f"{you[1]} {en[0]}", *more])
+
+
+def _allowed(scene: Scene, service: Pair) -> list[Pair]:
+    given = _links(scene, "given")
     if not given[0]:
-        return (
-            f"{you[0]}が、「{service[0]}」に{refused[0] or 'データ'}を使わせることを断りました。",
-            f"{you[1]} refused the use by {service[1]} of: {refused[1] or 'data'}.",
+        return []
+    return [
+        (
+            f"「{service[0]}」に{given[0]}を使ってよいと決めました。",
+            f"allowed {service[1]} to use: {given[1]}.",
         )
-    ja = f"{you[0]}が、「{service[0]}」に{given[0]}を使ってよいと決めました。"
-    en = f"{you[1]} allowed {service[1]} to use: {given[1]}."
-    return (ja + f"{refused[0]}は断りました。", f"{en} Refused: {refused[1]}.") if refused[0] else (ja, en)
+    ]
+
+
+def _prolonged(scene: Scene, service: Pair) -> list[Pair]:
+    """One sentence for each end."""
+    by_end: dict[str, list[Pair]] = {}
+    links: dict[str, str] = scene.event.detail.get("links") or {}
+    until_of: dict[str, str] = scene.event.detail.get("until") or {}
+    for link_id, until in until_of.items():
+        if links.get(link_id) == "prolonged":
+            by_end.setdefault(until, []).append(scene.names.link(link_id))
+    named = [(_joined(each), words_of_end(datetime.fromisoformat(until))) for until, each in by_end.items()]
+    return [
+        (
+            f"「{service[0]}」への{what[0]}の同意を、{end[1]}延ばしました。",
+            f"prolonged the consent to {service[1]} {end[2]}: {what[1]}.",
+        )
+        for what, end in named
+    ]
+
+
+def _kept(scene: Scene, service: Pair) -> list[Pair]:
+    kept = _links(scene, "kept")
+    if not kept[0]:
+        return []
+    return [
+        (
+            f"「{service[0]}」に、{kept[0]}のうち前からのデータだけを使ってよいと決めました。",
+            f"allowed {service[1]} only what it could use before of: {kept[1]}.",
+        )
+    ]
 
 
 def _stopped(scene: Scene) -> Pair:

@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 
 from moyai.base.db import Connection, Record
-from moyai.consent.model import Act, LinkState, Membership, State
+from moyai.consent.model import Act, LinkState, Membership, NewState, State
 
 
 async def lock_resident(conn: Connection, resident_key: int) -> datetime:
@@ -29,31 +29,29 @@ async def now(conn: Connection) -> datetime:
 async def add_to_history(
     conn: Connection,
     resident_key: int,
-    link_keys: Sequence[int],
-    states: Sequence[State],
-    expires: Sequence[datetime | None],
-    version_keys: Sequence[int | None],
+    decided: Sequence[NewState],
     *,
     act_id: UUID,
     since: datetime,
-    aal: int,
 ) -> None:
     """Append what an act decided, one row per link, with the version of the link that was read. Rows never change."""
     await conn.execute(
         """
-        insert into consent.history (resident_key, link_key, since, state, act_id, expires_at, aal, version_key)
-        select $1, link_key, $6, state, $5, expires_at, $7, version_key
-          from unnest($2::int[], $3::smallint[], $4::timestamptz[], $8::int[])
-               as decided(link_key, state, expires_at, version_key)
+        insert into consent.history (resident_key, link_key, since, state, act_id, expires_at, aal, version_key,
+                                     declined_version_key)
+        select $1, link_key, $2, state, $3, expires_at, aal, version_key, declined_version_key
+          from unnest($4::int[], $5::smallint[], $6::timestamptz[], $7::smallint[], $8::int[], $9::int[])
+               as decided(link_key, state, expires_at, aal, version_key, declined_version_key)
         """,
         resident_key,
-        list(link_keys),
-        [int(state) for state in states],
-        list(expires),
-        act_id,
         since,
-        aal,
-        list(version_keys),
+        act_id,
+        [one.link_key for one in decided],
+        [int(one.state) for one in decided],
+        [one.expires_at for one in decided],
+        [one.aal for one in decided],
+        [one.version_key for one in decided],
+        [one.declined_version_key for one in decided],
     )
 
 
@@ -61,13 +59,15 @@ async def put_in_force(conn: Connection, resident_key: int, act_id: UUID, since:
     """Make what an act decided (and the history has) the state of its links."""
     await conn.execute(
         """
-        insert into consent.state (resident_key, link_key, state, act_id, since, expires_at, aal, version_key)
-        select resident_key, link_key, state, act_id, since, expires_at, aal, version_key
+        insert into consent.state (resident_key, link_key, state, act_id, since, expires_at, aal, version_key,
+                                   declined_version_key)
+        select resident_key, link_key, state, act_id, since, expires_at, aal, version_key, declined_version_key
           from consent.history
          where resident_key = $1 and act_id = $2 and since = $3
         on conflict (resident_key, link_key) do update
            set state = excluded.state, act_id = excluded.act_id, since = excluded.since,
-               expires_at = excluded.expires_at, aal = excluded.aal, version_key = excluded.version_key
+               expires_at = excluded.expires_at, aal = excluded.aal, version_key = excluded.version_key,
+               declined_version_key = excluded.declined_version_key
         """,
         resident_key,
         act_id,
@@ -87,6 +87,9 @@ def _link_state(row: Record) -> LinkState:
         version_key=row["version_key"],
         version=row["version"],
         items=tuple(row["items"] or ()),
+        aal=row["aal"],
+        declined_version_key=row["declined_version_key"],
+        declined=tuple(row["declined"] or ()),
     )
 
 
@@ -94,11 +97,14 @@ async def states_of(conn: Connection, resident_key: int) -> dict[int, LinkState]
     """All links that the resident was ever asked about, by link_key, as they stand now."""
     rows = await conn.fetch(
         """
-        select k.link_key, k.state, k.act_id, k.since, k.expires_at,
+        select k.link_key, k.state, k.act_id, k.since, k.expires_at, k.aal, k.declined_version_key,
                k.state = 1 and (k.expires_at is null or k.expires_at > clock_timestamp()) as in_force,
-               k.state = 1 and v.items is null as outdated, v.version_key, v.version, v.items
+               k.state = 1 and v.items is null as outdated, v.version_key, v.version, v.items,
+               w.items as declined
           from consent.state k
           left join registry.version_standing v on v.version_key = k.version_key and v.link_key = k.link_key
+          left join registry.version_standing w
+            on w.version_key = k.declined_version_key and w.link_key = k.link_key
          where k.resident_key = $1
         """,
         resident_key,
@@ -111,7 +117,8 @@ async def state_as_of(conn: Connection, resident_key: int, link_key: int, at: da
         """
         select link_key, state, act_id, since, expires_at,
                state = 1 and (expires_at is null or expires_at > $3) as in_force, false as outdated,
-               null::int as version_key, null::int as version, null::text[] as items
+               null::int as version_key, null::int as version, null::text[] as items, aal,
+               declined_version_key, null::text[] as declined
           from consent.history
          where resident_key = $1 and link_key = $2 and since <= $3
          order by since desc

@@ -15,7 +15,7 @@ from moyai.base.db import Connection
 from moyai.base.errors import Problem
 from moyai.consent import store
 from moyai.consent.catalogue import ServiceFacts, facts_of
-from moyai.consent.enrolment import is_current, membership
+from moyai.consent.enrolment import is_current, membership, reference
 from moyai.consent.model import Membership, TermsReference, last_day
 from moyai.identity.model import ResidentCaller
 from moyai.ledger import Act, Kind, record
@@ -97,16 +97,12 @@ async def _changed(
     accepted = await store_terms.terms_by_key(conn, accepted_key) or in_force
     changes = changed_sections(accepted.content, in_force.content)
     return ChangedTerms(
-        _reference(accepted),
-        _reference(in_force),
+        reference(accepted),
+        reference(in_force),
         last_day(until),
         f"/terms/{owner}",
         changes,
     )
-
-
-def _reference(terms: TermsVersion) -> TermsReference:
-    return TermsReference(terms.version, terms.sha256)
 
 
 async def accept(
@@ -122,7 +118,7 @@ async def accept(
     for read, terms in ((service_sha256, facts.terms), (platform_sha256, facts.platform_terms)):
         if read != terms.sha256:
             raise Problem("terms_not_in_force", f"{terms.kind} terms", in_force=terms.sha256)
-    service_terms, platform_terms = _reference(facts.terms), _reference(facts.platform_terms)
+    service_terms, platform_terms = reference(facts.terms), reference(facts.platform_terms)
     if is_current(member, facts):
         return Accepted(service_terms, platform_terms, member.accepted_at, repeated=True)
     await store.accept_terms(conn, caller.resident_key, facts.service.service_key, facts.terms_keys, at)

@@ -21,7 +21,7 @@ from moyai.base.ids import random_uuid
 from moyai.base.secrets import SecretBox
 from moyai.consent import receipts, sharing, store
 from moyai.consent.catalogue import ServiceFacts, facts_of
-from moyai.consent.model import Act, LinkState, State, ThisPlatform
+from moyai.consent.model import Act, LinkState, NewState, State, ThisPlatform
 from moyai.identity.model import ForResident, ResidentCaller
 from moyai.ledger import Act as LedgerAct
 from moyai.ledger import Kind, record
@@ -126,17 +126,8 @@ async def _write(
         acted_at=at,
     )
     await store.insert_act(conn, caller.resident_key, act)
-    await store.add_to_history(
-        conn,
-        caller.resident_key,
-        list(stopping.values()),
-        [State.WITHDRAWN] * len(stopping),
-        [None] * len(stopping),
-        [None] * len(stopping),
-        act_id=act_id,
-        since=at,
-        aal=caller.aal,
-    )
+    stopped = [NewState(link_key, State.WITHDRAWN, aal=caller.aal) for link_key in stopping.values()]
+    await store.add_to_history(conn, caller.resident_key, stopped, act_id=act_id, since=at)
     await store.put_in_force(conn, caller.resident_key, act_id, at)
     return act
 

@@ -13,13 +13,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from moyai.base.clock import rfc3339
-from moyai.base.db import Connection
 from moyai.base.errors import Problem
-from moyai.consent import decisions, enrolment, overview, presentation, store, withdrawal
+from moyai.consent import decisions, enrolment, overview, presentation, withdrawal
 from moyai.consent.catalogue import ServiceFacts, facts_of
-from moyai.consent.decisions import Choices
+from moyai.consent.choices import Choices
 from moyai.consent.differences import Difference
-from moyai.consent.model import Enrolment, PresentationText, TermsReference, ThisPlatform
+from moyai.consent.model import Choice, Enrolment, PresentationText, TermsReference, ThisPlatform
 from moyai.identity.model import ResidentCaller
 from moyai.registry.model import Id
 from moyai.web.operation import answer, describes, read_json
@@ -46,8 +45,12 @@ class PlatformRecognized(msgspec.Struct, frozen=True, forbid_unknown_fields=True
 
 
 class Decision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The hash of the text that was served to this session, and `given` or `refused` for each of its links.
+    """The hash of the text that was served to this session, and what is chosen for its links.
 
+    A first decision says `given` or `refused` for each link. While the service is in use, links that are not named stay
+    as they stand, and so does what is said to be as it stands already: it keeps its version, its end and its level, and is no
+    part of the act. `kept` leaves a link as it stands, and declines items that were added; `prolonged` moves the end of a
+    consent that stands to the day of the text (`standing` of the presentation says what can be chosen).
     One word instead of the links decides all of them; `given` so said is refused while a refusal or a stop of
     this service stands (`decision_contradictory`).
     """
@@ -93,10 +96,26 @@ class ChangedLink(msgspec.Struct, frozen=True):
     changes: tuple[Difference, ...]
 
 
+class StandingLink(msgspec.Struct, frozen=True):
+    """How a link of the text stands for this resident, until when, and what can be chosen for it.
+
+    The `until` of the text is when a consent that is given or prolonged now would end. `waiting` are items that do not
+    flow, `declined` those of them that the resident has answered with `kept`.
+    """
+
+    link_id: str
+    standing: overview.Standing
+    until: str | None
+    waiting: tuple[str, ...]
+    declined: tuple[str, ...]
+    choices: tuple[Choice, ...]
+
+
 class PresentationAnswer(msgspec.Struct, frozen=True):
     """The text as it must be shown, whole; `sha256` is of its JSON with sorted keys and no spaces.
 
-    `changed` names the links that say something else than what this resident decided on.
+    `changed` names the links that say something else than what this resident decided on; `standing` says of each link how
+    it stands.
     """
 
     sha256: str
@@ -104,10 +123,12 @@ class PresentationAnswer(msgspec.Struct, frozen=True):
     expires_at: str
     text: PresentationText
     changed: list[ChangedLink]
+    standing: list[StandingLink]
 
 
 class DecisionAnswer(msgspec.Struct, frozen=True):
-    """`receipt` is a JWS (ES256) whose keys are at `/consent/v1/keys`."""
+    """`links` are those that the decision changed, and how. `receipt` is a JWS (ES256) whose keys are at
+    `/consent/v1/keys`."""
 
     act_id: UUID
     decided_at: str
@@ -273,6 +294,7 @@ async def present(request: Request, caller: ResidentCaller) -> Response:
     async with platform.control.transaction() as conn:
         served = await presentation.present(conn, caller, this_platform(platform), _service_id(request))
         standing = await overview.consents_of_service(conn, caller, _service_id(request))
+        choices = await presentation.available(conn, caller, _service_id(request), served)
     return answer(
         PresentationAnswer(
             served.sha256,
@@ -280,8 +302,14 @@ async def present(request: Request, caller: ResidentCaller) -> Response:
             rfc3339(served.expires_at),
             served.text,
             [_changed(link) for link in standing.links if link.changes or link.to_decide],
+            [_standing(link, choices[link.link_id]) for link in standing.links if link.link_id in choices],
         )
     )
+
+
+def _standing(link: overview.LinkStanding, choices: tuple[Choice, ...]) -> StandingLink:
+    until = rfc3339(link.until) if link.until else None
+    return StandingLink(link.link_id, link.standing, until, link.waiting, link.declined, choices)
 
 
 def _changed(link: overview.LinkStanding) -> ChangedLink:
@@ -293,7 +321,16 @@ def _changed(link: overview.LinkStanding) -> ChangedLink:
 @describes(
     request=Decision,
     response=DecisionAnswer,
-    codes=(*_ELIGIBLE, "step_skipped", "text_not_served", "invalid_request", "decision_contradictory"),
+    codes=(
+        *_ELIGIBLE,
+        *(
+            "step_skipped",
+            "text_not_served",
+            "invalid_request",
+            "decision_contradictory",
+            "nothing_to_change",
+        ),
+    ),
     status=201,
     example={
         "path": _EXAMPLE,
@@ -301,11 +338,10 @@ def _changed(link: overview.LinkStanding) -> ChangedLink:
     },
 )
 async def decide(request: Request, caller: ResidentCaller) -> Response:
-    """Step 5: decide on every link of the text. The same decision sent twice is one act (then 200)."""
+    """Step 5, or a change: decide on links of the text. The same decision sent twice is one act (then 200); one that
+    changes nothing is none (409 `nothing_to_change`)."""
     body, platform = await read_json(request, Decision), _platform(request)
     async with platform.control.transaction() as conn:
-        if body.links == "given":
-            await _refuse_to_overturn(conn, caller, _service_id(request))
         made = await decisions.decide(
             conn,
             caller,
@@ -317,18 +353,6 @@ async def decide(request: Request, caller: ResidentCaller) -> Response:
         )
     shown = DecisionAnswer(made.act_id, made.decided_at, made.links, made.receipt)
     return answer(shown, 200 if made.repeated else 201)
-
-
-async def _refuse_to_overturn(conn: Connection, caller: ResidentCaller, service_id: str) -> None:
-    """One word for all links must not take back what the resident refused or stopped by name.
-
-    Raises Problem: decision_contradictory (`links`), does_not_exist.
-    """
-    await store.lock_resident(conn, caller.resident_key)
-    standing = await overview.consents_of_service(conn, caller, service_id)
-    stopped = [link.link_id for link in standing.links if link.standing in ("refused", "withdrawn")]
-    if standing.in_use and stopped:
-        raise Problem("decision_contradictory", "decide on each link by its id", links=stopped)
 
 
 @describes(

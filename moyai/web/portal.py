@@ -141,11 +141,14 @@ async def receipt(request: Request, caller: ResidentCaller) -> Response:
         for each in payload.get("pii_processing", [])
         if "until" in each["retention_period"]
     }
+    decided = build.as_decided(view, act.links, until)
     return render(
         request,
         "portal/receipt.html",
         caller,
-        service=build.as_decided(view, act.links, until),
+        service=decided,
+        told=build.what_was_done(decided, language),
+        others=[known.dataset for known in view.links if known.receipt and known.link_id not in act.links],
         kind=act.kind,
         left=bool(act.content.get("left")),
         acted_at=act.acted_at,

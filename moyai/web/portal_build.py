@@ -68,8 +68,12 @@ def link(standing: LinkStanding, language: Language) -> LinkView:
         waiting=tuple(
             words(item, "text", language) for item in standing.items if item.name in standing.waiting
         ),
+        declined=tuple(
+            words(item, "text", language) for item in standing.items if item.name in standing.declined
+        ),
         successions=tuple(succession(one, language) for one in standing.successions),
         to_decide=standing.to_decide,
+        receipt=standing.act_id,
     )
 
 
@@ -167,7 +171,8 @@ def as_decided(view: ServiceView, decided: dict[str, str], until: dict[str, date
         links=tuple(
             msgspec.structs.replace(
                 known,
-                standing=decided[known.link_id],
+                standing=_STANDS_AS.get(decided[known.link_id], decided[known.link_id]),
+                done=decided[known.link_id],
                 closed=None,
                 changes=(),
                 to_decide=False,
@@ -177,6 +182,32 @@ def as_decided(view: ServiceView, decided: dict[str, str], until: dict[str, date
             if known.link_id in decided
         ),
     )
+
+
+_STANDS_AS = {"kept": "given", "prolonged": "given"}
+"""How a link stands after what an act did to it, where the word is another."""
+
+_DONE: dict[str, tuple[str, str]] = {
+    "given": ("{}を「使ってよい」と決めました。", "You allowed: {}. "),
+    "prolonged": ("{}の同意を延ばしました。", "You prolonged: {}. "),
+    "kept": (
+        "{}は、前からのデータだけ使ってよいと決めました。",
+        "You allowed only what was allowed before of: {}. ",
+    ),
+    "refused": ("{}を断りました。", "You refused: {}. "),
+    "withdrawn": ("{}を止めました。", "You stopped: {}. "),
+}
+
+
+def what_was_done(view: ServiceView, language: Language) -> str:
+    """An act in one or a few sentences, by the names of the data."""
+    told: list[str] = []
+    for done, texts in _DONE.items():
+        names = [known.dataset for known in view.links if known.done == done]
+        if names:
+            listed = say(language, "".join(f"「{name}」" for name in names), ", ".join(names))
+            told.append(say(language, *texts).format(listed))
+    return "".join(told).strip()
 
 
 def users(services: Iterable[ServiceView]) -> list[UserView]:

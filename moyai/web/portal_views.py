@@ -49,8 +49,9 @@ class LinkView(msgspec.Struct, frozen=True, kw_only=True):
     """One link as the resident reads it: what goes from whom to whom, why, and how it stands.
 
     `until` is the last day it holds. `closed` is the code with which everything is refused, if so. `items` are those
-    that the decision was about or, without one, all; `waiting` were added since. `to_decide`: the present text
-    waits for a decision.
+    that the decision was about or, without one, all; `waiting` were added since, `declined` are those of them that were
+    declined. `to_decide`: the present text waits for a decision. `done`: what the act of a receipt did to it; `receipt`: the
+    act by which it stands.
     """
 
     link_id: str
@@ -68,8 +69,11 @@ class LinkView(msgspec.Struct, frozen=True, kw_only=True):
     closed: str | None = None
     changes: tuple[ChangeView, ...] = ()
     waiting: tuple[str, ...] = ()
+    declined: tuple[str, ...] = ()
     successions: tuple[SuccessionView, ...] = ()
     to_decide: bool = False
+    done: str = ""
+    receipt: str | None = None
 
     @property
     def flows(self) -> bool:

@@ -8,7 +8,8 @@ from moyai.base.clock import utc_now
 from moyai.base.db import Connection
 from moyai.base.secrets import SecretBox
 from moyai.consent import decisions, enrolment, facts_of, presentation
-from moyai.consent.decisions import Choices, Decided
+from moyai.consent.choices import Choices
+from moyai.consent.decisions import Decided
 from moyai.consent.model import Presentation, ThisPlatform
 from moyai.identity.model import ResidentCaller
 from tests.factories import MadeResident, Town, make_town

@@ -70,11 +70,22 @@ class Texts:
         choices: dict[str, str],
         meanings: dict[str, dict[str, Any]],
     ) -> None:
-        """An answer to a text, and what its items were when it was read."""
+        """An answer to a text, and what its items were when it was read.
+
+        Whoever is said to have all that the text names has it already: nothing moves, and no end. `kept` moves nothing
+        either; only `prolonged` moves the end of what there is, and only to a later one.
+        """
         for link in links:
+            choice = choices.get(link["link_id"], "kept")
+            named = {item["name"] for item in link["items"]}
+            has_all = named <= self.items(resident, link["link_id"])
+            if choice == "kept" or (choice == "given" and has_all):
+                continue
             read = dict(meanings[link["dataset_id"]])
             ends = datetime.fromisoformat(link["until"]) + self.later
-            given = choices[link["link_id"]] == "given"
+            if choice == "prolonged" and ends <= self.decided[resident, link["link_id"]].ends:
+                continue
+            given = choice in ("given", "prolonged")
             self.decided[resident, link["link_id"]] = Decision(link, read, ends, given)
             if not given:
                 self._shows_no_more(resident, link["link_id"])

@@ -12,7 +12,7 @@ import pytest
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
 from moyai.base.secrets import SecretBox
-from moyai.consent import gate, store, store_enrolment
+from moyai.consent import gate, receipts, store, store_enrolment
 from moyai.consent.model import PresentationText, canonical
 from moyai.ledger import Kind, history
 from tests.admin import as_admin
@@ -279,20 +279,20 @@ async def test_sent_twice_with_another_choice_it_is_another_act(
     assert set((await states(control, town)).values()) == {"refused"}
 
 
-async def test_new_terms_must_be_read_before_deciding_anew(
-    control: Connection, town: Town, hanako: Walk
-) -> None:
+async def test_p_h8_no_decision_waits_for_other_terms(control: Connection, town: Town, hanako: Walk) -> None:
+    """To refuse, or to decide on a text that changed, is one thing; to accept terms is another."""
     await hanako.join()
+    before = (await store.memberships(control, town.hanako.key))[town.kenko.key]
     await make_terms(control, town.kenko, version=2)
-    with pytest.raises(Problem) as refused:
-        await hanako.present()
-    assert (refused.value.code, refused.value.extra["expected_step"]) == ("step_skipped", "choose")
-    await hanako.steps()
-    await hanako.decide((await hanako.present()).sha256)
-    member = (await store.memberships(control, town.hanako.key))[town.kenko.key]
-    newest = await control.fetchval("select max(terms_key) from registry.terms_version where kind = 'service'"
-                                    " and service_key = $1", town.kenko.key)  # fmt: skip
-    assert member.service_terms_key == newest
+    decided = await hanako.decide((await hanako.present()).sha256, {"kenko-steps": "refused"})
+    assert (await states(control, town))["steps"] == "refused"
+    assert (await store.memberships(control, town.hanako.key))[town.kenko.key] == before
+    payload = receipts.read(decided.receipt, await receipts.public_keys(control))
+    assert payload["notice"]["service_terms"]["version"] == 1, "which were accepted"
+    detail = (await history(control, town.hanako.key))[0].detail
+    assert (detail["service_terms"], detail["platform_terms"]) == (1, 1)
+    with pytest.raises(Problem, match="service_in_use"):
+        await hanako.steps()
 
 
 # --- what is written ----------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ from moyai.base.db import Connection, Pool, connect
 from moyai.base.ids import random_uuid
 from moyai.identity import store_oauth, tokens
 from tests.conftest import Platform, _running
-from tests.consent.model_of_texts import Share, Texts, links_of
+from tests.consent.model_of_texts import Share, Text, Texts, links_of
 from tests.factories import (
     Made,
     MadeResident,
@@ -296,12 +296,27 @@ class Story:
     async def decide(self, n: int, name: str) -> None:
         """On the text that was read last, however old: each link by itself."""
         person = self._who(n)
-        if not person.read:
-            return
-        links = links_of(person.read["text"])
-        choices = {link["link_id"]: "refused" if name == "d" else "given" for link in links}
-        if name == "c" and links:
-            choices[links[0]["link_id"]] = "refused"
+        if person.read:
+            links = links_of(person.read["text"])
+            choices = {link["link_id"]: "refused" if name == "d" else "given" for link in links}
+            if name == "c" and links:
+                choices[links[0]["link_id"]] = "refused"
+            await self._send(person, links, choices)
+
+    async def change_one(self, n: int, name: str) -> None:
+        """Read, and choose for one link alone; the other is named as it stands, or not at all."""
+        await self.read(n, "")
+        person = self._who(n)
+        if person.read:
+            links = links_of(person.read["text"])
+            choices = (
+                {links[0]["link_id"]: {"a": "refused", "b": "kept"}.get(name, "prolonged")} if links else {}
+            )
+            if name in "ac":
+                choices |= dict.fromkeys([link["link_id"] for link in links[1:]], "given")
+            await self._send(person, links, choices)
+
+    async def _send(self, person: Person, links: list[Text], choices: dict[str, str]) -> None:
         body = {"sha256": person.read["sha256"], "links": choices}
         answer = await person.touch.post(f"{self.path}/decision", body)
         if answer.status_code in (200, 201):
@@ -520,6 +535,7 @@ STEPS: dict[str, Step] = {
         Story.read,
         Story.decide,
         Story.read_and_decide,
+        Story.change_one,
         Story.withdraw,
         Story.share,
         Story.end_sharing,
@@ -552,6 +568,10 @@ async def hold(ground: Ground, happened: list[tuple[str, int, str]]) -> None:
 @example([("withdraw", 0, "a"), ("read_and_decide", 0, "a")])
 @example([("other_service", 0, "d"), ("read_and_decide", 1, "a")])
 @example([("end_link_and_begin_anew", 0, "a"), ("read_and_decide", 0, "a")])
+@example([("other_days", 1, "d"), ("read_and_decide", 0, "c"), ("let_time_pass", 0, "c")])
+@example([("other_days", 1, "c"), ("change_one", 0, "a"), ("let_time_pass", 0, "c")])
+@example([("add_item", 0, "c"), ("change_one", 0, "b"), ("let_time_pass", 0, "c")])
+@example([("other_days", 0, "d"), ("change_one", 0, "d"), ("let_time_pass", 0, "c")])
 @settings(
     max_examples=EXAMPLES,
     deadline=None,

@@ -85,7 +85,8 @@ async def test_c1_the_resident_reads_the_old_text_plus_the_succession(
     assert [(one.what, one.old_ja, one.new_ja) for one in link.changes] == [
         ("provider", "さぬき東部広域連合（健康アプリ）", "東さぬき市（健康アプリ）")
     ]
-    await hanako.decide((await hanako.present()).sha256)
+    await control.execute("update consent.state set expires_at = clock_timestamp() + interval '9 days'")
+    await hanako.decide((await hanako.present()).sha256, {"kenko-vitals": "prolonged"})
     assert (await vitals(control, hanako)).successions == (), "decided on the new text: it says the new name"
 
 

@@ -59,3 +59,37 @@ async def test_c1_added_items_are_named_as_waiting(hanako: Touch, control: Conne
     ]
     assert (await hanako.decide("given")).status_code == 201
     assert (await hanako.present())["changed"] == []
+
+
+async def test_p_h1_the_text_comes_with_what_stands_and_what_can_be_chosen(
+    hanako: Touch, control: Connection
+) -> None:
+    await hanako.join({"kenko-steps": "given", "kenko-vitals": "given", "kenko-presence": "refused"})
+    await control.execute("update consent.state set expires_at = '2199-01-01 00:00+09' where state = 1")
+    await control.raw.execute(NEW_ITEM)
+    found = {one["link_id"]: one for one in (await hanako.present())["standing"]}
+    assert {key: (one["standing"], one["choices"]) for key, one in found.items()} == {
+        "kenko-steps": ("given", ["kept", "refused"]),
+        "kenko-vitals": ("given", ["given", "kept", "refused"]),
+        "kenko-presence": ("refused", ["given", "kept"]),
+    }
+    assert (found["kenko-vitals"]["waiting"], found["kenko-vitals"]["declined"]) == (["illness"], [])
+    assert found["kenko-steps"]["until"] == "2198-12-31T15:00:00.000Z"
+    await control.execute("update consent.state set expires_at = clock_timestamp() + interval '9 days'")
+    found = {one["link_id"]: one for one in (await hanako.present())["standing"]}
+    assert found["kenko-steps"]["choices"] == ["kept", "prolonged", "refused"]
+
+
+async def test_p_h1_a_touch_point_that_sends_all_it_shows_prolongs_nothing(
+    hanako: Touch, control: Connection
+) -> None:
+    await hanako.join()
+    await control.execute("update consent.state set expires_at = now() + interval '9 days'")
+    before = await control.fetchval("select min(expires_at) from consent.state")
+    links = {"kenko-steps": "refused", "kenko-vitals": "given", "kenko-presence": "given"}
+    made = await hanako.decide(links)
+    assert made.json()["links"] == {"kenko-steps": "refused"}
+    ends = await control.fetch("select expires_at from consent.state where state = 1")
+    assert [row["expires_at"] for row in ends] == [before, before]
+    nothing = await hanako.decide({"kenko-steps": "kept"})
+    assert (nothing.status_code, nothing.json()["code"]) == (409, "nothing_to_change")

@@ -36,15 +36,14 @@ async def test_p0_1_enter_on_any_choice_decides_nothing(
 ) -> None:
     page = await visit(town.hanako, SERVICE, javascript=javascript)
     before = await checked(page)
+    assert len(before) == 3
     for name in await page.locator("input[type=radio]").evaluate_all("them => them.map(one => one.id)"):
         await page.locator(f"input[id='{name}']").press("Enter")
         await page.wait_for_load_state()
         await expect(page.get_by_role("heading", level=1)).to_have_text("データの使い方を変更する")
     assert await checked(page) == before
     if not javascript:
-        await expect(page.locator("[data-summary]")).to_have_text(
-            "3つのうち2つを「使ってよい」と選んでいます。"
-        )
+        await expect(page.locator("[data-summary]")).to_contain_text("まだ、何も変えていません。")
     assert (await acts(control, town), await states(control, town)) == (1, JOINED)
 
 
@@ -55,16 +54,14 @@ async def test_p0_1_by_keyboard_alone_what_is_refused_stays_refused(
 ) -> None:
     """The walk that once consented to everything: arrow to 断る, Enter, and on to the button."""
     page = await visit(town.hanako, SERVICE, javascript=javascript)
-    await page.locator("input[id='link.kenko-presence-given']").focus()
+    await page.locator("input[id='link.kenko-presence-kept']").focus()
     await page.keyboard.press("ArrowDown")
     await page.keyboard.press("Enter")
     await page.wait_for_load_state()
-    await page.get_by_role("button", name="選んだ内容で決定する").focus()
+    await page.get_by_role("button", name="選んだところだけ変える").focus()
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("heading", level=1, name="同意の控え")).to_be_visible()
-    await expect(page.locator(".receipt .lead")).to_contain_text(
-        "3種類のうち1種類を「使ってよい」と決めました"
-    )
+    await expect(page.locator(".receipt .lead")).to_have_text("健康見守り：「在宅のようす」を断りました。")
     assert await states(control, town) == JOINED | {"kenko-presence": 2}
 
 
@@ -74,14 +71,14 @@ async def test_p0_2_one_button_decides_and_a_change_offers_no_all(
 ) -> None:
     page = await visit(town.hanako, SERVICE, javascript=False)
     assert await page.locator("form[data-decide] [type=submit]:visible, [form=decide]").all_inner_texts() == [
-        "選んだ内容で決定する"
+        "選んだところだけ変える"
     ]
     assert await page.locator("main .button--primary").count() == 1
     assert await page.locator("[data-choose]").count() == 0
     assert set(await checked(page)) == {
-        "link.kenko-presence-given",
-        "link.kenko-steps-given",
-        "link.kenko-vitals-refused",
+        "link.kenko-presence-kept",
+        "link.kenko-steps-kept",
+        "link.kenko-vitals-kept",
     }
 
 
@@ -107,7 +104,7 @@ async def test_p0_2_all_and_none_are_alike_and_only_set_the_choices(
         )
     await page.get_by_role("button", name="選んだ内容で決定する").click()
     await expect(page.locator(".receipt .lead")).to_contain_text(
-        "3種類のうち1種類を「使ってよい」と決めました"
+        "「歩数」を「使ってよい」と決めました。「体重と血圧」「在宅のようす」を断りました。"
     )
     assert await states(control, town) == {"kenko-steps": 1, "kenko-vitals": 2, "kenko-presence": 2}
 
@@ -135,8 +132,9 @@ async def test_what_was_stopped_is_not_asked_again_to_change_something_else(
     token = csrf((await visitor.get(f"{SERVICE}/withdrawal")).text)
     await visitor.post(f"{SERVICE}/withdrawal", data={"csrf": token, "link": "kenko-steps"})
     text = (await visitor.get(SERVICE)).text
-    assert re.search(r'id="link.kenko-steps-refused"[^>]* checked', text)
-    assert re.search(r'id="link.kenko-presence-given"[^>]* checked', text)
+    for name in ("steps", "vitals", "presence"):
+        assert re.search(rf'id="link.kenko-{name}-kept"[^>]* checked', text)
+    assert re.search(r'id="link.kenko-steps-given"(?![^>]* checked)', text)
 
 
 @pytest.mark.parametrize(

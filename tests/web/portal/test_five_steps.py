@@ -65,7 +65,7 @@ async def test_each_step_is_shown_in_order_and_both_terms_are_stored(
         await page.get_by_role("button", name=label).click()
         seen.append(await heading(page))
     assert tuple(seen) == HEADINGS
-    await page.get_by_role("link", name="全部「使ってよい」を選ぶ").click()
+    await page.get_by_role("button", name="全部「使ってよい」を選ぶ").click()
     await page.get_by_role("button", name="選んだ内容で決定する").click()
     await expect(page.get_by_role("heading", name="同意の控え")).to_be_visible()
     kept = await control.fetchrow(

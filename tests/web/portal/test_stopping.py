@@ -65,7 +65,7 @@ async def test_a_decision_is_changed_with_what_was_decided_before_in_view(
     vitals = page.get_by_role("group", name=re.compile("体重と血圧"))
     await expect(vitals.get_by_label("断る")).to_be_checked()
     await vitals.get_by_label("使ってよい").check()
-    await page.get_by_role("button", name="選んだ内容で決定する").click()
+    await page.get_by_role("button", name="選んだところだけ変える").click()
     await expect(page.get_by_role("heading", name="同意の控え")).to_be_visible()
     assert await states(control, town) == {"kenko-steps": 1, "kenko-vitals": 1, "kenko-presence": 1}
 
@@ -98,7 +98,7 @@ async def test_the_receipt_is_signed_and_says_what_was_decided(
 ) -> None:
     text = (await visitor.get(f"/portal/receipts/{joined}")).text
     assert text.count("使ってよい（同意中）") == 2
-    assert text.count("断りました") == 1
+    assert text.count("断りました") == 2, "in the sentence, and in the table"
     jws = re.search(r"eyJ[\w-]+\.[\w-]+\.[\w-]+", text)
     assert jws
     assert receipts.read(jws.group(0), await receipts.public_keys(control))["receipt_id"] == joined

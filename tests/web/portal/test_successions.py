@@ -37,5 +37,5 @@ async def test_c1_what_stands_stays_chosen_on_the_decision_page(
     await merge(control)
     page = await visit(town.hanako, SERVICE, width=320)
     await assert_good_page(page, japanese=True)
-    await expect(page.locator("input[id='link.kenko-presence-given']")).to_be_checked()
+    await expect(page.locator("input[id='link.kenko-presence-kept']")).to_be_checked()
     await expect(page.locator("#card-kenko-presence .changed")).to_contain_text("合併がありました")

@@ -240,7 +240,7 @@ async def test_b3_what_was_never_given_is_no_stop(
     control: Connection, hanako: Walk, journal: Journal
 ) -> None:
     await hanako.join("refused")
-    await hanako.decide((await hanako.present()).sha256, "given")
+    await hanako.decide((await hanako.present()).sha256, {"kenko-steps": "given"})
     assert await stopped_so_far(control, journal) == []
 
 

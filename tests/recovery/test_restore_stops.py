@@ -114,7 +114,7 @@ async def test_b3_what_a_resident_refused_after_the_backup_is_not_given_again(
     daughter = calls(town.ichiro)
     async with owner.transaction():
         walk = Walk(owner, running.home.box(), calls(town.hanako), town.kenko.id)
-        await walk.join()
+        await walk.decide((await walk.present()).sha256, "given")
         offered = await sharing.share(
             owner, walk.caller, town.kenko.id, ["kenko-steps"], relation="娘", viewer_name="恵", days=7
         )

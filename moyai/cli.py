@@ -7,7 +7,7 @@ import sys
 
 from cyclopts import App
 
-from moyai.commands import backups, bench, call, city, keys, log, platform, registry
+from moyai.commands import backups, bench, call, city, keys, log, platform, registry, staff
 
 app = App(name="moyai", help="もやい: the data-linkage platform that prefectures and municipalities share.")
 app.command(platform.up)
@@ -21,6 +21,7 @@ app.command(registry.apply)
 app.command(registry.pending)
 app.command(registry.confirm)
 app.command(registry.revoke)
+app.command(staff.issue)
 app.command(backups.backup)
 app.command(backups.restore)
 app.command(keys.app)

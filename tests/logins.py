@@ -18,8 +18,17 @@ async def own_login(conn: Connection, box: SecretBox, issued: IssuedLogin) -> Is
     sealed = box.seal(credentials.sealed_name(issued.login), secret.encode())
     new_hash = await passwords.make_hash(password)
     assert await store_logins.replace_initial(conn, issued.login, row["password_hash"], new_hash, sealed, 0)
+    await in_force(conn, issued.login)
     return IssuedLogin(
         issued.login, password, secret, credentials.provisioning_uri(issued.login, secret, "test")
+    )
+
+
+async def in_force(conn: Connection, login: str) -> None:
+    """As if two had said, the day before, whose account it is; nothing for a resident's login."""
+    await conn.execute(
+        "update identity.staff set in_force_since = clock_timestamp() - interval '1 day' where login = $1",
+        login,
     )
 
 

@@ -17,6 +17,7 @@ from rich.table import Table
 
 from moyai import registry
 from moyai.applying.client_keys import public_keys
+from moyai.applying.people import first_secrets, people
 from moyai.applying.provisioning import provision_missing
 from moyai.applying.registry_file import ClientEntry, RegistryFile, SuspensionEntry, WitnessEntry, read
 from moyai.applying.restating import Kept, unless_restated
@@ -26,9 +27,7 @@ from moyai.base.db import Connection, Database, Pool
 from moyai.base.errors import Problem
 from moyai.base.journal import Journal
 from moyai.base.roles import SERVE
-from moyai.base.secrets import SecretFile
-from moyai.identity import staff
-from moyai.identity.staff_model import StaffDeclaration
+from moyai.identity import staff, staff_in_force
 from moyai.registry import (
     Change,
     ClientDeclaration,
@@ -52,7 +51,8 @@ class Surroundings(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """What was done. `logins` are accounts that got their first secrets now (see `login_password`).
+    """What was done. `logins` are accounts that got their first secrets now (see `login_password`); of them `unconfirmed`
+    open nothing before two persons have said whose they are.
 
     `waiting` are witnesses whose key is not known yet. A change whose outcome is `pending` waits for a second person.
     `kept` differs from the file and was not applied, because somebody changed it since the file said so first. `later`
@@ -64,6 +64,7 @@ class Report(msgspec.Struct, frozen=True):
     waiting: list[str] = []
     kept: list[Kept] = []
     later: list[Later] = []
+    unconfirmed: list[str] = []
 
     @property
     def changed(self) -> list[Change]:
@@ -101,6 +102,11 @@ def print_report(report: Report, *, as_json: bool, directory: Path | None = None
             f"{later.noun} {later.id} was not applied: it names {', '.join(later.waits_for)}, which waits for a second"
             " person. Apply the file again then"
         )
+    for login in report.unconfirmed:
+        console.print(
+            f"staff {login} opens nothing yet: moyai issue {login}{where} prints the first secrets; after the first log-in"
+            " two members of staff say whose account it is (moyai pending)"
+        )
     for witness in report.waiting:
         console.print(f"witness {witness} waits for its key and address")
 
@@ -108,14 +114,15 @@ def print_report(report: Report, *, as_json: bool, directory: Path | None = None
 async def apply_file(
     home: Home, path: Path, around: Surroundings | None = None, person: Person | None = None
 ) -> Report:
-    """Apply a file to the platform in `home`, whose database must run, as a member of staff who has logged in.
+    """Apply a file (its whole path) to the platform in `home`, whose database must run, as a member of staff who has
+    logged in.
 
     Without a person the file is nobody: what takes two persons waits for both. Raises Problem as the actions do.
     """
     document = read(path)
     pool = await Pool.open(home.dsn(SERVE), max_size=2, before_commit=Journal.of(home).write_due)
     try:
-        return await apply(home, pool, document, around or Surroundings(), file=path.name, person=person)
+        return await apply(home, pool, document, around or Surroundings(), file=str(path), person=person)
     finally:
         await pool.close()
 
@@ -129,18 +136,22 @@ async def apply(
     file: str,
     person: Person | None = None,
 ) -> Report:
-    """`file` is the name of the file: it is the actor where no person applies it, and staff belong to what names them."""
+    """`file` is the path of the file: staff belong to the one that names them, and another of the same name is another.
+    Its name is the actor where no person applies it."""
     staff.introduce()
-    actor = f"file:{file}" if person is None else person.actor
+    actor = f"file:{Path(file).name}" if person is None else person.actor
     async with database.transaction() as conn:
         asker = await _asker(conn, document, actor, person)
-        done = [one async for one in _registry(conn, home, document, around, asker, file)]
-        logins = await _staff_logins(conn, home, document.staff)
+        at_setup = asker.bootstrap or await staff_in_force.nobody_there(conn)
+        by = msgspec.structs.replace(asker, bootstrap=at_setup)
+        done = [one async for one in _registry(conn, home, document, around, asker, file, by)]
+        logins = await first_secrets(conn, home, document.staff, by)
     changes = [one for one in done if isinstance(one, Change)]
     changes += await provision_missing(home, database, actor)
     waiting = [one.witness_id for one in document.witness if not _known(one, around)]
     kept = [one for one in done if isinstance(one, Kept)]
-    return Report(changes, logins, waiting, kept, [one for one in done if isinstance(one, Later)])
+    later = [one for one in done if isinstance(one, Later)]
+    return Report(changes, logins, waiting, kept, later, [] if at_setup else logins)
 
 
 async def _asker(conn: Connection, document: RegistryFile, actor: str, person: Person | None) -> Asker:
@@ -158,8 +169,15 @@ async def _asker(conn: Connection, document: RegistryFile, actor: str, person: P
 
 
 async def _registry(
-    conn: Connection, home: Home, document: RegistryFile, around: Surroundings, asker: Asker, file: str
+    conn: Connection,
+    home: Home,
+    document: RegistryFile,
+    around: Surroundings,
+    asker: Asker,
+    file: str,
+    of_staff: Asker,
 ) -> AsyncIterator[Change | Kept | Later]:
+    """`of_staff`: as `asker`; where no operator is in force, nobody is there who could be the second, as at first."""
     waiting = Waiting()
     for step in (*_parties(conn, document, asker), *_offer(conn, home, document, around, asker)):
         yield await waiting.take(conn, step)
@@ -167,8 +185,7 @@ async def _registry(
     first = asker.bootstrap or not await registry.all_witnesses(conn)
     for step in _access(conn, home, document, around, asker, file, first_witnesses=first):
         yield await waiting.take(conn, step)
-    logins = [account.login for account in document.staff]
-    for change in await staff.leave(conn, file, logins, asker.actor, Journal.of(home)):
+    async for change in people(conn, home, document, of_staff, file, waiting):
         yield change
     for entry in document.suspension:
         yield await waiting.take(
@@ -245,10 +262,6 @@ def _access(
             put_witness = partial(two_persons.put_witness, conn, known, by)
             put = partial(unless_restated, conn, file, "witness", one.witness_id, known, put_witness)
             yield Step("witness", one.witness_id, one, put)
-    for one in document.staff:
-        put_account = partial(staff.put_from_file, conn, one, asker, file)
-        put = partial(unless_restated, conn, file, "staff", one.login, one, put_account)
-        yield Step("staff", one.login, one, put)
 
 
 async def _suspend(conn: Connection, home: Home, entry: SuspensionEntry, actor: str) -> Change:
@@ -334,25 +347,3 @@ def _known(entry: WitnessEntry, around: Surroundings) -> WitnessDeclaration | No
     if key is None or url is None:
         return None
     return WitnessDeclaration(entry.witness_id, entry.organization, key, url)
-
-
-async def _staff_logins(conn: Connection, home: Home, accounts: list[StaffDeclaration]) -> list[str]:
-    """First secrets for accounts that have none; the password is kept sealed in the platform's directory."""
-    secrets, box, issued = home.secrets(), home.box(), list[str]()
-    issuer = home.config().platform.name_ja
-    for account in accounts:
-        password = login_password(secrets, account.login)
-        try:
-            await staff.issue_login(conn, box, account.login, issuer, password)
-        except Problem as problem:
-            # taken: it has secrets, or had; does_not_exist: the account itself waits for a second person
-            if problem.code not in ("login_taken", "does_not_exist"):
-                raise
-            continue
-        issued.append(account.login)
-    return issued
-
-
-def login_password(secrets: SecretFile, login: str) -> str:
-    """The first password of a staff account that a file declared, for who runs the platform to hand over."""
-    return secrets.get_or_create(f"login:{login}")

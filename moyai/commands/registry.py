@@ -41,7 +41,7 @@ def apply(
 
     home = home_of(directory)
     person = None if as_ is None else asyncio.run(logged_in(home, as_))
-    report = asyncio.run(apply_file(home, file, person=person))
+    report = asyncio.run(apply_file(home, file.resolve(), person=person))
     print_report(report, as_json=json, directory=None if directory == DEFAULT_DIRECTORY else directory)
 
 

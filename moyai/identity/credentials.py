@@ -82,12 +82,16 @@ async def issue(
     issuer: str,
     login: str | None = None,
     password: str | None = None,
-) -> IssuedLogin:
-    """A first login for a resident, shown once. Raises Problem login_exists, login_taken, invalid_request,
-    password_too_weak, transfer_pending."""
+    named: str | None = None,
+) -> IssuedLogin | None:
+    """A first login for a resident, shown once. None where two clerks are needed and this is the first, as for `recover`:
+    whoever has no login is not safer than who lost one. Raises Problem login_exists, login_taken, invalid_request,
+    password_too_weak, transfer_pending, second_person_required, request_changed."""
     await _no_transfer(conn, resident)
     if await store_logins.login_of_resident(conn, resident.resident_key) is not None:
         raise Problem("login_exists")
+    if not await _stood_for(conn, desk, "issue", resident, named):
+        return None
     issued = await _insert(conn, box, issuer, login, password, resident_key=resident.resident_key)
     await _record(conn, Kind.AUTHENTICATOR_ISSUED, desk, resident)
     return issued
@@ -180,17 +184,24 @@ async def recover(
     login = await store_logins.login_of_resident(conn, resident.resident_key)
     if login is None:
         raise Problem("login_missing")
-    held = await store_desk.recovery_held(conn, resident.resident_key)
-    if (held or await _gained(conn, desk, resident)) and await second_person.join(
-        conn, desk, "recover", resident, named
-    ) is None:
-        await second_person.ask(conn, desk, "recover", resident)
+    if not await _stood_for(conn, desk, "recover", resident, named):
         return None
     await login_acts.secrets_replaced(conn, Whose(login, resident.resident_key), journal)
     issued = await _replace(conn, box, login, issuer)
     await store_sessions.end_all_of_resident(conn, resident.resident_key)
     await _record(conn, Kind.AUTHENTICATOR_RECOVERED, desk, resident)
     return issued
+
+
+async def _stood_for(conn: Connection, desk: Desk, act: str, resident: Resident, named: str | None) -> bool:
+    """Whether as many clerks hand over this resident's secrets as it takes; else this one has asked for it."""
+    held = await store_desk.recovery_held(conn, resident.resident_key)
+    if not held and not await _gained(conn, desk, resident):
+        return True
+    if await second_person.join(conn, desk, act, resident, named) is not None:
+        return True
+    await second_person.ask(conn, desk, act, resident)
+    return False
 
 
 async def _gained(conn: Connection, desk: Desk, resident: Resident) -> bool:

@@ -18,7 +18,14 @@ from moyai.base.db import Connection, Database
 from moyai.base.errors import Problem
 from moyai.base.journal import Journal
 from moyai.base.secrets import SecretBox
-from moyai.identity import login_acts, passwords, store_logins, store_residents, store_sessions
+from moyai.identity import (
+    login_acts,
+    passwords,
+    staff_in_force,
+    store_logins,
+    store_residents,
+    store_sessions,
+)
 from moyai.identity.credentials import Credential, fits, matching_step, provisioning_uri, sealed_name
 from moyai.identity.login_acts import Whose
 from moyai.identity.model import Session
@@ -80,7 +87,15 @@ async def choose(
         if not await store_logins.replace_initial(conn, session.login, old_hash, new_hash, sealed, step):
             raise Problem("unauthenticated")
         credential = Credential(session.login, row["resident_key"], row["staff_key"], has_code=True)
-        return await _recorded(conn, credential)
+        recorded = await _recorded(conn, credential)
+        if credential.staff_key is not None:
+            await staff_in_force.ask_at_first_login(conn, await _staff_id(conn, credential.login))
+        return recorded
+
+
+async def _staff_id(conn: Connection, login: str) -> str:
+    row = await store_logins.staff(conn, login)
+    return "" if row is None else row["staff_id"]
 
 
 async def _recorded(conn: Connection, credential: Credential) -> Credential:
@@ -91,7 +106,6 @@ async def _recorded(conn: Connection, credential: Credential) -> Credential:
         actor, concerns = f"resident:{'' if row is None else row['resident_id']}", credential.resident_key
     else:
         generation = await store_sessions.end_all_of_staff(conn, credential.staff_key or 0)
-        row = await store_logins.staff(conn, credential.login)
-        actor, concerns = f"staff:{'' if row is None else row['staff_id']}", 0
+        actor, concerns = f"staff:{await _staff_id(conn, credential.login)}", 0
     await ledger.record(conn, Act(Kind.INITIAL_PASSWORD_CHANGED, actor, concerns, content))
     return replace(credential, generation=generation)

@@ -95,7 +95,8 @@ class ForResident(msgspec.Struct, frozen=True):
 
 
 class StaffCaller(msgspec.Struct, frozen=True):
-    """A member of staff in a browser session."""
+    """A member of staff in a browser session. `roles` are those in force now; `closed` is the code of what keeps them out
+    of everything, if something does (`staff_in_force`)."""
 
     staff_key: int
     login: str
@@ -106,6 +107,7 @@ class StaffCaller(msgspec.Struct, frozen=True):
     staff_id: str = ""
     staff_number: str = ""
     second_factor_at: datetime | None = None
+    closed: str = ""
 
     def with_second_factor(self, at: datetime) -> StaffCaller:
         return msgspec.structs.replace(self, second_factor_at=at)

@@ -11,7 +11,7 @@ from moyai.identity import (
     credentials,
     login_acts,
     residents,
-    staff,
+    staff_logins,
     store_logins,
     store_sessions,
     store_staff,
@@ -38,4 +38,4 @@ async def _of_staff(conn: Connection, staff_id: str, at: datetime) -> bool:
     row = await store_staff.account(conn, staff_id)
     if row is not None and await store_logins.changed_since(conn, row["login"], at):
         return False
-    return (await staff.end_secrets(conn, staff_id, "system")).outcome == "changed"
+    return (await staff_logins.end_secrets(conn, staff_id, "system")).outcome == "changed"

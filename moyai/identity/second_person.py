@@ -64,8 +64,8 @@ async def two_among(conn: Connection, persons: Set[tuple[int, str]]) -> bool:
 
 async def _require_number(conn: Connection, staff_key: int) -> None:
     """Whoever has no staff number is nobody where persons are counted, and is told so before anything waits."""
-    if not await store_desk.has_number(conn, staff_key):
-        raise Problem("second_person_required", "this account has no staff number")
+    if not await store_desk.is_a_person(conn, staff_key):
+        raise Problem("second_person_required", "this account has no staff number, or is not in force")
 
 
 async def ask(

@@ -13,7 +13,15 @@ from msgspec.structs import replace
 from moyai.base.clock import utc_now
 from moyai.base.db import Connection, Record
 from moyai.base.errors import Problem
-from moyai.identity import guessing, login_acts, store_logins, store_oauth, store_sessions, store_staff
+from moyai.identity import (
+    guessing,
+    login_acts,
+    staff_in_force,
+    store_logins,
+    store_oauth,
+    store_sessions,
+    store_staff,
+)
 from moyai.identity.credentials import Credential
 from moyai.identity.model import PORTAL_CLIENT, Factor, ResidentCaller, Session, StaffCaller, aal_of
 from moyai.registry import store_parties
@@ -158,7 +166,8 @@ def level_now(aal: int, authenticated_at: datetime | None) -> int:
 
 
 async def caller_of(conn: Connection, cookie: str | None) -> ResidentCaller | StaffCaller | None:
-    """Who a cookie belongs to: a resident, or staff with two factors. None for an unfinished or ended session."""
+    """Who a cookie belongs to: a resident, or staff with two factors, as they and their organisation stand now. None for
+    an unfinished or ended session."""
     row = await _find(conn, cookie)
     if row is None or row["authenticated_at"] is None:
         return None
@@ -180,10 +189,11 @@ async def _staff(conn: Connection, session: Session, row: Record) -> StaffCaller
         row["name"],
         party.organization_id,
         party.organization_key,
-        frozenset(row["roles"]),
+        staff_in_force.roles_in_force(row["roles"], row["in_force_since"], party),
         row["staff_id"],
         row["staff_number"],
         session.second_factor_at,
+        staff_in_force.why_closed(row["in_force_since"], party),
     )
 
 

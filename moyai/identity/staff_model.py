@@ -13,6 +13,13 @@ ADMIN_ROLES: Final = frozenset({"operator", "staff_admin", "provider_admin"})
 """Whoever has one of these can make others: such an account is created, widened, recovered and enabled by two."""
 
 
+CONSOLE_ROLES: Final = frozenset({"operator", "auditor"})
+"""The console is the operating organisation's, and so are these roles."""
+
+POWERFUL_ROLES: Final = ADMIN_ROLES | CONSOLE_ROLES
+"""Roles that an account is created with by two."""
+
+
 class StaffDeclaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How a staff account should be. `login` is the id.
 
@@ -28,7 +35,8 @@ class StaffDeclaration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class StaffAccount(msgspec.Struct, frozen=True):
-    """An account as its administrators see it. `has_login` is false until first secrets were issued."""
+    """An account as its administrators see it. `has_login` is false until first secrets were issued, `initial` until they
+    were replaced by the owner's own, `in_force` until two persons have said whose account it is."""
 
     staff_id: str
     login: str
@@ -42,6 +50,8 @@ class StaffAccount(msgspec.Struct, frozen=True):
     state_reason: str
     last_login_at: datetime | None
     has_login: bool
+    initial: bool
+    in_force: bool
 
     @property
     def admin(self) -> bool:

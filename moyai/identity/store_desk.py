@@ -86,6 +86,7 @@ async def are_two(conn: Connection, first: int, second: int, operator_key: int |
         select exists (
             select from identity.staff a, identity.staff b
              where a.staff_key = $1 and b.staff_key = $2 and a.state = 'active' and b.state = 'active'
+               and a.in_force_since is not null and b.in_force_since is not null
                and (a.organization_key, a.staff_number) <> (b.organization_key, b.staff_number)
                and (b.organization_key = a.organization_key
                     or b.organization_key = $3::int))
@@ -96,9 +97,14 @@ async def are_two(conn: Connection, first: int, second: int, operator_key: int |
     )
 
 
-async def has_number(conn: Connection, staff_key: int) -> bool:
+async def is_a_person(conn: Connection, staff_key: int) -> bool:
+    """Whether this account is somebody where persons are counted."""
     return await conn.fetchval(
-        "select exists (select from identity.staff where staff_key = $1 and staff_number is not null)",
+        """
+        select exists (
+            select from identity.staff
+             where staff_key = $1 and staff_number is not null and in_force_since is not null)
+        """,
         staff_key,
     )
 
@@ -173,6 +179,7 @@ async def staff_of(conn: Connection, organization_key: int) -> list[Record]:
         """
         select staff_key, staff_id, name from identity.staff
          where organization_key = $1 and 'desk' = any(roles) and state = 'active' and staff_number is not null
+           and in_force_since is not null
          order by name, staff_key
         """,
         organization_key,
@@ -185,6 +192,7 @@ async def openers(conn: Connection, staff_ids: list[str]) -> list[Record]:
         """
         select staff_key, organization_key, staff_number from identity.staff
          where staff_id = any($1::text[]) and 'desk' = any(roles) and state = 'active' and staff_number is not null
+           and in_force_since is not null
          order by staff_key
         """,
         staff_ids,

@@ -146,7 +146,7 @@ async def upsert_staff(
 async def staff(conn: Connection, login: str) -> Record | None:
     return await conn.fetchrow(
         """
-        select staff_key, staff_id, login, name, organization_key, roles, staff_number, state
+        select staff_key, staff_id, login, name, organization_key, roles, staff_number, state, in_force_since
           from identity.staff where login = $1
         """,
         login,

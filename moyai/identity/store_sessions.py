@@ -69,7 +69,8 @@ async def session(conn: Connection, session_hash: bytes) -> Record | None:
                s.device, s.seen_at < clock_timestamp() - interval '1 minute' as slide,
                p.resident_key, p.staff_key,
                r.resident_id, r.ial, r.state as resident_state,
-               f.name, f.organization_key, f.roles, f.staff_id, coalesce(f.staff_number, '') as staff_number
+               f.name, f.organization_key, f.roles, f.staff_id, coalesce(f.staff_number, '') as staff_number,
+               f.in_force_since
           from identity.session s
           left join identity.credential c using (login)
          cross join lateral (select coalesce(s.resident_key, c.resident_key) as resident_key,

@@ -11,8 +11,9 @@ async def accounts(conn: Connection, organization_key: int | None, limit: int) -
         """
         select f.staff_key, f.staff_id, f.login, f.name, f.organization_key, f.roles,
                coalesce(f.staff_number, '') as staff_number, f.state, f.state_reason, f.last_login_at,
-               exists (select from identity.credential c where c.staff_key = f.staff_key) as has_login
-          from identity.staff f
+               f.issued_at, f.issued_by, f.in_force_since, f.in_force_since is not null as in_force,
+               c.login is not null as has_login, coalesce(c.must_change, false) as initial
+          from identity.staff f left join identity.credential c using (staff_key)
          where $1::int is null or f.organization_key = $1
          order by f.staff_key desc limit $2
         """,
@@ -27,8 +28,9 @@ async def account(conn: Connection, staff_id: str) -> Record | None:
         """
         select f.staff_key, f.staff_id, f.login, f.name, f.organization_key, f.roles,
                coalesce(f.staff_number, '') as staff_number, f.state, f.state_reason, f.last_login_at,
-               exists (select from identity.credential c where c.staff_key = f.staff_key) as has_login
-          from identity.staff f
+               f.issued_at, f.issued_by, f.in_force_since, f.in_force_since is not null as in_force,
+               c.login is not null as has_login, coalesce(c.must_change, false) as initial
+          from identity.staff f left join identity.credential c using (staff_key)
          where f.staff_id = $1 for update of f
         """,
         staff_id,
@@ -38,7 +40,8 @@ async def account(conn: Connection, staff_id: str) -> Record | None:
 async def account_of_key(conn: Connection, staff_key: int) -> Record | None:
     return await conn.fetchrow(
         """
-        select staff_id, staff_number, roles, state, organization_key from identity.staff where staff_key = $1
+        select staff_id, staff_number, roles, state, organization_key, in_force_since
+          from identity.staff where staff_key = $1
         """,
         staff_key,
     )
@@ -50,6 +53,31 @@ async def set_state(conn: Connection, staff_key: int, state: str, reason: str) -
         staff_key,
         state,
         reason,
+    )
+
+
+async def put_in_force(conn: Connection, staff_key: int) -> None:
+    """In force from now on, unless it is already."""
+    await conn.execute(
+        """
+        update identity.staff set in_force_since = clock_timestamp()
+         where staff_key = $1 and in_force_since is null
+        """,
+        staff_key,
+    )
+
+
+async def any_in_force(conn: Connection, organization_key: int, role: str) -> bool:
+    """Whether somebody of this organisation has this role, and a staff number, in force, and can log in."""
+    return await conn.fetchval(
+        """
+        select exists (
+            select from identity.staff f join identity.credential c using (staff_key)
+             where f.organization_key = $1 and $2 = any(f.roles) and f.state = 'active'
+               and f.staff_number is not null and f.in_force_since is not null)
+        """,
+        organization_key,
+        role,
     )
 
 
@@ -74,23 +102,38 @@ async def named_in(conn: Connection, file: str) -> list[Record]:
     )
 
 
+async def take_over(conn: Connection, name: str, file: str, logins: list[str]) -> None:
+    """Accounts that an earlier release noted under a file's mere name belong to this file, if it still names one of them."""
+    await conn.execute(
+        """
+        update identity.staff set declared_in = $2
+         where declared_in = $1 and $1 <> $2
+           and exists (select from identity.staff where declared_in = $1 and login = any($3::text[]))
+        """,
+        name,
+        file,
+        logins,
+    )
+
+
 async def name_in(conn: Connection, login: str, file: str) -> None:
     await conn.execute(
         "update identity.staff set declared_in = $2 where login = $1 and declared_in <> $2", login, file
     )
 
 
-async def issued(conn: Connection, staff_key: int, *, first: bool) -> bool:
-    """Note that secrets are issued; false where that was done before and this is to be the first time."""
+async def issued(conn: Connection, staff_key: int, by: str, *, first: bool) -> bool:
+    """Note that secrets are issued, and by whom; false where that was done before and this is to be the first time."""
     return await conn.fetchval(
         """
         with noted as (
-            update identity.staff set issued_at = clock_timestamp()
-             where staff_key = $1 and (issued_at is null or not $2) returning true
+            update identity.staff set issued_at = clock_timestamp(), issued_by = $2
+             where staff_key = $1 and (issued_at is null or not $3) returning true
         )
         select exists (select from noted)
         """,
         staff_key,
+        by,
         first,
     )
 
@@ -99,7 +142,7 @@ async def logins_in_force(conn: Connection, logins: list[str]) -> list[str]:
     rows = await conn.fetch(
         """
         select f.login from identity.staff f join identity.credential c using (staff_key)
-         where f.login = any($1::text[]) and f.state = 'active'
+         where f.login = any($1::text[]) and f.state = 'active' and f.in_force_since is not null
         """,
         logins,
     )

@@ -105,6 +105,7 @@ class Kind(IntEnum):
     ACT_DONE = 86, "確認された手続の実行", "Act took effect"
     ACT_ENDED = 87, "手続の取下げ", "Act ended without effect"
     WITNESS_ENDED = 88, "証人の終了", "Witness ended"
+    STAFF_IN_FORCE = 89, "職員本人の確認", "Staff account put into force"
     CLIENT_ENABLED = 96, "クライアントの停止解除", "Client enabled"
 
     PLATFORM_RESTORED = 100, "控えからの復元", "Restored from a backup"

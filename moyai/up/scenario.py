@@ -126,7 +126,7 @@ def find(name: str) -> Path:
     """A scenario by path or by name (`type-2.1`). Raises ConfigError."""
     for path in (Path(name), Path(f"scenarios/{name}.toml"), _ROOT / "scenarios" / f"{name}.toml"):
         if path.is_file():
-            return path
+            return path.resolve()
     known = ", ".join(sorted(path.stem for path in (_ROOT / "scenarios").glob("*.toml")))
     raise ConfigError(f"there is no scenario {name}; known: {known}")
 

@@ -138,6 +138,8 @@ async def _session(request: Request, demand: PortalSession | StaffSession) -> Re
         return caller
     if caller is None:
         raise Problem("unauthenticated")
+    if isinstance(caller, StaffCaller) and caller.closed:
+        raise Problem(caller.closed)
     if not isinstance(caller, StaffCaller) or not caller.roles.intersection(demand.roles):
         raise Problem("forbidden", f"for staff with one of the roles {', '.join(demand.roles)}")
     return caller

@@ -167,11 +167,16 @@ async def _record(request: Request, caller: StaffCaller, why: desk.Looking) -> R
 
 
 async def issue_login(request: Request, caller: StaffCaller) -> Response:
-    await read_form(request, caller)
-    platform = platform_of(request)
+    """At once, or as one of two, as `recover`."""
+    form, platform = await read_form(request, caller), platform_of(request)
+    name = platform.config.platform.name_ja
     async with desk.transaction(platform.control) as conn:
         at, resident = await _resident(conn, request, caller)
-        issued = await credentials.issue(conn, platform.box, at, resident, platform.config.platform.name_ja)
+        issued = await credentials.issue(
+            conn, platform.box, at, resident, name, named=form.get("request", "")
+        )
+    if issued is None:
+        return go(f"/desk/residents/{resident.resident_id}?reason=recovery&done=second")
     return _handed_over(request, caller, resident, issued)
 
 

@@ -64,6 +64,5 @@ MAKERS: dict[str, Make] = {
         "body": {**examples.STAFF["body"], "organization_id": facts.provider_organization}
     },
     "POST /identity/v1/staff/{staff}/unlock": _clerk(),
-    "POST /identity/v1/staff/{staff}/credentials": _clerk(),
-    "POST /identity/v1/staff/{staff}/recovery": _clerk("POST /identity/v1/staff/{staff}/credentials"),
+    "POST /identity/v1/staff/{staff}/recovery": _clerk(),
 }

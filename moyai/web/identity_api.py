@@ -169,6 +169,7 @@ async def search(request: Request, caller: ClientCaller) -> Response:
         "login_taken",
         "password_too_weak",
         "invalid_request",
+        "second_person_required",
     ),
     example={"path": {"resident": _EXAMPLE_ID}, "body": {}},
 )
@@ -181,6 +182,8 @@ async def issue_login(request: Request, caller: ClientCaller) -> Response:
         issued = await credentials.issue(
             conn, platform.box, at, resident, platform.config.platform.name_ja, asked.login, asked.password
         )
+    if issued is None:
+        raise Problem("second_person_required")
     return answer(issued, 201)
 
 

@@ -56,7 +56,9 @@ _REGISTRAR = Client("registry:write")
 _CONSOLE = StaffSession("operator", "auditor")
 
 _DESK = StaffSession("desk")
-_ANY_SESSION = AnyOf(PortalSession(), StaffSession("desk", "operator", "auditor", "provider_admin"))
+_ANY_SESSION = AnyOf(
+    PortalSession(), StaffSession("desk", "operator", "auditor", "provider_admin", "staff_admin")
+)
 
 _STAFF = "/identity/v1/staff/{staff}"
 _STAFF_CLIENT = Client("staff")
@@ -112,7 +114,6 @@ ROUTES: tuple[Operation, ...] = (
     Operation("GET", "/identity/v1/staff", staff_api.list_staff, _STAFF_CLIENT, ja="職員の一覧", en="Staff accounts"),
     Operation("POST", "/identity/v1/staff", staff_api.put_staff, _STAFF_CLIENT, ja="職員の登録・変更", en="Create or change a staff account"),
     Operation("POST", f"{_STAFF}/unlock", staff_api.unlock, _STAFF_CLIENT, ja="職員のログインの待ち時間の解除", en="Unlock a staff account"),
-    Operation("POST", f"{_STAFF}/credentials", staff_api.issue, _STAFF_CLIENT, ja="職員のログインの発行", en="Issue a login for staff"),
     Operation("POST", f"{_STAFF}/recovery", staff_api.recover, _STAFF_CLIENT, ja="職員のログインの取消し", en="Recover a staff account"),
     Operation("POST", f"{_STAFF}/suspension", staff_api.disable, _STAFF_CLIENT, ja="職員の停止", en="Disable a staff account"),
     Operation("DELETE", f"{_STAFF}/suspension", staff_api.enable, _STAFF_CLIENT, ja="職員の停止を解く", en="Enable a staff account"),

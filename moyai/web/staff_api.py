@@ -1,4 +1,7 @@
-"""`/identity/v1/staff`: staff accounts, for programs of the operating organisation (everybody's) and of desks (their own)."""
+"""`/identity/v1/staff`: staff accounts, for programs of the operating organisation (everybody's) and of desks (their own).
+
+A program makes accounts and ends them. First secrets it never sees: they are handed over by a person (`staff_pages`).
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,8 @@ from starlette.responses import Response
 
 from moyai.base.db import Connection
 from moyai.base.journal import Journal
-from moyai.identity import staff
-from moyai.identity.model import ClientCaller, IssuedLogin
+from moyai.identity import staff, staff_logins
+from moyai.identity.model import ClientCaller
 from moyai.identity.staff_model import Administrator, StaffAccount, StaffDeclaration
 from moyai.registry.model import Change
 from moyai.web import examples
@@ -45,7 +48,8 @@ async def list_staff(request: Request, caller: ClientCaller) -> Response:
     example=examples.STAFF,
 )
 async def put_staff(request: Request, caller: ClientCaller) -> Response:
-    """Create an account, or change its name and roles: 202 where a role that administers others waits for two persons."""
+    """Create an account, or change its name and roles: 202 where it waits for two persons, as a role that administers others
+    does, and any role that somebody gains. First secrets are handed over by a person, at the pages of staff."""
     body = await read_json(request, StaffDeclaration)
     async with platform_of(request).control.transaction() as conn:
         return given(await staff.put(conn, await _by(conn, caller), body))
@@ -69,35 +73,18 @@ async def enable(request: Request, caller: ClientCaller) -> Response:
         return given(await staff.enable(conn, by, request.path_params["staff"], reason))
 
 
-@describes(response=Change, codes=(*_CODES, "login_missing"))
+@describes(response=Change, codes=_CODES)
 async def recover(request: Request, caller: ClientCaller) -> Response:
-    """Password, authenticator and sessions end; then new ones can be issued. Of an administrator, two decide (202)."""
+    """Password, authenticator and sessions end; then a person hands over new ones. Of an administrator, two decide (202)."""
     journal = Journal.of(platform_of(request).home)
     async with platform_of(request).control.transaction() as conn:
         return given(
-            await staff.recover(conn, await _by(conn, caller), request.path_params["staff"], journal)
+            await staff_logins.recover(conn, await _by(conn, caller), request.path_params["staff"], journal)
         )
-
-
-@describes(response=IssuedLogin, status=201, codes=(*_CODES, "staff_disabled", "login_exists"))
-async def issue(request: Request, caller: ClientCaller) -> Response:
-    """First secrets, shown once."""
-    platform = platform_of(request)
-    async with platform.control.transaction() as conn:
-        by = await _by(conn, caller)
-        issued = await staff.issue(
-            conn,
-            platform.box,
-            by,
-            request.path_params["staff"],
-            platform.config.platform.name_ja,
-            Journal.of(platform.home),
-        )
-    return answer(issued, 201)
 
 
 @describes(response=Change, codes=_CODES)
 async def unlock(request: Request, caller: ClientCaller) -> Response:
     """Nothing is held against the login any more: its owner need not wait."""
     async with platform_of(request).control.transaction() as conn:
-        return given(await staff.unlock(conn, await _by(conn, caller), request.path_params["staff"]))
+        return given(await staff_logins.unlock(conn, await _by(conn, caller), request.path_params["staff"]))

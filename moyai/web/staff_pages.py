@@ -12,9 +12,15 @@ from starlette.responses import Response
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
 from moyai.base.journal import Journal
-from moyai.identity import staff
+from moyai.identity import staff, staff_in_force, staff_logins
 from moyai.identity.model import IssuedLogin, StaffCaller
-from moyai.identity.staff_model import ADMIN_ROLES, Administrator, StaffAccount, StaffDeclaration
+from moyai.identity.staff_model import (
+    ADMIN_ROLES,
+    CONSOLE_ROLES,
+    Administrator,
+    StaffAccount,
+    StaffDeclaration,
+)
 from moyai.registry import acting, store_parties, waiting
 from moyai.registry.model import Change
 from moyai.registry.pending import acts_about
@@ -35,6 +41,7 @@ _SAID = (
     "staff_disabled",
     "login_exists",
     "login_missing",
+    "first_login_missing",
 )
 ON_A_PAGE = 50
 _NOUNS = frozenset({"staff", "staff_stop", "staff_login"})
@@ -103,7 +110,9 @@ def _render(
         status=200 if problem is None else problem.status,
         frame="desk/frame.html" if base == "/desk/staff" else "console/frame.html",
         base=base,
-        roles=_ROLES if base == "/console/staff" else {k: v for k, v in _ROLES.items() if k != "operator"},
+        roles=_ROLES
+        if base == "/console/staff"
+        else {k: v for k, v in _ROLES.items() if k not in CONSOLE_ROLES},
         admin_roles=ADMIN_ROLES,
         done=request.query_params.get("done", ""),
         problem=problem,
@@ -145,7 +154,7 @@ async def _one(request: Request, caller: StaffCaller, problem: Problem | None = 
 
 
 async def act(request: Request, caller: StaffCaller) -> Response:
-    """One act on one account: roles, disable, enable, recover, issue, unlock."""
+    """One act on one account: roles, disable, enable, recover, issue, unlock, confirm (whose account it is)."""
     form = await read_form(request, caller)
     platform = platform_of(request)
     journal = Journal.of(platform.home)
@@ -155,7 +164,7 @@ async def act(request: Request, caller: StaffCaller) -> Response:
             found = await staff.account(conn, by, request.path_params["staff"])
             if form.get("act") == "issue":
                 name = platform.config.platform.name_ja
-                issued = await staff.issue(conn, platform.box, by, found.staff_id, name, journal)
+                issued = await staff_logins.issue(conn, platform.box, by, found.staff_id, name, journal)
                 return _handed_over(request, caller, found, issued)
             change = await _change(conn, by, found, form, journal)
     except Problem as problem:
@@ -179,9 +188,11 @@ async def _change(
     if wanted == "enable":
         return await staff.enable(conn, by, one.staff_id, reason)
     if wanted == "recover":
-        return await staff.recover(conn, by, one.staff_id, journal)
+        return await staff_logins.recover(conn, by, one.staff_id, journal)
     if wanted == "unlock":
-        return await staff.unlock(conn, by, one.staff_id)
+        return await staff_logins.unlock(conn, by, one.staff_id)
+    if wanted == "confirm":
+        return await staff_in_force.ask(conn, one.staff_id, by.asker)
     if wanted == "roles":
         members: dict[str, Any] = {"login": one.login, "organization_id": one.organization_id}
         members |= {name: form.get(name, "").strip() for name in ("name", "staff_number")}

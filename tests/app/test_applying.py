@@ -309,3 +309,55 @@ async def test_m10_only_an_empty_platform_waits_for_nobody(home: Home, control_d
     assert (waiting.noun, waiting.id, waiting.outcome, second.logins) == ("staff", "mado-2", "pending", [])
     third = await applied(home, control_db, OPERATOR + boss + more)
     assert [one.pending for one in third.changed] == [waiting.pending]
+
+
+async def _in_force(database: RolledBack) -> dict[str, bool]:
+    async with database.connection() as conn:
+        rows = await conn.fetch("select login, in_force_since is not null as in_force from identity.staff")
+    return {row["login"]: row["in_force"] for row in rows}
+
+
+async def test_b1_whom_the_first_file_names_is_in_force_and_who_comes_later_waits(
+    home: Home, control_db: RolledBack, capsys: pytest.CaptureFixture[str]
+):
+    boss = STAFF.replace("auditor", "operator")
+    first = await applied(home, control_db, OPERATOR + boss)
+    assert (first.logins, first.unconfirmed) == (["mado-1"], [])
+    clerk = STAFF.replace("auditor", "desk").replace("mado-1", "mado-2").replace('"11"', '"12"')
+    second = await applied(home, control_db, OPERATOR + boss + clerk)
+    assert second.unconfirmed == ["mado-2"]
+    assert await _in_force(control_db) == {"mado-1": True, "mado-2": False}
+    print_report(second, as_json=False)
+    assert "moyai issue mado-2" in capsys.readouterr().out
+
+
+async def test_b1_a_platform_without_any_operator_takes_them_from_the_machines_file(
+    home: Home, control_db: RolledBack
+):
+    """Nobody is there who could be the second: as on an empty platform."""
+    await applied(home, control_db, OPERATOR)
+    await applied(home, control_db, OPERATOR + STAFF.replace("auditor", "operator"))
+    assert await _in_force(control_db) == {"mado-1": True}
+
+
+async def test_b1_another_file_of_the_same_name_ends_nobody(home: Home, control_db: RolledBack):
+    for place, text in (("/one", OPERATOR + STAFF), ("/two", OPERATOR)):
+        await apply(home, control_db, parse(text), Surroundings(), file=f"{place}/staff.toml")
+    async with control_db.connection() as conn:
+        row = await conn.fetchrow("select state, declared_in from identity.staff")
+    assert row is not None
+    assert (row["state"], row["declared_in"]) == ("active", "/one/staff.toml")
+    report = await apply(home, control_db, parse(OPERATOR), Surroundings(), file="/one/staff.toml")
+    assert [(one.noun, one.id) for one in report.changed] == [("staff_stop", "mado-1")]
+
+
+async def test_b1_what_an_earlier_release_noted_under_a_mere_name_belongs_to_the_file_that_names_it(
+    home: Home, control_db: RolledBack
+):
+    two = OPERATOR + STAFF + STAFF.replace("mado-1", "mado-2").replace('"11"', '"12"')
+    await apply(home, control_db, parse(two), Surroundings(), file="staff.toml")
+    assert (
+        await apply(home, control_db, parse(OPERATOR), Surroundings(), file="/two/staff.toml")
+    ).changed == []
+    report = await apply(home, control_db, parse(OPERATOR + STAFF), Surroundings(), file="/one/staff.toml")
+    assert [(one.noun, one.id) for one in report.changed] == [("staff_stop", "mado-2")]

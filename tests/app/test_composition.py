@@ -12,7 +12,7 @@ from moyai.applying.registry_file import parse
 from moyai.base.config import Home
 from moyai.base.errors import Problem
 from moyai.commands import pending
-from moyai.identity import staff
+from moyai.identity import staff_in_force
 from moyai.registry import persons
 from tests.app.test_pending_commands import REGISTRY
 from tests.conftest import Platform
@@ -41,4 +41,4 @@ async def test_i2_every_way_in_says_who_knows_members_of_staff(
     monkeypatch.setattr(persons, "_find", None)
     monkeypatch.setattr(pending, "_ask", lambda _text, hidden=False: "none")
     await way_in(fresh_platform.home)
-    assert persons._find is staff.in_force  # pyright: ignore[reportPrivateUsage]
+    assert persons._find is staff_in_force.person  # pyright: ignore[reportPrivateUsage]

@@ -14,7 +14,7 @@ from pyotp.totp import TOTP
 
 from moyai.base.db import connect
 from moyai.base.roles import SERVE
-from moyai.identity import staff
+from moyai.identity import staff, staff_logins
 from moyai.identity.model import IssuedLogin
 from moyai.identity.staff_model import StaffDeclaration
 from tests.conftest import Platform
@@ -34,6 +34,14 @@ organization = "unei"
 name_ja = "運用"
 name_en = "Operations"
 scopes = ["registry:write"]
+"""
+STAFF = """
+[[staff]]
+login = "mado-1"
+name = "窓口 一"
+organization_id = "unei"
+roles = ["desk"]
+staff_number = "11"
 """
 WIDER = REGISTRY.replace('["registry:write"]', '["registry:write", "registry:suspend"]')
 
@@ -71,7 +79,7 @@ class Site:
         conn = await connect(self.home.dsn(SERVE))
         try:
             await staff.declare(conn, StaffDeclaration(login, "運営の人", "unei", [role], number), "test")
-            issued = await staff.issue_login(conn, self.home.box(), login, "test")
+            issued = await staff_logins.issue_login(conn, self.home.box(), login, "test")
             self.people[login] = await own_login(conn, self.home.box(), issued)
         finally:
             await conn.close()
@@ -115,3 +123,20 @@ async def test_m10_only_operators_apply(site: Site):
     await site.hire("eye", "1003", "auditor")
     code, _, err = await site.run("apply", str(site.file), as_="eye")
     assert (code, "forbidden" in err) == (1, True)
+
+
+async def test_b1_first_secrets_are_printed_on_the_machine_and_two_say_whose_they_are(site: Site):
+    report = await site.apply(REGISTRY + STAFF)
+    assert report["unconfirmed"] == ["mado-1"]
+    code, out, err = await site.run("issue", "mado-1", "--json", as_="one")
+    assert code == 0, err
+    issued = json.loads(out)
+    assert issued["login"] == "mado-1"
+    code, _, err = await site.run("issue", "one")
+    assert (code, "login_exists" in err) == (1, True)
+    conn = await connect(site.home.dsn(SERVE))
+    row = await conn.fetchrow("select issued_by, in_force_since from identity.staff where login = 'mado-1'")
+    one = await conn.fetchval("select staff_id from identity.staff where login = 'one'")
+    await conn.close()
+    assert row is not None
+    assert (row["issued_by"], row["in_force_since"]) == (f"staff:{one}", None)

@@ -22,6 +22,7 @@ from moyai.registry.waiting import everything
 from tests.app.test_applying import OPERATOR, STAFF, applied, home
 from tests.app.test_pending_commands import REGISTRY, WIDER
 from tests.conftest import RolledBack
+from tests.logins import in_force
 from tests.registry.samples import CLIENT_KEY
 
 __all__ = ["home"]
@@ -77,6 +78,7 @@ async def people(control: Connection) -> list[Person]:
     found: list[Person] = []
     for login, number in (("one", "1001"), ("two", "1002")):
         await staff.declare(control, StaffDeclaration(login, login, "unei", ["operator"], number), "test")
+        await in_force(control, login)
         key = await control.fetchval("select staff_key from identity.staff where login = $1", login)
         found.append(await staff.at_terminal(control, key))
     return found

@@ -14,7 +14,7 @@ from moyai.identity.model import Desk, Evidence, IssuedLogin, Person, Resident
 from moyai.identity.staff_model import StaffDeclaration
 from tests import factories
 from tests.factories import C1, Made, Town
-from tests.logins import own_login
+from tests.logins import in_force, own_login
 
 EVIDENCE = Evidence(2, "desk_document", "drivers_license")
 
@@ -35,6 +35,7 @@ def person(**change: object) -> Person:
 async def clerk(conn: Connection, organization: Made, login: str) -> Desk:
     """A member of staff at the desk of an organisation."""
     await staff.declare(conn, StaffDeclaration(login, "窓口の人", organization.id, ["desk"], login), "test")
+    await in_force(conn, login)
     row = await store_logins.staff(conn, login)
     assert row is not None
     return await desk.desk_of(conn, organization.key, f"staff:{row['staff_id']}", row["staff_key"])

@@ -11,7 +11,7 @@ from moyai.base.db import Connection
 from moyai.base.errors import Problem
 from moyai.base.journal import Journal
 from moyai.base.secrets import SecretBox
-from moyai.identity import credentials, first_login, sessions, staff, store_logins
+from moyai.identity import credentials, first_login, sessions, staff, staff_logins, store_logins
 from moyai.identity.model import IssuedLogin, Resident, Session
 from moyai.identity.staff_model import StaffDeclaration
 from tests.conftest import RolledBack
@@ -97,7 +97,7 @@ async def test_m10_staff_get_new_first_secrets(
 ) -> None:
 
     await staff.declare(control, StaffDeclaration("mado-c1", "窓口の人", "c1", ["desk"]), "test")
-    old = await staff.issue_login(control, box, "mado-c1", "test")
+    old = await staff_logins.issue_login(control, box, "mado-c1", "test")
     key = await control.fetchval("select staff_key from identity.staff where login = 'mado-c1'")
     new = await credentials.reissue_for_staff(control, box, "test", "mado-c1", key)
     assert (await credentials.check_password(control_db, "mado-c1", new.password)).initial

@@ -116,8 +116,9 @@ async def test_a16_named_staff_can_confirm_each_others_word(
 async def test_a16_named_staff_who_were_stopped_meanwhile_are_not_confirmed(
     control: Connection, office: Office, taro: Resident, journal: Journal
 ) -> None:
-    await protection.ask(control, office.first, taro, "begin", "支-12", office.named())
-    await _number(control, office.first, "roles = array['staff_admin']")
+    named = [one.actor.removeprefix("staff:") for one in (office.second, office.third)]
+    await protection.ask(control, office.first, taro, "begin", "支-12", named)
+    await _number(control, office.third, "roles = array['staff_admin']")
     assert await code_of(confirmed(control, office.second, taro, journal)) == "invalid_request"
     assert not (await desk.at_desk(control, office.third, taro.resident_id)).protected
 

@@ -7,7 +7,7 @@ import pytest
 from moyai.base.db import Connection
 from moyai.base.journal import Journal
 from moyai.base.secrets import SecretBox
-from moyai.identity import credentials, residents, sessions, staff
+from moyai.identity import credentials, residents, sessions, staff, staff_logins
 from moyai.identity.credentials import Credential
 from moyai.identity.model import IssuedLogin, Resident, ResidentCaller, StaffCaller, aal_of, acr_of, levels_of
 from moyai.identity.staff_model import StaffDeclaration
@@ -113,7 +113,7 @@ async def test_staff_need_two_factors(control: Connection, box: SecretBox, scene
     declaration = StaffDeclaration("mado-c1", "窓口の人", "c1", ["desk"])
     assert (await staff.declare(control, declaration, "test")).outcome == "created"
     assert (await staff.declare(control, declaration, "test")).outcome == "unchanged"
-    issued = await own_login(control, box, await staff.issue_login(control, box, "mado-c1", "test"))
+    issued = await own_login(control, box, await staff_logins.issue_login(control, box, "mado-c1", "test"))
     key = await control.fetchval("select staff_key from identity.staff where login = 'mado-c1'")
     one = Credential(issued.login, None, key, has_code=False)
     opened = await sessions.open_session(control, one, ("pwd",))

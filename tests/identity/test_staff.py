@@ -10,7 +10,7 @@ from moyai.base.errors import Problem
 from moyai.base.journal import Journal
 from moyai.base.secrets import SecretBox
 from moyai.base.stops import Line, StaffDisabled
-from moyai.identity import credentials, sessions, staff
+from moyai.identity import credentials, sessions, staff, staff_logins
 from moyai.identity.credentials import Credential
 from moyai.identity.staff_model import Administrator, StaffAccount, StaffDeclaration
 from moyai.ledger import Kind
@@ -101,7 +101,7 @@ async def logged_in(
     control: Connection, box: SecretBox, scene: Scene, one: StaffAccount, journal: Journal
 ) -> str:
     await own_login(
-        control, box, await staff.issue(control, box, of_c1(scene), one.staff_id, "test", journal)
+        control, box, await staff_logins.issue(control, box, of_c1(scene), one.staff_id, "test", journal)
     )
     row = await control.fetchrow("select staff_key from identity.staff where staff_id = $1", one.staff_id)
     assert row is not None
@@ -182,28 +182,28 @@ async def test_m10_recovery_ends_the_old_login_and_gives_another(
     control: Connection, control_db: RolledBack, box: SecretBox, scene: Scene, journal: Journal
 ):
     one = await hired(control, scene)
-    first = await staff.issue(control, box, of_c1(scene), one.staff_id, "test", journal)
+    first = await staff_logins.issue(control, box, of_c1(scene), one.staff_id, "test", journal)
     cookie = await logged_in_again(control, one)
-    assert (await staff.recover(control, of_c1(scene), one.staff_id, journal)).outcome == "changed"
+    assert (await staff_logins.recover(control, of_c1(scene), one.staff_id, journal)).outcome == "changed"
     assert await sessions.caller_of(control, cookie) is None
-    second = await staff.issue(control, box, of_c1(scene), one.staff_id, "test", journal)
+    second = await staff_logins.issue(control, box, of_c1(scene), one.staff_id, "test", journal)
     with pytest.raises(Problem, match="login_failed"):
         await credentials.check_password(control_db, "mado", first.password)
     assert (await credentials.check_password(control_db, "mado", second.password)).staff_key is not None
     with pytest.raises(Problem, match="login_exists"):
-        await staff.issue(control, box, of_c1(scene), one.staff_id, "test", journal)
+        await staff_logins.issue(control, box, of_c1(scene), one.staff_id, "test", journal)
 
 
 async def test_m10_recovery_of_an_administrator_takes_two(
     control: Connection, box: SecretBox, scene: Scene, journal: Journal
 ):
     one = await hired(control, scene, declared("chief", "staff_admin", number="7"))
-    await staff.issue(control, box, of_c1(scene), one.staff_id, "test", journal)
+    await staff_logins.issue(control, box, of_c1(scene), one.staff_id, "test", journal)
     await bosses(control)
-    asked = await staff.recover(control, of_c1(scene), one.staff_id, journal)
+    asked = await staff_logins.recover(control, of_c1(scene), one.staff_id, journal)
     assert asked.outcome == "pending"
     with pytest.raises(Problem, match="login_exists"):
-        await staff.issue(control, box, of_c1(scene), one.staff_id, "test", journal)
+        await staff_logins.issue(control, box, of_c1(scene), one.staff_id, "test", journal)
     await acting.confirm(control, str(asked.pending), DEPUTY)
     assert not (await staff.account(control, of_c1(scene), one.staff_id)).has_login
 
@@ -212,22 +212,22 @@ async def test_m10_a_file_never_issues_a_login_that_was_recovered(
     control: Connection, box: SecretBox, scene: Scene, journal: Journal
 ):
     one = await hired(control, scene)
-    await staff.issue_login(control, box, one.login, "test", "password-of-the-file")
-    await staff.recover(control, of_c1(scene), one.staff_id, journal)
+    await staff_logins.issue_login(control, box, one.login, "test", "password-of-the-file")
+    await staff_logins.recover(control, of_c1(scene), one.staff_id, journal)
     with pytest.raises(Problem, match="login_taken"):
-        await staff.issue_login(control, box, one.login, "test", "password-of-the-file")
+        await staff_logins.issue_login(control, box, one.login, "test", "password-of-the-file")
 
 
 async def test_m10_unlocking_lets_the_owner_try_again(
     control: Connection, control_db: RolledBack, box: SecretBox, scene: Scene, journal: Journal
 ):
     one = await hired(control, scene)
-    issued = await staff.issue(control, box, of_c1(scene), one.staff_id, "test", journal)
+    issued = await staff_logins.issue(control, box, of_c1(scene), one.staff_id, "test", journal)
     for _ in range(40):
         with pytest.raises(Problem) as refused:
             await credentials.check_password(control_db, "mado", "not it at all")
     assert refused.value.code == "login_locked"
-    await staff.unlock(control, of_c1(scene), one.staff_id)
+    await staff_logins.unlock(control, of_c1(scene), one.staff_id)
     assert (await credentials.check_password(control_db, "mado", issued.password)).login == "mado"
 
 

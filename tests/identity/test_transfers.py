@@ -206,6 +206,33 @@ async def test_h1_after_a_transfer_without_the_resident_a_recovery_takes_two_cle
     assert await credentials.recover(control, box, miki.second, moved, "test", journal) is not None
 
 
+@pytest.mark.parametrize("way", ["losing_desk", "certificate", "code"])
+async def test_b1_a_first_login_after_a_transfer_or_a_gained_code_takes_two_clerks_too(
+    control: Connection, box: SecretBox, miki: Miki, taro: Resident, way: str
+) -> None:
+    if way == "code":
+        await control.raw.execute(
+            "update registry.organization set municipality_codes = array[$1, $2] where organization_key = $3",
+            taro.municipality_code,
+            C2,
+            miki.first.organization_key,
+        )
+    else:
+        asked = await miki.ask(certificate=CERTIFICATE)
+        if way == "losing_desk":
+            await transfers.confirm_at_losing_desk(control, miki.losing, asked.transfer_id)
+        else:
+            await transfers.confirm_as_second_clerk(control, miki.second, asked.transfer_id, CERTIFICATE)
+    first, second = [
+        await desk.desk_of(control, one.organization_key, one.actor, one.staff_key)
+        for one in (miki.first, miki.second)
+    ]
+    reached = await desk.at_desk(control, first, taro.resident_id)
+    for _ in range(2):
+        assert await credentials.issue(control, box, first, reached, "test") is None
+    assert await credentials.issue(control, box, second, reached, "test") is not None
+
+
 async def test_a2_a_town_that_the_desk_gained_a_moment_ago_takes_two_clerks_for_a_recovery(
     control: Connection, box: SecretBox, miki: Miki, taro: Resident, login: object, journal: Journal
 ) -> None:

@@ -163,8 +163,8 @@ async def employed(conn: Connection, organization_id: str, role: str, *people: t
     for staff_id, number in people:
         await conn.raw.execute(
             """
-            insert into identity.staff (staff_id, login, name, organization_key, roles, staff_number)
-            select $1, $1, $1, organization_key, array[$3], $4
+            insert into identity.staff (staff_id, login, name, organization_key, roles, staff_number, in_force_since)
+            select $1, $1, $1, organization_key, array[$3], $4, clock_timestamp()
               from registry.organization where organization_id = $2
             """,
             staff_id,

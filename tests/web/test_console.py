@@ -25,6 +25,7 @@ from moyai.registry.model import (
 )
 from moyai.web import formats, traffic
 from tests.conftest import Platform
+from tests.logins import in_force
 from tests.pages import assert_good_page
 from tests.registry.samples import ACTOR, SERVICE, SERVICE_TERMS, but, certified_service
 from tests.serving import served
@@ -57,6 +58,7 @@ async def staff_cookie(control: Connection, *roles: str, organization_id: str = 
         key,
         b"-",
     )
+    await in_force(control, login)
     return (await sessions.open_session(control, Credential(login, None, key, True), ("pwd", "otp"))).cookie
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from moyai.base.db import Connection
 from moyai.base.secrets import SecretBox
-from moyai.identity import staff
+from moyai.identity import staff, staff_logins
 from moyai.identity.staff_model import StaffDeclaration
 from moyai.web.erasure import erase_due
 from tests import factories
@@ -63,7 +63,7 @@ async def clerk_of(
 ) -> Person:
     login = login or f"{role}-{organization}"
     await staff.declare(control, StaffDeclaration(login, "窓口の人", organization, [role], login), "test")
-    issued = await own_login(control, box, await staff.issue_login(control, box, login, "test"))
+    issued = await own_login(control, box, await staff_logins.issue_login(control, box, login, "test"))
     person = Person(http, issued.login, issued.password, issued.totp_secret)
     assert (await person.log_in()).status_code == 303
     return person

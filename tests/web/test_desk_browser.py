@@ -13,7 +13,7 @@ from playwright.async_api import Page
 from moyai.base.config import Home
 from moyai.base.db import Connection
 from moyai.base.secrets import SecretBox
-from moyai.identity import staff
+from moyai.identity import staff, staff_logins
 from moyai.identity.staff_model import StaffDeclaration
 from tests import factories
 from tests.conftest import RolledBack
@@ -54,7 +54,7 @@ async def test_a_clerk_works_through_a_visit(
 ) -> None:
     await factories.make_town(control)
     await staff.declare(control, StaffDeclaration("mado-c1", "窓口 花子", "c1", ["desk"], "3101"), "test")
-    issued = await staff.issue_login(control, box, "mado-c1", "test")
+    issued = await staff_logins.issue_login(control, box, "mado-c1", "test")
     clerk = Person(None, issued.login, issued.password, issued.totp_secret)  # type: ignore[arg-type]
     listener = listening_socket()
     base = f"http://localhost:{listener.getsockname()[1]}"

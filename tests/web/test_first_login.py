@@ -10,14 +10,14 @@ import pytest
 from moyai.base.db import Connection
 from moyai.base.journal import Journal
 from moyai.base.secrets import SecretBox
-from moyai.identity import credentials, desk, staff, store_logins
+from moyai.identity import credentials, desk, staff, staff_logins, store_logins
 from moyai.identity.model import IssuedLogin
 from moyai.identity.residents import find
 from moyai.identity.staff_model import StaffDeclaration
 from moyai.ledger import Kind
 from tests import factories
 from tests.factories import Town
-from tests.logins import next_codes
+from tests.logins import in_force, next_codes
 from tests.web import in_process
 from tests.web.peers import Party, Person, form_of, secret_of
 
@@ -92,12 +92,15 @@ async def test_m10_the_sheet_opens_nothing_but_the_choice_of_own_secrets(
 async def test_m10_staff_choose_their_own_secrets_too(
     control: Connection, box: SecretBox, web: httpx.AsyncClient, town: Town, role: str, place: str
 ) -> None:
-    office = "unei" if role == "operator" else "c1"
+    office = "c1" if role == "desk" else "unei"
     await staff.declare(control, StaffDeclaration("mado-c1", "窓口の人", office, [role]), "test")
-    person = _person(web, await staff.issue_login(control, box, "mado-c1", "test"))
+    person = _person(web, await staff_logins.issue_login(control, box, "mado-c1", "test"))
     await _until_first(person)
     assert (await web.get(place)).headers["location"].startswith("/login?")
-    assert (await _choose(person)).headers["location"] == place
+    assert (await _choose(person)).headers["location"] == "/console", "nothing is theirs yet"
+    waiting = await web.get(place)
+    assert (waiting.status_code, "まだ使えません" in waiting.text) == (403, True)
+    await in_force(control, "mado-c1")
     assert (await web.get(place)).status_code == 200
     body = json.loads(await control.fetchval("select body from ledger.content where kind = 59"))
     staff_id = await control.fetchval("select staff_id from identity.staff where login = 'mado-c1'")
@@ -223,9 +226,10 @@ async def test_m10_the_choice_needs_the_session_and_the_form_of_this_browser(
 async def test_m10_staff_change_their_own_password_with_both_factors(
     control: Connection, box: SecretBox, app: object, web: httpx.AsyncClient, town: Town
 ) -> None:
-    await staff.declare(control, StaffDeclaration("mado-c1", "窓口の人", "c1", ["auditor"]), "test")
-    person = _person(web, await staff.issue_login(control, box, "mado-c1", "test"))
+    await staff.declare(control, StaffDeclaration("mado-c1", "監査の人", "unei", ["auditor"]), "test")
+    person = _person(web, await staff_logins.issue_login(control, box, "mado-c1", "test"))
     await person.log_in()
+    await in_force(control, "mado-c1")
     async with in_process.client_of(app) as browser:
         other = Person(browser, person.login, person.password, person.totp.secret)
         assert (await other.log_in()).status_code == 303

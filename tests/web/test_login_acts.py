@@ -10,7 +10,7 @@ import pytest
 
 from moyai.base.db import Connection
 from moyai.base.secrets import SecretBox
-from moyai.identity import staff
+from moyai.identity import staff, staff_logins
 from moyai.identity.staff import StaffDeclaration
 from tests.web.peers import Person, form_of
 from tests.web.touch_point import CALLBACK, Scene, make_scene
@@ -160,7 +160,7 @@ async def test_m5_staff_log_ins_are_on_record_and_in_nobodys_history(
     scene: Scene, control: Connection, box: SecretBox
 ) -> None:
     await staff.declare(control, StaffDeclaration("mado-c1", "窓口の人", "c1", ["desk"]), "test")
-    issued = await staff.issue_login(control, box, "mado-c1", "test")
+    issued = await staff_logins.issue_login(control, box, "mado-c1", "test")
     clerk = Person(scene.hanako.http, issued.login, issued.password, issued.totp_secret)
     await clerk.log_in()
     entries = [one for one in await _recorded(control, "logged_in") if one["actor"].startswith("staff:")]

@@ -11,7 +11,7 @@ import pytest
 from moyai import registry
 from moyai.base.db import Connection
 from moyai.base.secrets import SecretBox
-from moyai.identity import staff
+from moyai.identity import staff, staff_logins
 from moyai.identity.staff_model import StaffDeclaration
 from moyai.registry import acting
 from moyai.registry.declarations import ClientDeclaration
@@ -138,7 +138,7 @@ async def clerk(
     app: object, control: Connection, box: SecretBox, login: str, number: str, role: str = "operator"
 ) -> Person:
     await staff.declare(control, StaffDeclaration(login, "運営の人", "unei", [role], number), ACTOR)
-    issued = await own_login(control, box, await staff.issue_login(control, box, login, "test"))
+    issued = await own_login(control, box, await staff_logins.issue_login(control, box, login, "test"))
     person = Person(in_process.client_of(app), issued.login, issued.password, issued.totp_secret)
     assert (await person.log_in()).status_code == 303
     return person

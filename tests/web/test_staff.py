@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import httpx
@@ -9,10 +10,12 @@ import pytest
 
 from moyai import registry
 from moyai.base.db import Connection
+from moyai.base.journal import Journal
 from moyai.base.secrets import SecretBox
-from moyai.identity import staff
+from moyai.identity import staff, staff_logins
 from moyai.identity.staff_model import StaffDeclaration
 from moyai.registry.declarations import ClientDeclaration
+from tests.conftest import Platform
 from tests.logins import own_login
 from tests.registry.samples import ACTOR, TOWN, certified_service
 from tests.web import in_process
@@ -64,12 +67,11 @@ async def test_m10_an_account_from_creation_to_its_end_over_the_api(operator: Pr
         False,
     )
     at = f"{STAFF}/{one['staff_id']}"
-    issued = await operator.call("POST", f"{at}/credentials")
-    assert (issued.status_code, issued.json()["login"]) == (201, "mado-9")
+    assert (one["initial"], one["in_force"]) == (False, False)
+    assert (await operator.call("POST", f"{at}/credentials")).status_code == 404, "a person hands them over"
     assert (await operator.call("POST", f"{at}/unlock")).status_code == 200
-    assert (await operator.call("POST", f"{at}/recovery")).json()["outcome"] == "changed"
+    assert (await operator.call("POST", f"{at}/recovery")).json()["outcome"] == "unchanged"
     assert (await operator.call("POST", f"{at}/suspension", {"reason": "異動"})).status_code == 201
-    assert (await operator.call("POST", f"{at}/credentials")).json()["code"] == "staff_disabled"
     ended = await operator.call("DELETE", f"{at}/suspension?reason=ok")
     assert (ended.status_code, ended.json()["outcome"]) == (202, "pending")
 
@@ -85,7 +87,6 @@ async def test_m10_a_desks_program_administers_its_own_staff_only(
     one = (await operator.call("GET", STAFF)).json()["staff"][0]["staff_id"]
     for method, path in (
         ("POST", "unlock"),
-        ("POST", "credentials"),
         ("POST", "recovery"),
         ("DELETE", "suspension?reason=x"),
     ):
@@ -104,7 +105,7 @@ async def clerk(
     app: object, control: Connection, box: SecretBox, login: str, organization: str, role: str, number: str
 ) -> Person:
     await staff.declare(control, StaffDeclaration(login, "管理の人", organization, [role], number), ACTOR)
-    issued = await own_login(control, box, await staff.issue_login(control, box, login, "test"))
+    issued = await own_login(control, box, await staff_logins.issue_login(control, box, login, "test"))
     person = Person(in_process.client_of(app), issued.login, issued.password, issued.totp_secret)
     assert (await person.log_in()).status_code == 303
     return person
@@ -178,3 +179,68 @@ async def test_m10_a_clerk_administers_nobody(app: object, control: Connection, 
     desk = await clerk(app, control, box, "mado", "city", "desk", "1")
     assert (await desk.http.get("/desk/staff")).status_code == 403
     assert (await desk.http.get("/console/staff")).status_code == 403
+
+
+async def test_b1_a_program_makes_no_second_person(
+    app: object, control: Connection, box: SecretBox, operator: Program
+):
+    """The attacker's road: a program makes two clerks, and they confirm each other. Their secrets it never sees; and who
+    hands them over alone makes accounts that open nothing."""
+    await clerk(app, control, box, "boss", "unei", "operator", "1")
+    await clerk(app, control, box, "deputy", "unei", "operator", "2")
+    for number in ("9901", "9902"):
+        made = await operator.call(
+            "POST", STAFF, {**BODY, "login": f"ghost-{number}", "staff_number": number}
+        )
+        assert made.status_code == 201
+    ghosts = (await operator.call("GET", STAFF)).json()["staff"][:2]
+    for one in ghosts:
+        assert (await operator.call("POST", f"{STAFF}/{one['staff_id']}/credentials")).status_code == 404
+
+
+async def test_b1_a_login_handed_over_opens_after_another_administrator_has_spoken(
+    app: object, control: Connection, box: SecretBox
+):
+    await certified_service(control)
+    boss = await clerk(app, control, box, "boss", "city", "staff_admin", "1")
+    deputy = await clerk(app, control, box, "deputy", "city", "staff_admin", "2")
+    new = {"login": "mado-9", "name": "見本 窓口", "staff_number": "9001", "role": "desk"}
+    await send(boss, "/desk/staff", "/desk/staff", **new)
+    one = await control.fetchval("select staff_id from identity.staff where login = 'mado-9'")
+    at = f"/desk/staff/{one}"
+    sheet = re.findall(r'<code translate="no">([^<]+)</code>', (await send(boss, at, at, act="issue")).text)
+    assert "はじめてのログイン待ち" in (await boss.http.get(at)).text
+    mado = Person(in_process.client_of(app), *sheet[:3])
+    assert (await mado.log_in()).status_code == 303
+    shut = await mado.http.get("/desk")
+    assert (shut.status_code, "まだ使えません" in shut.text) == (403, True)
+    assert "二人の確認待ち" in (await boss.http.get(at)).text
+    alone = await send(boss, at, at, act="confirm")
+    assert alone.headers["location"].endswith("done=pending")
+    pending = await control.fetchval("select pending_id::text from registry.pending where state = 'waiting'")
+    path = f"/desk/staff/pending/{pending}"
+    assert (await boss.http.get("/desk/staff")).text.count(path) == 1
+    done = await send(deputy, "/desk/staff", path, act="confirm")
+    assert done.headers["location"].endswith("done=done")
+    assert (await mado.http.get("/desk")).status_code == 200
+
+
+async def test_b11_a_town_gives_no_role_of_the_console(app: object, control: Connection, box: SecretBox):
+    await certified_service(control)
+    boss = await clerk(app, control, box, "boss", "city", "staff_admin", "1")
+    page = (await boss.http.get("/desk/staff")).text
+    assert ('value="auditor"' in page, 'value="operator"' in page) == (False, False)
+    new = {"login": "eye", "name": "監査", "staff_number": "9", "role": "auditor"}
+    assert (await send(boss, "/desk/staff", "/desk/staff", **new)).status_code == 422
+
+
+async def test_b11_staff_of_a_suspended_organisation_are_shut_out_at_once(
+    app: object, control: Connection, box: SecretBox, platform: Platform
+):
+    await certified_service(control)
+    boss = await clerk(app, control, box, "boss", "city", "staff_admin", "1")
+    assert (await boss.http.get("/desk/staff")).status_code == 200
+    journal = Journal.of(platform.home)
+    await registry.suspend_organization(control, "city", "調査", ACTOR, journal)
+    shut = await boss.http.get("/desk/staff")
+    assert (shut.status_code, "あなたの組織は、利用を停止されています" in shut.text) == (403, True)

@@ -150,6 +150,7 @@ CONTENTS: dict[Kind, type[Content]] = {
     Kind.STAFF_RECOVERED: StaffChanged,
     Kind.STAFF_LOGIN_ISSUED: StaffChanged,
     Kind.STAFF_UNLOCKED: StaffChanged,
+    Kind.STAFF_IN_FORCE: StaffChanged,
     Kind.ACT_ASKED: ActAsked,
     Kind.ACT_CONFIRMED: ActConfirmed,
     Kind.ACT_DONE: ActDone,

@@ -16,7 +16,8 @@ class StaffRegistered(Content, frozen=True, kw_only=True):
 
 
 class StaffChanged(Content, frozen=True, kw_only=True):
-    """STAFF_DISABLED, STAFF_ENABLED (with a reason), STAFF_RECOVERED, STAFF_LOGIN_ISSUED, STAFF_UNLOCKED."""
+    """STAFF_DISABLED, STAFF_ENABLED (with a reason), STAFF_RECOVERED, STAFF_LOGIN_ISSUED, STAFF_UNLOCKED,
+    STAFF_IN_FORCE."""
 
     staff_id: str
     organization_id: str

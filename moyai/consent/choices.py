@@ -20,7 +20,7 @@ Choices = dict[str, Choice] | Literal["given", "refused"]
 """What is decided per link_id, or one word for all links of the text."""
 
 
-class Read(msgspec.Struct, frozen=True):
+class Standing(msgspec.Struct, frozen=True):
     """One link as it was read, and how it stands for the resident (`state` None: never decided)."""
 
     link: Link
@@ -52,7 +52,7 @@ class Read(msgspec.Struct, frozen=True):
         return tuple(name for name in self.waiting if name not in declined)
 
 
-def chosen(choices: Choices, read: Mapping[str, Read], *, in_use: bool) -> dict[str, Choice]:
+def chosen(choices: Choices, read: Mapping[str, Standing], *, in_use: bool) -> dict[str, Choice]:
     """What was chosen for which link, in the order of the text.
 
     A first decision gives or refuses each link: silence is not consent, and no consent is assumed. Later, what is not named
@@ -73,14 +73,14 @@ def chosen(choices: Choices, read: Mapping[str, Read], *, in_use: bool) -> dict[
     return {link_id: choices[link_id] for link_id in read if link_id in choices}
 
 
-def _refused(read: Read) -> bool:
+def _refused(read: Standing) -> bool:
     """Whether the resident said no to this, or to a part of it, by name."""
     if read.state is None:
         return False
     return read.state.state is not State.GIVEN or bool(set(read.waiting) - set(read.asking))
 
 
-def outcome(choice: Choice, read: Read, aal: int) -> Choice | None:
+def outcome(choice: Choice, read: Standing, aal: int) -> Choice | None:
     """What the choice does to the link; None where the link stays as it is.
 
     Raises Problem decision_contradictory for prolonging what does not stand, or what more than was read would flow by.
@@ -97,7 +97,7 @@ def outcome(choice: Choice, read: Read, aal: int) -> Choice | None:
     return "kept" if read.asking else None
 
 
-def _prolonged(read: Read, aal: int) -> Choice | None:
+def _prolonged(read: Standing, aal: int) -> Choice | None:
     state = read.state
     if state is None or not state.stands or read.waiting:
         raise Problem(
@@ -106,7 +106,7 @@ def _prolonged(read: Read, aal: int) -> Choice | None:
     return "prolonged" if can_be_prolonged(read, aal) else None
 
 
-def can_be_prolonged(read: Read, aal: int) -> bool:
+def can_be_prolonged(read: Standing, aal: int) -> bool:
     """Whether to decide anew on what stands gains anything: a later end, or a higher level."""
     state = read.state
     if state is None or not state.stands or read.waiting:
@@ -115,7 +115,7 @@ def can_be_prolonged(read: Read, aal: int) -> bool:
     return read.until > ends or (read.until == ends and aal > state.aal)
 
 
-def available(read: Read, aal: int, *, in_use: bool) -> tuple[Choice, ...]:
+def available(read: Standing, aal: int, *, in_use: bool) -> tuple[Choice, ...]:
     """What can be chosen, in the order in which it is offered."""
     state = read.state
     if not in_use or state is None:
@@ -129,7 +129,7 @@ def available(read: Read, aal: int, *, in_use: bool) -> tuple[Choice, ...]:
     return ("kept", "prolonged", "refused") if can_be_prolonged(read, aal) else ("kept", "refused")
 
 
-def new_state(done: Choice, read: Read, aal: int) -> NewState:
+def new_state(done: Choice, read: Standing, aal: int) -> NewState:
     """The row that comes of it."""
     key, version_key = read.link.link_key, read.link.version_key
     if done == "refused":
@@ -140,7 +140,7 @@ def new_state(done: Choice, read: Read, aal: int) -> NewState:
     return NewState(key, State.GIVEN, read.until, aal, version_key)
 
 
-def as_decided(done: Choice, read: Read, text_of_end: tuple[str, str, str]) -> LinkText:
+def as_decided(done: Choice, read: Standing, text_of_end: tuple[str, str, str]) -> LinkText:
     """What the resident has agreed to or refused, in the words of the text: of what is kept, only what stands."""
     if done != "kept" or read.state is None:
         return read.text

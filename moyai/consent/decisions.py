@@ -20,7 +20,7 @@ from moyai.base.secrets import SecretBox
 from moyai.consent import choices as rules
 from moyai.consent import presentation, receipts, store, store_enrolment
 from moyai.consent.catalogue import ServiceFacts, facts_of
-from moyai.consent.choices import Choices, Read
+from moyai.consent.choices import Choices, Standing
 from moyai.consent.eligibility import require_eligible
 from moyai.consent.enrolment import Ready, require_ready_to_decide
 from moyai.consent.model import Act, Choice, LinkText, Presentation, ThisPlatform, words_of_end
@@ -84,7 +84,7 @@ async def decide(
 
 
 def _done(
-    chosen: Mapping[str, Choice], read: Mapping[str, Read], aal: int, *, in_use: bool
+    chosen: Mapping[str, Choice], read: Mapping[str, Standing], aal: int, *, in_use: bool
 ) -> dict[str, Choice]:
     """What is done to which link. A first decision decides on each; later, what stays as it is is no part of it."""
     done: dict[str, Choice] = {}
@@ -117,7 +117,7 @@ class _Made(msgspec.Struct, frozen=True):
     act_id: UUID
     at: datetime
     text: Presentation
-    read: dict[str, Read]
+    read: dict[str, Standing]
     done: dict[str, Choice]
     ready: Ready
 

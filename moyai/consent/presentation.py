@@ -17,7 +17,7 @@ from moyai.base.db import Connection
 from moyai.base.ids import random_uuid
 from moyai.consent import choices, store, store_enrolment
 from moyai.consent.catalogue import ServiceFacts, facts_of
-from moyai.consent.choices import Read
+from moyai.consent.choices import Standing
 from moyai.consent.eligibility import require_eligible
 from moyai.consent.enrolment import membership, require_ready_to_decide
 from moyai.consent.model import (
@@ -144,11 +144,11 @@ async def present(
 
 async def reading(
     conn: Connection, caller: ResidentCaller, facts: ServiceFacts, text: Presentation
-) -> dict[str, Read]:
+) -> dict[str, Standing]:
     """Each link of the text with how it stands for the resident, in the order of the text."""
     states = await store.states_of(conn, caller.resident_key)
     links = [(facts.link(said.link_id), said) for said in text.text.links]
-    return {link.link_id: Read(link, said, states.get(link.link_key)) for link, said in links}
+    return {link.link_id: Standing(link, said, states.get(link.link_key)) for link, said in links}
 
 
 async def available(

@@ -17,6 +17,7 @@ from moyai.identity import staff, staff_logins
 from moyai.identity.staff_model import StaffDeclaration
 from tests import factories
 from tests.conftest import RolledBack
+from tests.logins import in_force
 from tests.pages import assert_good_page
 from tests.serving import listening_socket, served
 from tests.web import in_process
@@ -61,6 +62,7 @@ async def test_a_clerk_works_through_a_visit(
     async with in_process.running(home, control_db, box, base) as app, served(app, listener):
         visit = Visit(await page_at(width), base, width)
         await _log_in(visit, clerk)
+        await in_force(control, issued.login)
         await _enrol(visit)
         await _look_after(visit)
 

@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import BrowserContext, ConsoleMessage, Page, Request
 
-from tests.pages_js import LEFTOVER_WORDS, LOST_TEXT, MISSING_GLYPHS, SMALL_TARGETS, SQUEEZED
+from tests.pages_js import ENTER_DECIDES, LEFTOVER_WORDS, LOST_TEXT, MISSING_GLYPHS, SMALL_TARGETS, SQUEEZED
 
 TOUCH_TARGET_PX = 44
 
@@ -104,6 +104,12 @@ async def assert_japanese_only(page: Page, allowed: frozenset[str] = frozenset()
     assert not words, _listed(f"untranslated words on {page.url}", words)
 
 
+async def assert_enter_decides_nothing(page: Page) -> None:
+    """Enter in a field means no weighty act: where a form has several buttons, its first one only looks."""
+    forms = await page.evaluate(ENTER_DECIDES)
+    assert not forms, _listed(f"Enter in a field presses one button of several on {page.url}", forms)
+
+
 def assert_nothing_from_outside(page: Page) -> None:
     assert not _outside[page], _listed(f"{page.url} loads from outside", _outside[page])
 
@@ -127,6 +133,7 @@ async def assert_good_page(
     await assert_no_missing_glyphs(page)
     if japanese:
         await assert_japanese_only(page, allowed)
+    await assert_enter_decides_nothing(page)
     await assert_accessible(page)
     assert_nothing_from_outside(page)
     assert_no_script_errors(page)

@@ -173,3 +173,13 @@ allowed => {
 }
 """
 )
+
+ENTER_DECIDES = """() => [...document.forms].filter((form) => {
+  const typed = [...form.elements].filter((one) => one.matches("select, textarea, input:not([type=hidden], [type=submit])"));
+  const submits = [...form.elements].filter((one) => one.matches("button:not([type=button]), input[type=submit]"));
+  const codes = form.querySelector("[name=second_factor]");
+  if (codes) return submits.length !== 1 || submits[0].name;
+  return typed.length && submits.length > 1 && submits[0].value !== "look";
+}).map((form) => form.getAttribute("action") + ": " + [...form.elements].map((one) => one.name || one.textContent.trim()))"""
+"""Forms in which Enter, pressed in a field, presses one button of several: browsers press the first. That one must only
+look (`value="look"`); the field of a code has no button beside it but the one that checks it."""

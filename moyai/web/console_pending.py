@@ -47,13 +47,21 @@ async def _page(request: Request, caller: StaffCaller, problem: Problem | None =
 
 
 async def code_page(
-    request: Request, caller: StaffCaller, due: Problem, *, frame: str, back: str
+    request: Request, caller: StaffCaller, due: Problem | None, *, frame: str, back: str
 ) -> Response:
-    """The act that is to be confirmed, once more, with the field for the code."""
+    """The act that is to be confirmed, once more: with the field for the code or, once that was right, with the button."""
     async with platform_of(request).control.transaction() as conn:
         one = await pending_act(conn, request.path_params["pending"])
     return render(
-        request, "staff/code.html", caller, status=422, one=one, frame=frame, back=back, error=due.code
+        request,
+        "staff/code.html",
+        caller,
+        status=422 if due else 200,
+        one=one,
+        frame=frame,
+        back=back,
+        due=due is not None,
+        error=due.code if due else None,
     )
 
 
@@ -62,9 +70,9 @@ async def act(request: Request, caller: StaffCaller) -> Response:
     form = await read_form(request, caller)
     wanted, pending = form.get("act", ""), request.path_params["pending"]
     if wanted == "confirm":
-        caller, due = await second_factor.take(request, caller, form)
-        if due is not None:
-            return await code_page(request, caller, due, frame="console/frame.html", back="/console/pending")
+        step = await second_factor.step(request, caller, form)
+        if step is not None:
+            return await code_page(request, *step, frame="console/frame.html", back="/console/pending")
     try:
         async with platform_of(request).control.transaction() as conn:
             if wanted == "confirm":

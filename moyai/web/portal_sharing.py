@@ -55,6 +55,7 @@ async def _page(request: Request, caller: ResidentCaller, *, status: int = 200, 
         "code_error": None,
         "code_due": not step_up.is_fresh(caller),
         "factor_error": None,
+        "code_checked": False,
         "picked": [],
         "typed": {},
     }
@@ -90,13 +91,15 @@ async def share(request: Request, caller: ResidentCaller) -> Response:
             request, caller, status=422, error=error, typed=dict(form), wanted=form.get("service")
         )
     once = _once(form)
-    caller, problem = await second_factor.take(request, caller, form)
-    if problem is not None:
+    step = await second_factor.step(request, caller, form)
+    if step is not None:
+        caller, problem = step
         return await _page(
             request,
             caller,
-            status=422,
-            factor_error=problem.code,
+            status=422 if problem else 200,
+            factor_error=problem.code if problem else None,
+            code_checked=problem is None,
             picked=form.getlist("links"),
             typed=dict(form),
             wanted=form.get("service"),

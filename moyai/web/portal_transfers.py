@@ -57,6 +57,8 @@ def _page(
     caller: ResidentCaller,
     found: tuple[transfers.Transfer, Party] | None,
     problem: Problem | None = None,
+    *,
+    checked: bool = False,
 ) -> Response:
     transfer, office = found or (None, None)
     gone = problem is not None and problem.code == "request_changed"
@@ -70,6 +72,7 @@ def _page(
         office=office,
         done=request.query_params.get("done", ""),
         code_due=not step_up.is_fresh(caller),
+        code_checked=checked,
         code_error=None if problem is None or gone else problem.code,
     )
 
@@ -78,10 +81,12 @@ async def act(request: Request, caller: ResidentCaller) -> Response:
     form, transfer_id = await read_form(request, caller), uuid_in_path(request, "transfer")
     wanted = form.get("act")
     if wanted == "confirm":
-        caller, problem = await second_factor.take(request, caller, form)
-        if problem is not None:
+        step = await second_factor.step(request, caller, form)
+        if step is not None:
+            caller, problem = step
             async with platform_of(request).control.connection() as conn:
-                return _page(request, caller, await _pending(conn, caller.resident_key), problem)
+                found = await _pending(conn, caller.resident_key)
+            return _page(request, caller, found, problem, checked=problem is None)
     try:
         async with platform_of(request).control.transaction() as conn:
             if wanted == "confirm":

@@ -1,4 +1,8 @@
-"""The field for the code on forms whose act widens access, where the last one was shown too long ago."""
+"""The code as a step of its own before acts that widen access, where the last one was shown too long ago.
+
+Enter in the field of the code must not mean “yes”: a post that carries a code decides nothing, whatever else it says. The
+form is shown again, and to decide is a press of its own.
+"""
 
 from __future__ import annotations
 
@@ -21,27 +25,35 @@ _AGAIN = frozenset({"login_failed", "login_locked", "code_used"})
 _Caller = TypeVar("_Caller", ResidentCaller, StaffCaller)
 
 
-async def take(request: Request, caller: _Caller, form: Form) -> tuple[_Caller, Problem | None]:
-    """The caller with the code of the form judged, if one is due: counted like any other try to log in.
+async def step(request: Request, caller: _Caller, form: Form) -> tuple[_Caller, Problem | None] | None:
+    """None where the act may go on. Else its form is shown again: with the Problem to tell beside the field
+    (insufficient_user_authentication where nothing was typed), or for the caller whose code was right.
 
-    Gives the Problem that the form shows beside its field; insufficient_user_authentication where it was left empty.
+    A code is counted like any other try to log in.
     """
-    platform: Platform = request.app.state.platform
-    if step_up.is_fresh(caller):
+    fresh = step_up.is_fresh(caller)
+    if fresh and FIELD not in form:
+        return None
+    if fresh:
         return caller, None
+    typed = form.get(FIELD, "").strip()
+    problem = await _judged(request, typed) if typed else Problem("insufficient_user_authentication")
+    return (caller, problem) if problem else (caller.with_second_factor(utc_now()), None)
+
+
+async def _judged(request: Request, typed: str) -> Problem | None:
+    """What is wrong with the code; nothing, and the session notes that it was shown."""
+    platform: Platform = request.app.state.platform
     async with platform.control.connection() as conn:
         session = await sessions.read_session(conn, request.cookies.get(platform.cookie_name))
     if session is None:
         raise Problem("unauthenticated")
-    typed = form.get(FIELD, "").strip()
-    if not typed:
-        return caller, Problem("insufficient_user_authentication")
     try:
         await credentials.check_code(platform.control, platform.box, session.login, typed, origin_of(request))
     except Problem as problem:
         if problem.code not in _AGAIN:
             raise
-        return caller, problem
+        return problem
     async with platform.control.transaction() as conn:
         await step_up.shown_now(conn, session)
-    return caller.with_second_factor(utc_now()), None
+    return None

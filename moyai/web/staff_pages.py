@@ -207,11 +207,11 @@ async def answer_pending(request: Request, caller: StaffCaller) -> Response:
     form = await read_form(request, caller)
     pending, person = request.path_params["pending"], caller.as_one_of_two
     if form.get("act") == "confirm":
-        caller, due = await second_factor.take(request, caller, form)
-        if due is not None:
+        step = await second_factor.step(request, caller, form)
+        if step is not None:
             base = _base(request)
             frame = "desk/frame.html" if base == "/desk/staff" else "console/frame.html"
-            return await code_page(request, caller, due, frame=frame, back=base)
+            return await code_page(request, *step, frame=frame, back=base)
     try:
         async with platform_of(request).control.transaction() as conn:
             answered = acting.confirm if form.get("act") == "confirm" else acting.revoke_as

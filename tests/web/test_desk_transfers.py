@@ -15,7 +15,10 @@ from moyai.identity.model import Evidence
 from tests import factories
 from tests.factories import C2, Town
 from tests.identity.conftest import person
+from tests.pages import assert_good_page
+from tests.serving import served
 from tests.web import in_process
+from tests.web.conftest import PageAt
 from tests.web.peers import Person, form_of
 from tests.web.test_desk import ENTRY, clerk_of
 
@@ -45,8 +48,9 @@ async def _ask(http: httpx.AsyncClient, **change: str) -> httpx.Response:
     page = await http.get("/desk/enrol")
     met = await http.post("/desk/enrol", data={**form_of(page, "/desk/enrol"), **MOVED})
     assert met.status_code == 409
-    fields = {**form_of(met, "/desk/enrol"), **MOVED, "act": "move_in", **change}
-    return await http.post("/desk/enrol", data=fields)
+    form = form_of(met, "/desk/enrol")
+    assert form["act"] == "move_in", "the form of the transfer carries the person"
+    return await http.post("/desk/enrol", data={**form, **change})
 
 
 async def _send(http: httpx.AsyncClient, page: str, **fields: str) -> httpx.Response:
@@ -157,3 +161,32 @@ async def test_m11_numbers_of_a_certificate_are_not_tried_for_long(
             assert wrong.status_code == 409
         stopped = await _send(second, "/desk/transfers", act="check", certificate="A-77")
         assert (stopped.status_code, stopped.headers["retry-after"]) == (429, "600")
+
+
+@pytest.mark.browser
+async def test_people_h2_enter_in_a_field_of_the_person_asks_for_no_transfer(
+    control: Connection,
+    box: SecretBox,
+    app: object,
+    web: httpx.AsyncClient,
+    town: Town,
+    taro: dict[str, str],
+    page_at: PageAt,
+) -> None:
+    """A clerk mends a name and presses Enter: the page says once more that somebody is met."""
+    await clerk_of(control, box, web, "c2")
+    name = app.state.platform.cookie_name  # type: ignore[attr-defined]
+    async with served(app) as site:
+        page = await page_at(360)
+        await page.context.add_cookies([{"name": name, "value": web.cookies[name], "url": site}])
+        await page.goto(f"{site}/desk/enrol")
+        for field, value in MOVED.items():
+            if field in ("sex", "municipality_code", "method", "document_class", "level"):
+                await page.select_option(f"[name={field}]", value)
+            else:
+                await page.fill(f"[name={field}]", value)
+        for field in ("given_name", "address"):
+            await page.press(f"input[name={field}]:visible", "Enter")
+            await page.get_by_role("button", name="転入を申し出る").wait_for()
+            await assert_good_page(page)
+    assert await control.fetchval("select count(*) from identity.transfer") == 0

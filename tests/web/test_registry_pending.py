@@ -302,6 +302,10 @@ async def test_h2_a_second_persons_word_takes_a_code_that_is_shown_just_now(
     wrong = await first.http.post(action, data={**fields, "second_factor": "000000"})
     assert wrong.status_code == 422
     right = await first.http.post(action, data={**fields, "second_factor": first.code(1)})
-    assert right.headers["location"].endswith("done=waiting")
+    assert (right.status_code, "コードを確かめました" in right.text) == (200, True)
+    assert (await pending_act(control, pending)).first_person is None, "a code decides nothing"
+    assert (
+        (await first.http.post(action, data=form_of(right, ""))).headers["location"].endswith("done=waiting")
+    )
     await _six_minutes_ago(control)
     assert (await press(first, pending, "revoke")).headers["location"].endswith("done=revoked")

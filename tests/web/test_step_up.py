@@ -85,9 +85,20 @@ async def test_h2_the_portal_shares_only_with_a_code(scene: Scene, control: Conn
         assert (answer.status_code, words in answer.text) == (422, True), answer.text
         assert "checked" in answer.text
     assert await _sharings(control) == 0
-    answer = await _press(scene, second_factor=scene.hanako.code(1))
-    assert (answer.status_code, await _sharings(control)) == (200, 1)
+    checked = await _press(scene, second_factor=scene.hanako.code(1))
+    assert (checked.status_code, await _sharings(control)) == (200, 0), "a code decides nothing"
+    assert ("まだ、何も決まっていません" in checked.text, "checked" in checked.text) == (True, True)
     assert 'name="second_factor"' not in (await scene.hanako.http.get("/portal/sharing")).text
+    assert ((await _press(scene)).status_code, await _sharings(control)) == (200, 1)
+
+
+async def test_people_h3_a_post_that_carries_a_code_decides_nothing_however_fresh_it_is(
+    scene: Scene, control: Connection
+) -> None:
+    """Enter in the field of the code, and the page with the code loaded again."""
+    for _ in range(2):
+        assert (await _press(scene, second_factor=scene.hanako.code(1))).status_code == 200
+    assert await _sharings(control) == 0
 
 
 async def test_h2_a_code_is_good_once_here_too(scene: Scene, control: Connection) -> None:
@@ -110,7 +121,9 @@ async def test_h2_what_ends_access_asks_for_nothing(scene: Scene) -> None:
 
 
 @pytest.mark.browser
-async def test_the_page_with_the_code_is_good(scene: Scene, app: object, page_at: PageAt) -> None:
+async def test_people_h3_enter_in_the_code_only_checks_it(
+    scene: Scene, control: Connection, app: object, page_at: PageAt
+) -> None:
     async with served(app) as site:
         name = app.state.platform.cookie_name  # type: ignore[attr-defined]
         page = await page_at(320)
@@ -119,3 +132,14 @@ async def test_the_page_with_the_code_is_good(scene: Scene, app: object, page_at
         await page.goto(f"{site}/portal/sharing")
         await page.get_by_label("確認コード").wait_for()
         await assert_good_page(page)
+        await page.locator("[name=links]").first.check()
+        for name, value in {"viewer_name": "恵", "relation": "娘", "shown_as": "母"}.items():
+            await page.fill(f"[name={name}]", value)
+        await page.get_by_label("確認コード").fill(scene.hanako.code(1))
+        await page.get_by_label("確認コード").press("Enter")
+        await page.get_by_text("まだ、何も決まっていません").wait_for()
+        await assert_good_page(page)
+        assert await _sharings(control) == 0
+        await page.get_by_role("button", name="合言葉をつくる").click()
+        await page.locator(".share-code").wait_for()
+        assert await _sharings(control) == 1

@@ -43,6 +43,13 @@ async def colleagues(conn: Connection, desk: Desk) -> list[Colleague]:
     return [msgspec.convert(dict(row), Colleague) for row in rows]
 
 
+async def who_may_open(conn: Connection, desk: Desk, resident: Resident) -> tuple[list[str], int]:
+    """Whom clerks turn to about a protected resident: the named staff of this desk by name, those of others by number."""
+    rows = await store_desk.named_for(conn, resident.resident_key)
+    own = [row["name"] for row in rows if row["organization_key"] == desk.organization_key]
+    return own, len(rows) - len(own)
+
+
 async def ask(
     conn: Connection, desk: Desk, resident: Resident, wanted: Wanted, evidence: str, staff_ids: Sequence[str]
 ) -> None:

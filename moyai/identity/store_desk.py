@@ -225,6 +225,18 @@ async def set_protected(conn: Connection, resident_key: int, *, protected: bool)
     )
 
 
+async def named_for(conn: Connection, resident_key: int) -> list[Record]:
+    """The staff named for a protected resident."""
+    return await conn.fetch(
+        """
+        select s.name, s.organization_key
+          from identity.protected_access a join identity.staff s using (staff_key)
+         where a.resident_key = $1 and s.state = 'active' order by s.name, s.staff_key
+        """,
+        resident_key,
+    )
+
+
 async def clear_access(conn: Connection, resident_key: int) -> None:
     await conn.execute("delete from identity.protected_access where resident_key = $1", resident_key)
 

@@ -114,9 +114,8 @@ def _acting(at: Desk, resident: Resident, form: str = "", document_class: str = 
 
 
 async def _stop(
-    conn: Connection, platform: Platform, at: Desk, resident_id: str, asked: StopRequest
+    conn: Connection, platform: Platform, at: Desk, resident: Resident, asked: StopRequest
 ) -> Stopped:
-    resident = await desk.at_desk(conn, at, resident_id)
     acting = _acting(at, resident, asked.form, asked.document_class)
     texts = this_platform(platform)
     if asked.sharing_id is not None:
@@ -176,7 +175,8 @@ async def stop(request: Request, caller: StaffCaller) -> Response:
         asked = _from_form(form)
         async with desk.transaction(platform.control) as conn:
             at = await desk_of(conn, caller)
-            stopped = await _stop(conn, platform, at, request.path_params["resident"], asked)
+            resident = await desk.at_desk(conn, at, request.path_params["resident"])
+            stopped = await _stop(conn, platform, at, resident, asked)
             office = await store_parties.party(conn, at.organization_key)
     except Problem as problem:
         if problem.code not in ("invalid_request", "proofing_insufficient", "service_not_in_use"):
@@ -186,7 +186,7 @@ async def stop(request: Request, caller: StaffCaller) -> Response:
         request,
         "desk/stopped.html",
         caller,
-        resident_id=request.path_params["resident"],
+        subject=resident,
         stopped=stopped,
         office=office,
         form_number=asked.form,
@@ -258,7 +258,8 @@ async def stop_for(request: Request, caller: ClientCaller) -> Response:
     asked, platform = _checked(await read_json(request, StopRequest)), platform_of(request)
     async with desk.transaction(platform.control) as conn:
         at = await identity_api.desk_of(conn, caller)
-        stopped = await _stop(conn, platform, at, request.path_params["resident"], asked)
+        resident = await desk.at_desk(conn, at, request.path_params["resident"])
+        stopped = await _stop(conn, platform, at, resident, asked)
     services = [
         StoppedService(service_id, made.act_id, made.links, made.left, made.receipt)
         for service_id, made in stopped.withdrawals.items()

@@ -26,6 +26,7 @@ async def _page(request: Request, caller: StaffCaller, problem: Problem | None =
         at = await desk_of(conn, caller)
         found = await desk.open_record(conn, at, request.path_params["resident"], desk.Looking("procedure"))
         staff = await protection.colleagues(conn, at)
+        openers, elsewhere = await protection.who_may_open(conn, at, found.resident)
         waiting = [
             one for one in await second_person.waiting(conn, at, found.resident) if one.act == "protect"
         ]
@@ -37,6 +38,8 @@ async def _page(request: Request, caller: StaffCaller, problem: Problem | None =
         status=200 if problem is None else problem.status,
         found=found,
         colleagues=staff,
+        openers=openers,
+        elsewhere=elsewhere,
         names=names,
         waiting=waiting[0] if waiting else None,
         problem=problem,

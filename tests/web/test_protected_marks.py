@@ -183,3 +183,43 @@ async def test_a_viewer_of_her_sharing_learns_no_town(
             assert answer.status_code == 200, path
             assert_unmarked(answer.text, path)
             assert not [one for one in ids if one in answer.text], f"a11: {path}"
+
+
+MARK = "保護対象・閲覧制限"
+PAGES = ("consents", "erase", "move", "protection", "recover")
+
+
+async def test_people_h6_every_page_of_the_desk_about_her_says_that_she_is_protected(
+    hidden: Hidden, web: httpx.AsyncClient
+) -> None:
+    """Before the record is read, in lists, and in the step that confirms."""
+    record = f"/desk/residents/{hidden.resident.resident_id}"
+    for path in (f"{record}?reason=procedure", *(f"{record}/{one}" for one in PAGES)):
+        text = (await web.get(path)).text
+        assert MARK in text.split("<h1")[0], path
+        assert "だれにも知らせないでください" in text, path
+    openers = (await web.get(f"{record}/protection")).text.split('id="openers"')[1].split("</section>")[0]
+    assert openers.count("<li") == 2
+    page = await web.get(f"{record}/move")
+    typed = {"municipality_code": CODE, "address": STREET}
+    asked = await web.post(f"{record}/move", data={**form_of(page, f"{record}/move"), **typed})
+    assert MARK in asked.text.split("登録しますか")[0]
+    home = await web.get("/desk")
+    look = {**form_of(home, "/desk/search"), "text": hidden.resident.resident_id, "reason": "procedure"}
+    assert MARK in (await web.post("/desk/search", data=look)).text
+    enrol = await web.get("/desk/enrol")
+    entry = {**ENTRY, "municipality_code": CODE, "address": STREET}
+    met = await web.post("/desk/enrol", data={**form_of(enrol, "/desk/enrol"), **entry})
+    assert (met.status_code, MARK in met.text) == (409, True)
+
+
+async def test_people_h6_nobody_else_carries_the_mark(
+    control: Connection, box: SecretBox, web: httpx.AsyncClient
+) -> None:
+    town = await factories.make_town(control)
+    at = await desk_clerk(control, town.c1, "plain-clerk")
+    made = await residents.enrol(control, at, person(), Evidence(2, "desk_document", "drivers_license"))
+    await clerk_of(control, box, web, "c1")
+    for path in ("?reason=procedure", "/consents", "/move", "/protection"):
+        answer = await web.get(f"/desk/residents/{made.resident_id}{path}")
+        assert (answer.status_code, MARK in answer.text) == (200, False)

@@ -26,7 +26,7 @@ from moyai.registry.model import (
 )
 from moyai.registry.recording import require_clean
 from moyai.registry.store import lock_for_writing
-from moyai.registry.terms_text import missing_texts, platform_content, service_content
+from moyai.registry.terms_text import missing_texts, platform_content, service_content, without_links
 
 
 async def publish_platform_terms(conn: Connection, declared: PlatformTermsDeclaration, actor: str) -> Change:
@@ -93,13 +93,15 @@ async def _publish(
     declared: PlatformTermsDeclaration | ServiceTermsDeclaration,
     actor: str,
 ) -> Change:
-    """The day by which a changed text asks for acceptance is part of what is published, but no change by itself."""
+    """The day by which a changed text asks for acceptance is part of what is published, but no change by itself. A text
+    that changed only where it repeats the links asks nobody: residents decide on each link."""
     stored = await store.terms(conn, service_key)
-    if stored is not None and _as_declared(stored.content) == content:
+    before = _as_declared(stored.content) if stored is not None else None
+    if before == content:
         return Change("terms", owner, "unchanged")
     version = stored.version + 1 if stored else 1
     published, accept_by = content | {"version": version}, None
-    if stored is not None:
+    if before is not None and without_links(before) != without_links(content):
         accept_by = tokyo(utc_now()).date() + timedelta(days=declared.accept_within_days)
         published |= {"accept_by": accept_by.isoformat()}
     await store.add_terms(conn, service_key, version, published, digest(published), accept_by)

@@ -27,6 +27,8 @@ from moyai.registry.model import (
 from moyai.registry.places import municipality_name, prefecture_name
 
 FORMAT = "moyai-terms/1"
+LINKED = "linked_data"
+"""The section that repeats the links of a service; `links` has them one by one."""
 
 
 def _text(ja: str, en: str) -> dict[str, str]:
@@ -219,6 +221,12 @@ def service_content(
     }
 
 
+def without_links(content: dict[str, Any]) -> dict[str, Any]:
+    """The text without what only repeats the service's links: each of these is decided on by itself, never by accepting terms."""
+    own = [one for one in content["sections"] if one["id"] != LINKED]
+    return {name: value for name, value in content.items() if name != "links"} | {"sections": own}
+
+
 def _provider_section(
     service: Service,
     owner: Organization,
@@ -267,7 +275,7 @@ def scope_names(service: Service, organizations: dict[str, Organization]) -> tup
 
 def _linked_section(links: Sequence[Link]) -> dict[str, Any]:
     return _section(
-        "linked_data",
+        LINKED,
         ("つなぐデータ", "Which data is linked"),
         _text(
             "集めたデータのうち、あなたが同意したときだけ、次のデータをつなぎます。目的と効果は、下の一覧にあります。",

@@ -14,6 +14,7 @@ from moyai.consent.overview import LinkStanding, ServiceStanding
 from moyai.personal.model import Location
 from moyai.registry.model import Succession, SuccessionKind
 from moyai.registry.terms_changes import SectionChange
+from moyai.registry.terms_text import LINKED
 from moyai.web.consent_sharing import SharingAnswer
 from moyai.web.flow_map import Edge
 from moyai.web.pages import Language
@@ -121,10 +122,16 @@ def changes(known: Iterable[Difference], language: Language) -> tuple[ChangeView
     return tuple(_change(each, language) for each in known)
 
 
+_LINKS_OF_TERMS = ("links", LINKED)
+_OWN_DECISION = ("（データごとに、別に決めます）", " (decided by itself, data by data)")
+
+
 def terms_changes(known: Iterable[SectionChange], language: Language) -> tuple[ChangeView, ...]:
+    """The sections that changed; of those that repeat the links it is said that accepting decides nothing about them."""
     return tuple(
         ChangeView(
-            words(each, "title", language),
+            words(each, "title", language)
+            + (say(language, *_OWN_DECISION) if each.id in _LINKS_OF_TERMS else ""),
             each.old_ja if language == "ja" else each.old_en,
             each.new_ja if language == "ja" else each.new_en,
         )
@@ -155,7 +162,7 @@ def service(standing: ServiceStanding, language: Language) -> ServiceView:
         provider=words(standing.provider, "organization", language),
         url=standing.url,
         in_use=standing.in_use,
-        terms_changed=standing.terms_changed,
+        terms_changed=standing.terms_changed and standing.accept_by is not None,
         accept_by=noon(standing.accept_by),
         paused=standing.paused,
         reason=standing.reason,

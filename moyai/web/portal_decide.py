@@ -52,7 +52,8 @@ async def page(
     stands already, as it stands: to change one thing is to change one choice."""
     platform, service_id, language = platform_of(request), _service_id(request), language_of(request)
     served = await presentation.present(conn, caller, this_platform(platform), service_id)
-    stands = (await overview.consents_of_service(conn, caller, service_id)).links if in_use else ()
+    service = await overview.consents_of_service(conn, caller, service_id) if in_use else None
+    stands = service.links if service else ()
     offers = await presentation.available(conn, caller, service_id, served)
     known = {link.link_id: link for link in stands}
     chosen = portal_choices.as_it_stands(known, offers) if choices is None else choices
@@ -71,6 +72,7 @@ async def page(
         missing=missing,
         looked=request.method == "POST",
         in_use=in_use,
+        service=build.service(service, language) if service else None,
         stale="changed" in request.query_params,
         standing={link_id: build.link(link, language) for link_id, link in known.items()},
         waits=[link.link_id for link in stands if link.to_decide],

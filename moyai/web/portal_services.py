@@ -15,7 +15,7 @@ from moyai.consent.catalogue import ServiceFacts, facts_of
 from moyai.consent.eligibility import require_eligible
 from moyai.identity.model import ResidentCaller
 from moyai.web import portal_build as build
-from moyai.web import portal_decide, portal_terms
+from moyai.web import portal_decide
 from moyai.web.consent import this_platform
 from moyai.web.pages import Form, language_of, read_form, render
 from moyai.web.portal import platform_of
@@ -40,15 +40,13 @@ async def services(request: Request, caller: ResidentCaller) -> Response:
 
 
 async def service(request: Request, caller: ResidentCaller) -> Response:
-    """Where the resident is with a service: the next of the five steps, or the decision to look at again; before that,
-    for a service in use, the terms that changed."""
+    """Where the resident is with a service: the next of the five steps, or the decision to look at again. Terms that
+    changed stand before no decision about data."""
     platform, service_id = platform_of(request), _service_id(request)
     async with platform.control.transaction() as conn:
         facts = await facts_of(conn, service_id)
         await require_eligible(conn, caller, facts)
         member = await enrolment.membership(conn, caller, facts)
-        if member is not None and not enrolment.is_current(member, facts):
-            return _to(portal_terms.path_of(service_id))
         walk = await enrolment.state(conn, caller, service_id)
         if member is not None or (walk is not None and walk.step == 4):
             return await portal_decide.page(request, conn, caller, in_use=member is not None)

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from moyai.base.errors import Problem
-from moyai.consent import terms
+from moyai.consent import overview, terms
 from moyai.identity.model import ResidentCaller
 from moyai.registry import store_terms
 from moyai.registry.model import TermsVersion
@@ -20,10 +20,12 @@ def path_of(service_id: str) -> str:
 
 
 async def show(request: Request, caller: ResidentCaller) -> Response:
-    """What changed, section by section, old beside new; by when; and the whole texts."""
+    """What changed, section by section, old beside new; by when; and the whole texts. Data whose text changed as well is
+    named with the way to its own decision: accepting terms decides nothing about it."""
     language, service_id = language_of(request), request.path_params["service"]
     async with platform_of(request).control.connection() as conn:
         standing = await terms.standing(conn, caller, service_id)
+        service = build.service(await overview.consents_of_service(conn, caller, service_id), language)
         both: list[tuple[terms.ChangedTerms, TermsVersion | None]] = [
             (each, await store_terms.terms_by_hash(conn, each.in_force.sha256))
             for each in (standing.service_terms, standing.platform_terms)
@@ -33,6 +35,7 @@ async def show(request: Request, caller: ResidentCaller) -> Response:
         "portal/terms_changed.html",
         caller,
         standing=standing,
+        service=service,
         accept_by=build.noon(standing.accept_by),
         texts=[
             (build.terms_changes(each.changes, language), version)

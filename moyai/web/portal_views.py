@@ -83,7 +83,7 @@ class LinkView(msgspec.Struct, frozen=True, kw_only=True):
 class ServiceView(msgspec.Struct, frozen=True, kw_only=True):
     """A service in the list or with its links. `reason` is the code why it cannot be used, if so.
 
-    `accept_by`: the last day to accept terms that changed; `paused`: it has passed.
+    `terms_changed`: terms ask to be accepted, until `accept_by`, the last day; `paused`: it has passed.
     """
 
     service_id: str

@@ -22,6 +22,7 @@ from tests.registry.samples import (
     ADVICE,
     COMPANY,
     CRITERIA,
+    LINK,
     PLATFORM_TERMS,
     SERVICE,
     SERVICE_TERMS,
@@ -78,6 +79,20 @@ async def test_c1_a_text_that_changes_names_the_day_by_which_to_accept_it(contro
     await registry.publish_platform_terms(control, third, ACTOR)
     accept_by = (await registry.terms_in_force(control)).accept_by
     assert accept_by in (today + timedelta(days=90), today + timedelta(days=91))
+
+
+async def test_people_h8_a_version_in_which_only_the_links_are_others_asks_nobody(control: Connection):
+    """Each link has its own decision; the terms only repeat it."""
+    await certified_service(control)
+    more = but(LINK, purpose_ja="見守りに使います。", consent_days=90)
+    await registry.register_link(control, more, ACTOR)
+    assert (await registry.publish_service_terms(control, SERVICE_TERMS, ACTOR)).outcome == "changed"
+    second = await published(control)
+    assert (second.version, second.accept_by, "accept_by" in second.content) == (2, None, False)
+    changed = but(SERVICE_TERMS, stopping=Bilingual("すぐにやめられます。", "Stop at once."))
+    await registry.register_link(control, LINK, ACTOR)
+    await registry.publish_service_terms(control, changed, ACTOR)
+    assert (await published(control)).accept_by is not None, "other words, too"
 
 
 @pytest.mark.requirement("R-078")

@@ -152,7 +152,7 @@ async def act(request: Request, caller: ResidentCaller) -> Response:
             return done if opened is None else set_session(request, done, opened.cookie)
         else:
             raise Problem("invalid_request", "act")
-    return go("/portal/access?done=one")
+    return go(f"/portal/access?done={wanted}")
 
 
 def _uuid(text: str) -> UUID:

@@ -13,6 +13,7 @@ from moyai.base import store_restores
 from moyai.base.db import Connection
 from moyai.base.errors import CODES, Problem
 from moyai.consent import history, overview, receipts, sharing, store
+from moyai.consent.model import Act
 from moyai.identity import transfers
 from moyai.identity.model import Caller, ResidentCaller
 from moyai.personal.locations import locations_of
@@ -121,9 +122,27 @@ async def consents(request: Request, caller: ResidentCaller) -> Response:
     async with platform_of(request).control.connection() as conn:
         services = await decided_services(conn, caller, language)
         sharings = await described(conn, caller, await sharing.sharings(conn, caller))
-    viewers = build.viewers(sharings, build.open_links(services), language)
-    done = request.query_params.get("done")
-    return render(request, "portal/consents.html", caller, services=services, viewers=viewers, done=done)
+        stopped = await _just_stopped(request, conn, caller)
+    return render(
+        request,
+        "portal/consents.html",
+        caller,
+        services=services,
+        viewers=build.viewers(sharings, build.open_links(services), language),
+        done=request.query_params.get("done"),
+        stopped=stopped,
+        told="" if stopped is None else build.stopped_by(stopped, services, language),
+    )
+
+
+async def _just_stopped(request: Request, conn: Connection, caller: ResidentCaller) -> Act | None:
+    """The act that this page is told of after a stop, if it is the resident's own."""
+    try:
+        act_id = UUID(request.query_params.get("receipt", ""))
+    except ValueError:
+        return None
+    act = await store.act(conn, caller.resident_key, act_id)
+    return act if act is not None and act.kind == "withdraw" else None
 
 
 async def receipt(request: Request, caller: ResidentCaller) -> Response:

@@ -10,6 +10,7 @@ import msgspec
 from moyai.base.clock import TOKYO
 from moyai.consent import history
 from moyai.consent.differences import Difference, What
+from moyai.consent.model import Act
 from moyai.consent.overview import LinkStanding, ServiceStanding
 from moyai.personal.model import Location
 from moyai.registry.model import Succession, SuccessionKind
@@ -215,6 +216,17 @@ def what_was_done(view: ServiceView, language: Language) -> str:
             listed = say(language, "".join(f"「{name}」" for name in names), ", ".join(names))
             told.append(say(language, *texts).format(listed))
     return "".join(told).strip()
+
+
+def stopped_by(act: Act, services: Iterable[ServiceView], language: Language) -> str:
+    """A stop in one sentence or two: which data, and whether the service is left."""
+    known = [link for each in services for link in each.links if link.link_id in act.links]
+    names = list(dict.fromkeys(link.dataset for link in known))
+    listed = say(language, "".join(f"「{name}」" for name in names), ", ".join(names))
+    told = [say(language, f"{listed}を止めました。", f"Stopped: {listed}.")] if names else []
+    if act.content.get("left"):
+        told.append(say(language, "サービスの利用をやめました。", "You left the service."))
+    return say(language, "", " ").join(told)
 
 
 def users(services: Iterable[ServiceView]) -> list[UserView]:

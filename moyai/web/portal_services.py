@@ -10,13 +10,14 @@ from starlette.responses import RedirectResponse, Response
 
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
-from moyai.consent import enrolment, overview, presentation, withdrawal
+from moyai.consent import enrolment, overview, presentation, sharing, withdrawal
 from moyai.consent.catalogue import ServiceFacts, facts_of
 from moyai.consent.eligibility import require_eligible
 from moyai.identity.model import ResidentCaller
 from moyai.web import portal_build as build
 from moyai.web import portal_decide
 from moyai.web.consent import this_platform
+from moyai.web.consent_sharing import described
 from moyai.web.pages import Form, language_of, read_form, render
 from moyai.web.portal import platform_of
 
@@ -103,22 +104,39 @@ async def _take_step(
 
 
 async def ask_withdrawal(request: Request, caller: ResidentCaller) -> Response:
-    """The question before stopping: what exactly will stop."""
+    """The question before stopping: what exactly will stop, also for whom it is shared with; and what stays."""
     link_id = request.query_params.get("link")
     async with platform_of(request).control.connection() as conn:
         standing = await overview.consents_of_service(conn, caller, _service_id(request))
+        known = await described(conn, caller, await sharing.sharings(conn, caller))
     view = build.service(standing, language_of(request))
     links = [link for link in view.given if link_id in (None, link.link_id)]
     if not links and (link_id is not None or not view.in_use):
         raise Problem("service_not_in_use")
-    return render(request, "portal/withdrawal.html", caller, service=view, links=links, whole=link_id is None)
+    stopping = {link.link_id for link in links}
+    viewers = [
+        each.name
+        for each in known
+        if each.role == "sharer"
+        and each.state in ("offered", "in_force")
+        and stopping & {one.link_id for one in each.links}
+    ]
+    return render(
+        request,
+        "portal/withdrawal.html",
+        caller,
+        service=view,
+        links=links,
+        viewers=list(dict.fromkeys(viewers)),
+        whole=link_id is None,
+    )
 
 
 async def withdraw(request: Request, caller: ResidentCaller) -> Response:
     """Stop one link, or the whole service. It bites on the very next request."""
     form, platform = await read_form(request, caller), platform_of(request)
     async with platform.control.transaction() as conn:
-        await withdrawal.withdraw(
+        stopped = await withdrawal.withdraw(
             conn,
             caller,
             this_platform(platform),
@@ -126,4 +144,4 @@ async def withdraw(request: Request, caller: ResidentCaller) -> Response:
             _service_id(request),
             form.getlist("link") or None,
         )
-    return _to("/portal/consents?done=withdrawn")
+    return _to(f"/portal/consents?done=withdrawn&receipt={stopped.act_id}")

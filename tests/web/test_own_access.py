@@ -96,7 +96,7 @@ async def test_h3_what_is_not_registered_any_more_is_not_listed_as_a_scope(
 async def test_h3_an_authorisation_is_ended_from_the_portal(scene: Scene) -> None:
     (one,) = await _listed(scene, AUTHORIZATIONS)
     answer = await _press(scene.hanako.http, "authorization", one["authorization_id"])
-    assert answer.headers["location"] == "/portal/access?done=one"
+    assert answer.headers["location"] == "/portal/access?done=authorization"
     assert not await scene.works()
     assert (await scene.refresh()).json()["error"] == "invalid_grant"
     assert (await scene.hanako.http.get("/portal")).status_code == 200
@@ -337,6 +337,9 @@ async def test_the_page_is_good_and_ends_without_scripts(
         await page.goto(f"{site}/portal/access")
         if width != 320:
             await assert_good_page(page)
-        await page.get_by_role("button", name="ほかをすべて終わりにする").click()
-        await page.get_by_text("この画面のほかは、すべて終わりにしました。").wait_for()
+        await page.get_by_role("button", name="」への許可を取り消す").first.wait_for()
+        await page.get_by_role("button", name="」のログインを終わらせる").first.wait_for()
+        await page.get_by_text("この画面では、データを渡すのは止まりません。").wait_for()
+        await page.get_by_role("button", name="ほかのログインと許可を、すべて終わらせる").click()
+        await page.get_by_text("この画面のほかは、すべて終わらせました。").wait_for()
     assert not await scene.works()

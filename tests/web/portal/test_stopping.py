@@ -41,7 +41,10 @@ async def test_one_link_is_stopped_and_the_rest_goes_on(
     await card.get_by_role("link", name="「在宅のようす」を止める").click()
     await expect(page.get_by_role("heading", name="「在宅のようす」を止めますか")).to_be_visible()
     await page.get_by_role("button", name="はい、止めます").click()
-    await expect(page.get_by_text("止めました。新しいデータは、もう渡りません。")).to_be_visible()
+    told = page.get_by_role("status")
+    await expect(told).to_contain_text("「在宅のようす」を止めました。")
+    await expect(told).to_contain_text("ほかの同意と、アプリのログインは、そのままです。")
+    await expect(told.get_by_role("link", name="止めたことの控えを見る")).to_be_visible()
     assert await states(control, town) == {"kenko-steps": 1, "kenko-vitals": 2, "kenko-presence": 3}
 
 
@@ -50,8 +53,10 @@ async def test_the_whole_service_is_stopped_from_the_first_page(
     control: Connection, town: Town, joined: str, visit: Visit
 ) -> None:
     page = await visit(town.hanako, "/portal", javascript=False)
-    await page.get_by_role("link", name="止める", exact=True).click()
-    await page.get_by_role("button", name="はい、止めます").click()
+    await page.get_by_role("link", name="「健康見守り」の利用をやめる").click()
+    await expect(page.get_by_role("heading", name="「健康見守り」の利用をやめますか")).to_be_visible()
+    await page.get_by_role("button", name="はい、利用をやめます").click()
+    await expect(page.get_by_role("status")).to_contain_text("サービスの利用をやめました。")
     assert await states(control, town) == {"kenko-steps": 3, "kenko-vitals": 2, "kenko-presence": 3}
     ended = "select ended_at is not null from consent.membership where resident_key = $1"
     assert await control.fetchval(ended, town.hanako.key)
@@ -109,7 +114,7 @@ async def test_the_receipt_of_a_withdrawal(
 ) -> None:
     token = csrf((await visitor.get(f"{SERVICE}/withdrawal")).text)
     stopped = await visitor.post(f"{SERVICE}/withdrawal", data={"csrf": token})
-    assert stopped.headers["location"] == "/portal/consents?done=withdrawn"
+    assert stopped.headers["location"].startswith("/portal/consents?done=withdrawn&receipt=")
     act = await control.fetchval(
         "select act_id from consent.act where resident_key = $1 and kind = 'withdraw'", town.hanako.key
     )
@@ -125,3 +130,31 @@ async def test_nobody_reads_the_receipt_of_another_resident(
         other.cookies.set(cookie_name(app), await log_in(town.ichiro))
         assert (await other.get(f"/portal/receipts/{joined}")).status_code == 404
         assert (await other.get("/portal/receipts/rubbish")).status_code == 404
+
+
+async def test_people_h4_the_question_names_whom_it_is_shared_with_and_what_stays(
+    control: Connection, town: Town, joined: str, visitor: httpx.AsyncClient
+) -> None:
+    page = await visitor.get("/portal/sharing")
+    offer = {
+        "csrf": csrf(page.text),
+        "service": "kenko-mimamori",
+        "links": "kenko-steps",
+        "viewer_name": "恵",
+        "relation": "娘",
+        "shown_as": "母",
+    }
+    assert (await visitor.post("/portal/sharing", data=offer)).status_code == 200
+    one = (await visitor.get(f"{SERVICE}/withdrawal?link=kenko-steps")).text
+    assert ("見られなくなります：恵" in one, "ほかの部分は、そのまま使えます" in one) == (True, True)
+    other = (await visitor.get(f"{SERVICE}/withdrawal?link=kenko-presence")).text
+    assert "見られなくなります" not in other
+    assert 'href="/portal/access"' in one, "a log-in is another thing"
+
+
+async def test_the_page_is_told_of_no_act_of_somebody_else(
+    control: Connection, town: Town, joined: str, visitor: httpx.AsyncClient
+) -> None:
+    for receipt in ("6a3f2c1e-9b7d-4e21-8f54-2d9c0b7a1e63", "x", ""):
+        text = (await visitor.get(f"/portal/consents?done=withdrawn&receipt={receipt}")).text
+        assert "止めたことの控えを見る" not in text

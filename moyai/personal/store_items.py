@@ -14,6 +14,37 @@ _COPIED = (
 )  # fmt: skip
 
 
+async def read_newest(
+    conn: Connection,
+    subjects: Sequence[str],
+    dataset_ids: Sequence[str],
+    limits: Sequence[int],
+    item_bytes: Sequence[int],
+) -> list[Record]:
+    """The newest items for several questions in one statement, one more of each than `limits`: rows as `read_many` has
+    them. `content` is null for an item of more than `item_bytes`.
+
+    Most questions are of this kind, and counting sums in the database took a third of their time: whoever asks gives
+    each item its equal share of what a page may hold, and asks `read_many` where that was not enough for one.
+    """
+    return await conn.fetch(
+        """
+        select q.n::int, i.item_id, i.version, i.observed_at, i.created_at, i.shape,
+               case when i.bytes <= q.item_bytes then i.content::text end as content
+          from unnest($1::text::uuid[], $2::text::text[], $3::text::int[], $4::text::bigint[])
+               with ordinality as q(subject, dataset_id, most, item_bytes, n)
+         cross join lateral (
+               select item_id, version, observed_at, created_at, shape, content, bytes from store.item
+                where subject = q.subject and dataset_id = q.dataset_id
+                order by coalesce(observed_at, created_at) desc, item_id desc limit q.most + 1) i
+        """,
+        safe_array(subjects),
+        safe_array(dataset_ids),
+        int_array(limits),
+        int_array(item_bytes),
+    )
+
+
 async def read_many(
     conn: Connection,
     subjects: Sequence[str],

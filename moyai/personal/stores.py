@@ -19,7 +19,7 @@ from moyai.base.lanes import Lane
 from moyai.base.tasks import hold
 from moyai.personal import store_items
 from moyai.personal.breaker import Breaker
-from moyai.personal.model import Item
+from moyai.personal.model import ITEM_BYTES, Item
 from moyai.personal.paging import Position
 from moyai.personal.projection import Projection, StoredItem
 
@@ -51,6 +51,11 @@ class Read(msgspec.Struct, frozen=True):
     before: datetime | None = None
     before_id: str = ""
     item_id: str | None = None
+
+    @property
+    def newest(self) -> bool:
+        """Whether nothing but the number of items bounds the page."""
+        return self.since is None and self.before is None and self.item_id is None
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -121,31 +126,69 @@ class Store:
 
 
 async def read_items(conn: Connection, questions: Sequence[Read]) -> list[Found]:
-    """Answer all questions that wait at one store with one statement; those for one item with another."""
-    single = [q for q in questions if q.item_id is not None]
-    pages = [q for q in questions if q.item_id is None] if single else questions
+    """Answer all questions that wait at one store, with one statement where all ask for their newest, small items."""
+    answers: list[Found | None] = [None] * len(questions)
+    if newest := [n for n, q in enumerate(questions) if q.newest]:
+        small = await _read_newest(conn, [questions[n] for n in newest])
+        for n, found in zip(newest, small, strict=True):
+            answers[n] = found
+    for ask, wanted in ((_read_pages, False), (_read_single, True)):
+        rest = [
+            n for n, q in enumerate(questions) if answers[n] is None and (q.item_id is not None) is wanted
+        ]
+        if rest:
+            for n, found in zip(rest, await ask(conn, [questions[n] for n in rest]), strict=True):
+                answers[n] = found
+    return [found for found in answers if found is not None]
+
+
+async def _read_newest(conn: Connection, questions: Sequence[Read]) -> list[Found | None]:
+    """The newest items of each; None where one is larger than its equal share of the page."""
+    rows = await store_items.read_newest(
+        conn,
+        [q.subject for q in questions],
+        [q.dataset_id for q in questions],
+        [q.limit for q in questions],
+        [q.most_bytes // (q.limit + 1) - ITEM_BYTES for q in questions],
+    )
+    found: list[Found | None] = [Found([]) for _ in questions]
+    for row in rows:
+        at: int = row["n"] - 1
+        page = found[at]
+        if page is None:
+            continue
+        if row["content"] is None:
+            found[at] = None
+        elif len(page.items) == questions[at].limit:
+            found[at] = Found(page.items, _position(row))
+        else:
+            page.items.append(_item(row))
+    return found
+
+
+async def _read_pages(conn: Connection, questions: Sequence[Read]) -> list[Found]:
     rows = await store_items.read_many(
         conn,
-        [q.subject for q in pages],
-        [q.dataset_id for q in pages],
-        [q.limit for q in pages],
-        [q.most_bytes for q in pages],
-        [q.since.isoformat() if q.since else "-infinity" for q in pages],
-        [q.before.isoformat() if q.before else "infinity" for q in pages],
-        [q.before_id for q in pages],
+        [q.subject for q in questions],
+        [q.dataset_id for q in questions],
+        [q.limit for q in questions],
+        [q.most_bytes for q in questions],
+        [q.since.isoformat() if q.since else "-infinity" for q in questions],
+        [q.before.isoformat() if q.before else "infinity" for q in questions],
+        [q.before_id for q in questions],
     )
-    found = _found(len(pages), rows)
-    if not single:
-        return found
+    return _found(len(questions), rows)
+
+
+async def _read_single(conn: Connection, questions: Sequence[Read]) -> list[Found]:
     rows = await store_items.read_by_id(
         conn,
-        [q.subject for q in single],
-        [q.dataset_id for q in single],
-        [q.item_id or "" for q in single],
-        [q.most_bytes for q in single],
+        [q.subject for q in questions],
+        [q.dataset_id for q in questions],
+        [q.item_id or "" for q in questions],
+        [q.most_bytes for q in questions],
     )
-    answers = dict(zip([*pages, *single], [*found, *_found(len(single), rows)], strict=True))
-    return [answers[q] for q in questions]
+    return _found(len(questions), rows)
 
 
 def _found(questions: int, rows: Sequence[Record]) -> list[Found]:
@@ -153,11 +196,14 @@ def _found(questions: int, rows: Sequence[Record]) -> list[Found]:
     for row in rows:
         at: int = row["n"] - 1
         if row["content"] is None:
-            beyond = Position(row["observed_at"] or row["created_at"], row["item_id"])
-            found[at] = Found(found[at].items, beyond)
+            found[at] = Found(found[at].items, _position(row))
         else:
             found[at].items.append(_item(row))
     return found
+
+
+def _position(row: Record) -> Position:
+    return Position(row["observed_at"] or row["created_at"], row["item_id"])
 
 
 def _item(row: Record) -> StoredItem:

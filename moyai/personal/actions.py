@@ -27,12 +27,12 @@ async def put_items(
     stores: Stores,
     permit: Permit,
     items: Sequence[NewItem],
-    shape: bytes,
+    shape: bytes | None,
     actor: str,
     condition: Condition = ALWAYS,
 ) -> list[Stored]:
     """Create or replace items, all or none. Contents are checked against the dataset's schema by the caller, who
-    says by its `shape` which it was (`registry.shape_of`). `condition` is judged in the transaction that stores.
+    says by its `shape` which it was (`registry.shape_of`; None: an open one). `condition` is judged in the transaction that stores.
 
     Raises Problem: store_missing (the organisation has no store here), source_unavailable, precondition_failed.
     """
@@ -51,7 +51,7 @@ async def put_items(
 
 
 async def _put(
-    conn: Connection, permit: Permit, item: NewItem, shape: bytes, condition: Condition
+    conn: Connection, permit: Permit, item: NewItem, shape: bytes | None, condition: Condition
 ) -> Stored | None:
     """None if the condition does not hold: then nothing is changed."""
     if condition.match is not None and not await _holds(conn, permit, item.item_id, condition):

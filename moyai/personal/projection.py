@@ -2,7 +2,8 @@
 
 What lies in a store may have been checked against an earlier schema, or none that was closed. An item whose shape is
 exactly what the consent opens is handed on byte for byte; of any other, only the named members are taken out. Numbers
-keep their digits.
+keep their digits. Where a schema from before the profile lets in an object or a list and does not say what is in it, nobody
+can tell what the text named: the source is refused (`schema_open`) until its provider closes the schema.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import msgspec
 
@@ -23,6 +24,8 @@ from moyai.registry import link_version_schemas, shape_of
 
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
 _encode = msgspec.json.Encoder(decimal_format="number").encode
+
+SCHEMA_OPEN: Final = "schema_open"
 
 _MOST = 4096
 _NOT_NAMED = object()
@@ -102,15 +105,26 @@ def _members(value: Any, properties: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _cut(value: Any, schema: Any) -> Any:
-    """A value cut to its schema; `_NOT_NAMED` for one that is no such thing as the schema names."""
+    """A value cut to its schema; `_NOT_NAMED` for one that is no such thing as the schema names.
+
+    Raises Problem schema_open.
+    """
     known: dict[str, Any] = cast("dict[str, Any]", schema) if isinstance(schema, dict) else {}
     if isinstance(value, dict):
         properties: dict[str, Any] | None = known.get("properties")
-        return _NOT_NAMED if properties is None else _members(cast("Any", value), properties)
+        return _unnamed(known, "object") if properties is None else _members(cast("Any", value), properties)
     if isinstance(value, list):
         if "items" not in known:
-            return _NOT_NAMED
+            return _unnamed(known, "array")
         cut = [_cut(one, known["items"]) for one in cast("list[Any]", value)]
         return [one for one in cut if one is not _NOT_NAMED]
     structured = "properties" in known or "items" in known
     return _NOT_NAMED if structured and value is not None else value
+
+
+def _unnamed(known: Mapping[str, Any], what: str) -> object:
+    """Of a value whose content the schema does not name: nothing, or a refusal where the schema would let it in."""
+    types: Any = known.get("type", what)
+    if "enum" not in known and "const" not in known and (types == what or what in types):
+        raise Problem(SCHEMA_OPEN)
+    return _NOT_NAMED

@@ -14,7 +14,7 @@ from moyai.base.errors import Problem
 from moyai.consent.permit import Permit
 from moyai.personal.model import ITEM_BYTES, Item, Result, Source
 from moyai.personal.paging import Page, Position, cursor_of
-from moyai.personal.projection import StoredItem
+from moyai.personal.projection import SCHEMA_OPEN, StoredItem
 from moyai.personal.stores import Found, Read, Stores
 
 log = structlog.get_logger("moyai.personal")
@@ -111,6 +111,8 @@ async def _read(stores: Stores, permit: Permit, page: Page, most_bytes: int) -> 
         items = await stores.projection.apply(permit, found.items)
     except (Problem, PostgresError) as error:
         log.warning("source unavailable", organization=permit.organization_id, error=_name(error))
+        if _name(error) == SCHEMA_OPEN:  # the store answered well
+            return _Part(Result(permit.dataset_id, "unavailable", source, code=SCHEMA_OPEN), at)
         stores.forget(permit.organization_key)
         return _Part(Result(permit.dataset_id, "unavailable", source, code="source_unavailable"), at)
     return _cut(Result(permit.dataset_id, "ok", source, items, version=permit.version), found, most_bytes)

@@ -124,7 +124,7 @@ async def put(
     item_id: str,
     content: str,
     observed_at: datetime | None,
-    shape: bytes,
+    shape: bytes | None,
     *,
     only_new: bool,
 ) -> Record | None:

@@ -17,8 +17,11 @@ def canonical(value: Any) -> bytes:
 
 
 def shape_of(schemas: Mapping[str, Any]) -> bytes:
-    """What items that follow these schemas look like: the SHA-256 of the schema of each item by its name."""
-    return digest(dict(schemas))
+    """What items that follow these closed schemas look like: the SHA-256 of the schema of each item by its name.
+
+    What was stored with a digest of another form may have been checked by an open schema: it matches nothing.
+    """
+    return digest({"closed": dict(schemas)})
 
 
 def digest(content: Any) -> bytes:

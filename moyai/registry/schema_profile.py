@@ -60,6 +60,15 @@ def check_profile(schema: dict[str, Any]) -> None:
             waiting.append((f"{place}[]", members["items"]))
 
 
+def is_closed(schema: dict[str, Any]) -> bool:
+    """Whether this schema keeps the profile. One that was registered before there was a profile may not."""
+    try:
+        check_profile(schema)
+    except Problem:
+        return False
+    return True
+
+
 def _types(place: str, members: dict[str, Any]) -> list[str]:
     found: Any = members.get("type")
     if found is None and ("enum" in members or "const" in members):

@@ -25,6 +25,7 @@ from moyai.personal.projection import StoredItem
 from moyai.personal.reading import Pages, read_own, read_own_item
 from moyai.registry import lookups, shape_of
 from moyai.registry.datasets import check_content
+from moyai.registry.schema_profile import is_closed
 from moyai.web.operation import answer, decode, describes, read_json, read_query
 from moyai.web.page_query import PageQuery
 from moyai.web.personal import EXAMPLE_SUBJECT, actor_of, subject_of
@@ -193,7 +194,8 @@ async def _put(
         dataset = await lookups.dataset(conn, permit.dataset_id)
     for item in items:
         check_content(dataset, decode(bytes(item.content), object))
-    shape = shape_of(dataset.schema.get("properties") or {})
+    # what an open schema lets in is never taken for what its text names: its shape is not known
+    shape = shape_of(dataset.schema["properties"]) if is_closed(dataset.schema) else None
     return await actions.put_items(
         platform.control, platform.stores, permit, items, shape, actor_of(caller), condition
     )

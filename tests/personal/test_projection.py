@@ -8,8 +8,10 @@ import msgspec
 import pytest
 
 from moyai.base.db import Connection
+from moyai.base.errors import Problem
 from moyai.personal.model import Item
 from moyai.personal.projection import projected
+from tests.factories import make_consent
 from tests.personal.conftest import World
 
 READING = {
@@ -44,6 +46,17 @@ def test_c1_only_what_was_read_leaves_at_every_depth(stored: str, given: str) ->
     assert cut(stored) == given
 
 
+@pytest.mark.parametrize("schema", [{}, {"type": "object"}, {"type": ["string", "object", "array"]}])
+@pytest.mark.parametrize("value", ['{"note":"SECRET"}', '[["SECRET"]]', '[{"note":"SECRET"}]'])
+def test_b7_what_a_schema_lets_in_and_does_not_name_is_refused(schema: dict[str, Any], value: str) -> None:
+    wanted = {"data": schema} if value[0] == "{" else {"data": {"type": "array", "items": schema}}
+    if value == '[["SECRET"]]' and schema == {"type": "object"}:
+        assert cut(f'{{"data":{value}}}', wanted) == '{"data":[]}'
+        return
+    with pytest.raises(Problem, match="schema_open"):
+        cut(f'{{"data":{value}}}', wanted)
+
+
 def test_numbers_keep_their_digits() -> None:
     assert cut('{"n":1.10,"big":12345678901234567890123}', {"n": {}, "big": {}}) == (
         '{"n":1.10,"big":12345678901234567890123}'
@@ -69,6 +82,25 @@ async def test_c1_an_item_added_after_the_decision_waits(world: World) -> None:
     finally:
         async with world.control.transaction() as conn:
             await _declare(conn, before)
+
+
+async def test_b7_a_source_with_an_open_schema_is_refused_until_it_is_closed(world: World) -> None:
+    person = await world.resident("steps", items={"steps": {"steps": {"note": "SECRET"}}})
+    async with world.control.transaction() as conn:
+        before = await conn.fetchval("select schema from registry.dataset where dataset_id = 'steps'")
+        await _schema(conn, {**before, "properties": {**before["properties"], "steps": {}}})
+    try:
+        async with world.control.transaction() as conn:
+            await make_consent(conn, person.made, world.town.links["steps"])
+        (result,) = (await person.ask("steps")).results
+        assert (result.status, result.code, result.items) == ("unavailable", "schema_open", None)
+    finally:
+        async with world.control.transaction() as conn:
+            await _schema(conn, before)
+
+
+async def _schema(conn: Connection, schema: dict[str, Any]) -> None:
+    await conn.execute("update registry.dataset set schema = $1 where dataset_id = 'steps'", schema)
 
 
 async def _items(world: World) -> list[dict[str, str]]:

@@ -64,7 +64,16 @@ async def test_many_items_are_stored_together_or_not_at_all(road: Road) -> None:
     assert places(await person.locate("steps")) == [("steps", "c1", "undo-app", 5)]
 
 
+async def declare_steps(road: Road, schema: dict[str, Any]) -> None:
+    async with road.control.transaction() as conn:
+        await conn.execute("update registry.dataset set schema = $1 where dataset_id = 'steps'", schema)
+
+
 async def test_content_comes_back_as_it_was_sent(road: Road) -> None:
+    steps = {"type": "array", "items": {"type": ["number", "string"]}}
+    await declare_steps(
+        road, {"type": "object", "additionalProperties": False, "properties": {"steps": steps}}
+    )
     person = await road.resident("steps")
     path = f"{person.items('steps')}/item-1"
     body = b'{"content": {"steps": [1.10, 12345678901234567890, "\\u3042 \\u0000 \xe9\xab\x99"]}}'
@@ -74,6 +83,17 @@ async def test_content_comes_back_as_it_was_sent(road: Road) -> None:
     assert sent.status_code == 201, sent.text
     raw = (await person.ask("steps")).content
     assert b'{"steps": [1.10, 12345678901234567890, "\\u3042 \\u0000 \xe9\xab\x99"]}' in raw
+
+
+@pytest.mark.parametrize("steps", [{"type": "integer"}, {}], ids=["root open", "all open"])
+async def test_b7_what_an_open_schema_lets_in_is_not_handed_on(road: Road, steps: dict[str, Any]) -> None:
+    await declare_steps(road, {"type": "object", "properties": {"steps": steps}})
+    person = await road.resident("steps")
+    answer = await person.put("steps", "item-1", {"steps": 1, "note": "SECRET"})
+    assert answer.status_code == 201, answer.text
+    assert contents(await person.ask("steps")) == {"steps": [{"steps": 1}]}
+    own = await road.call("undo-app", "GET", person.items("steps"))
+    assert "SECRET" in own.text, "a component reads its own items whole"
 
 
 async def test_deleting_what_is_not_there(road: Road) -> None:

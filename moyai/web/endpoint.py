@@ -8,10 +8,12 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 import structlog
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
+from starlette.routing import Match
 
 from moyai.base.db import DiskFull, is_unavailable
 from moyai.base.deadlines import within
@@ -61,9 +63,14 @@ def endpoint(operation: Operation) -> Callable[[Request], Awaitable[Response]]:
             with limit:
                 _refuse_at_once(platform, operation)
                 taken = platform.limits.before(request, operation)
-                caller = await authenticate(request, operation.auth)
-                taken = taken or platform.limits.after(caller)
-                response = await operation.handler(request, caller)
+                caller = await _caller(request, operation)
+                if caller is not None:
+                    taken = taken or platform.limits.after(caller)
+                    response = await operation.handler(request, caller)
+                elif operation.expired is not None:
+                    response = await operation.expired(request)
+                else:
+                    raise Problem("unauthenticated")
         except Problem as problem:
             if caller is None and taken is None:
                 problem, taken = platform.limits.refused(request, problem)
@@ -99,6 +106,16 @@ def endpoint(operation: Operation) -> Callable[[Request], Awaitable[Response]]:
         return response
 
     return respond
+
+
+async def _caller(request: Request, operation: Operation) -> Caller | None:
+    """Who asks; None where nobody is logged in and the operation has an answer to that."""
+    try:
+        return await authenticate(request, operation.auth)
+    except Problem as problem:
+        if problem.code == "unauthenticated" and operation.expired is not None:
+            return None
+        raise
 
 
 def _refuse_at_once(platform: Platform, operation: Operation) -> None:
@@ -151,8 +168,29 @@ def _takes_session(demand: Demand) -> bool:
 
 
 def _to_login(request: Request) -> Response:
-    target = request.url.path if request.method == "GET" else "/portal"
-    if request.method == "GET" and request.url.query:
+    """To the log-in, and from there back to the page; whoever sent a form is told that it was not done."""
+    sent = request.method != "GET"
+    target = _page_of_form(request) if sent else request.url.path
+    if not sent and request.url.query:
         target += f"?{request.url.query}"
-    url: Any = request.url.replace(path="/login", query="").include_query_params(next=target)
+    url: Any = request.url.replace(path="/login", query="").include_query_params(
+        next=target, **({"expired": "form"} if sent else {})
+    )
     return RedirectResponse(f"{url.path}?{url.query}", status_code=303, headers={"Cache-Control": "no-store"})
+
+
+def _page_of_form(request: Request) -> str:
+    """The page of ours that a form was sent from, where it can be opened again."""
+    came = urlsplit(request.headers.get("referer", ""))
+    scope: dict[str, Any] = {
+        "type": "http",
+        "method": "GET",
+        "path": came.path,
+        "root_path": "",
+        "headers": [],
+    }
+    if came.netloc != request.url.netloc or not any(
+        route.matches(scope)[0] is Match.FULL for route in request.app.routes
+    ):
+        return "/portal"
+    return f"{came.path}?{came.query}" if came.query else came.path

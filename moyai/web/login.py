@@ -59,7 +59,13 @@ async def _asking(conn: Connection, target: str) -> tuple[ClientParty, str] | No
 
 
 async def _page(
-    request: Request, name: str, target: str, error: Problem | None = None, login: str = ""
+    request: Request,
+    name: str,
+    target: str,
+    error: Problem | None = None,
+    login: str = "",
+    *,
+    expired: str = "",
 ) -> Response:
     async with platform_of(request).control.connection() as conn:
         asking = await _asking(conn, target)
@@ -74,6 +80,7 @@ async def _page(
         error=None if error is None else error.code,
         wait=waiting_time(error),
         login=login,
+        expired=expired,
     )
     return page if error is None else told_when(page, error)
 
@@ -100,7 +107,9 @@ async def show_login(request: Request, caller: Anonymous) -> Response:
     session = await _unfinished(request)
     if session is not None and session.initial:
         return go(f"/login/first?next={quote(target, safe='')}")
-    return await _page(request, "login/password.html", target)
+    return await _page(
+        request, "login/password.html", target, expired=request.query_params.get("expired", "")
+    )
 
 
 async def take_password(request: Request, caller: Anonymous) -> Response:

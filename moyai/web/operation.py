@@ -113,7 +113,8 @@ def describes(
 
 @dataclass(frozen=True)
 class Operation:
-    """A route. `errors` chooses the form of its errors: problem documents, NGSI's own, or pages."""
+    """A route. `errors` chooses the form of its errors: problem documents, NGSI's own, or pages. `expired` answers, without
+    any authority, where a session is demanded and there is none (any more)."""
 
     method: str
     path: str
@@ -122,6 +123,7 @@ class Operation:
     ja: str
     en: str
     errors: str = "problem"  # "problem" | "ngsi" | "page" | "oauth"
+    expired: Callable[[Request], Awaitable[Response]] | None = None
 
     @property
     def description(self) -> Description:

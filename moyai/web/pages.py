@@ -110,6 +110,15 @@ def set_session(request: Request, response: Response, cookie: str) -> Response:
     return response
 
 
+def keep_cookie(request: Request, response: Response, purpose: str, value: str, seconds: int) -> None:
+    """Something that this browser is to hand back for a while; no seconds: not any more."""
+    _set_cookie(request, response, _cookie(request, purpose), value, seconds)
+
+
+def kept_cookie(request: Request, purpose: str) -> str:
+    return request.cookies.get(_cookie(request, purpose), "")
+
+
 def _set_cookie(
     request: Request, response: Response, name: str, value: str, seconds: int | None = None
 ) -> None:

@@ -17,9 +17,9 @@ from moyai.consent import decisions, enrolment, overview, presentation
 from moyai.consent.catalogue import ServiceFacts, facts_of
 from moyai.consent.choices import Choices
 from moyai.consent.model import Choice
-from moyai.identity.model import ResidentCaller
+from moyai.identity.model import Anonymous, ResidentCaller
+from moyai.web import kept_choices, portal_choices
 from moyai.web import portal_build as build
-from moyai.web import portal_choices
 from moyai.web.consent import this_platform
 from moyai.web.pages import Form, language_of, read_form, render
 from moyai.web.portal import platform_of
@@ -57,7 +57,8 @@ async def page(
     offers = await presentation.available(conn, caller, service_id, served)
     known = {link.link_id: link for link in stands}
     chosen = portal_choices.as_it_stands(known, offers) if choices is None else choices
-    return render(
+    returned = _returned(request, caller, offers) if choices is None else {}
+    answer = render(
         request,
         "portal/decide.html",
         caller,
@@ -68,15 +69,35 @@ async def page(
             link.link_id: portal_choices.offers(link, known.get(link.link_id), offers[link.link_id], language)
             for link in served.text.links
         },
-        choices=chosen,
+        choices={**chosen, **returned},
+        returned=bool(returned),
+        whose=kept_choices.mark_of(caller, service_id),
         missing=missing,
-        looked=request.method == "POST",
+        looked=request.method == "POST" or bool(returned),
         in_use=in_use,
         service=build.service(service, language) if service else None,
         stale="changed" in request.query_params,
         standing={link_id: build.link(link, language) for link_id, link in known.items()},
         waits=[link.link_id for link in stands if link.to_decide],
     )
+    return kept_choices.forget(request, answer) if returned else answer
+
+
+def _returned(
+    request: Request, caller: ResidentCaller, offers: Mapping[str, Sequence[Choice]]
+) -> dict[str, Choice]:
+    """What this resident had chosen when the log-in ran out, as far as it is still offered."""
+    kept = kept_choices.kept(request, caller, _service_id(request))
+    return {
+        link_id: _OFFERED[value]
+        for link_id, value in kept.items()
+        if value in _OFFERED and _OFFERED[value] in offers.get(link_id, ())
+    }
+
+
+async def expired(request: Request) -> Response:
+    """The log-in has run out: nothing is decided, and what was chosen is shown again afterwards."""
+    return kept_choices.keep(request, await read_form(request, Anonymous()), _service_id(request))
 
 
 async def decide(request: Request, caller: ResidentCaller) -> Response:

@@ -14,8 +14,8 @@ from moyai.consent import enrolment, overview, presentation, sharing, withdrawal
 from moyai.consent.catalogue import ServiceFacts, facts_of
 from moyai.consent.eligibility import require_eligible
 from moyai.identity.model import ResidentCaller
+from moyai.web import kept_choices, portal_decide
 from moyai.web import portal_build as build
-from moyai.web import portal_decide
 from moyai.web.consent import this_platform
 from moyai.web.consent_sharing import described
 from moyai.web.pages import Form, language_of, read_form, render
@@ -55,7 +55,7 @@ async def service(request: Request, caller: ResidentCaller) -> Response:
 
 
 def _step_page(request: Request, caller: ResidentCaller, facts: ServiceFacts, step: int) -> Response:
-    terms = facts.platform_terms if step == 4 else facts.terms
+    terms, service_id = facts.platform_terms if step == 4 else facts.terms, facts.service.service_id
     text = presentation.compose(this_platform(platform_of(request)), facts, facts.terms.published_at)
     return render(
         request,
@@ -67,6 +67,7 @@ def _step_page(request: Request, caller: ResidentCaller, facts: ServiceFacts, st
         terms=terms,
         terms_sha256=terms.sha256,
         changed="changed" in request.query_params,
+        kept=bool(kept_choices.kept(request, caller, service_id)),
     )
 
 

@@ -230,7 +230,7 @@ ROUTES: tuple[Operation, ...] = (
     Operation("GET", "/portal/services", portal_services.services, PortalSession(), ja="サービスをえらぶ", en="Choose a service", errors="page"),
     Operation("GET", "/portal/services/{service}", portal_services.service, PortalSession(), ja="利用開始の手順", en="The five steps", errors="page"),
     Operation("POST", "/portal/services/{service}/enrolment", portal_services.enrol, PortalSession(), ja="手順を進める", en="Take a step", errors="page"),
-    Operation("POST", "/portal/services/{service}/decision", portal_decide.decide, PortalSession(), ja="決める", en="Decide", errors="page"),
+    Operation("POST", "/portal/services/{service}/decision", portal_decide.decide, PortalSession(), ja="決める", en="Decide", errors="page", expired=portal_decide.expired),
     Operation("GET", "/portal/services/{service}/terms", portal_terms.show, PortalSession(), ja="新しい規約", en="Terms that changed", errors="page"),
     Operation("POST", "/portal/services/{service}/terms", portal_terms.accept, PortalSession(), ja="新しい規約への同意", en="Accept terms that changed", errors="page"),
     Operation("GET", "/portal/services/{service}/withdrawal", portal_services.ask_withdrawal, PortalSession(), ja="止める前の確認", en="Before stopping", errors="page"),

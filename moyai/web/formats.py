@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date, datetime
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from moyai.base.clock import rfc3339, tokyo
 
@@ -27,15 +27,37 @@ def day(at: date | datetime, language: Literal["ja", "en"]) -> str:
     return f"{local.year}年{local.month}月{local.day}日({_WEEKDAYS[local.weekday()]})"
 
 
+_ERAS: Final = (
+    (date(2019, 5, 1), "令和"),
+    (date(1989, 1, 8), "平成"),
+    (date(1926, 12, 25), "昭和"),
+    (date(1912, 7, 30), "大正"),
+    (date(1868, 10, 23), "明治"),
+)
+
+
+def born(at: date, language: Literal["ja", "en"]) -> str:
+    """A birth date as documents give it: `1948年3月14日（昭和23年）` / `14 Mar 1948`."""
+    if language == "en":
+        return day(at, "en")
+    era = next(((begins, name) for begins, name in _ERAS if at >= begins), None)
+    plain = f"{at.year}年{at.month}月{at.day}日"
+    if era is None:
+        return plain
+    year = at.year - era[0].year + 1
+    return f"{plain}（{era[1]}{'元' if year == 1 else year}年）"
+
+
 def number(value: float) -> str:
     return f"{value:,}"
 
 
 def filters(language: Literal["ja", "en"]) -> dict[str, Callable[..., Any]]:
-    """Template filters: `moment`, `day`, `iso` (for `<time datetime>`), `number`."""
+    """Template filters: `moment`, `day`, `born`, `iso` (for `<time datetime>`), `number`."""
     return {
         "moment": partial(moment, language=language),
         "day": partial(day, language=language),
+        "born": partial(born, language=language),
         **_SAME_IN_BOTH,
     }
 

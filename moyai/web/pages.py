@@ -244,7 +244,7 @@ def _language_link(request: Request, language: Language) -> str:
 
 
 _LOOK_ELSEWHERE = (
-    "アドレスを確かめるか、ホームからえらび直してください。",
+    "アドレスを確かめるか、ホームから選び直してください。",
     "Check the address, or start again from the home page.",
 )
 _LOOK_AGAIN = (
@@ -252,7 +252,7 @@ _LOOK_AGAIN = (
     "Go back and check what you entered.",
 )
 _TRY_LATER = (
-    "少し待ってから、もう一度ためしてください。続くときは、お問い合わせ番号を運営組織に知らせてください。",
+    "少し待ってから、もう一度試してください。続くときは、お問い合わせ番号を運営組織に知らせてください。",
     "Wait a little and try again. If it goes on, tell the operating organisation the reference below.",
 )
 _NEXT_ON_PAGES: dict[str, tuple[str, str]] = {

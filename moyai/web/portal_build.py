@@ -39,13 +39,13 @@ _A_MOMENT = timedelta(seconds=1)
 
 _NOTES = {
     "given": ("使える", "allowed"),
-    "outdated": ("説明が変わり、止まっている", "text changed: closed"),
+    "outdated": ("説明が変わった", "text changed"),
     "refused": ("断っている", "refused"),
     "withdrawn": ("止めた", "stopped"),
     "expired": ("期限切れ", "expired"),
-    "undecided": ("まだ決めていない", "not decided"),
+    "undecided": ("決めていない", "not decided"),
 }
-_CLOSED_NOTE = ("いまは止まっている", "closed now")
+_CLOSED_NOTE = ("いまは停止中", "closed now")
 
 
 def link(standing: LinkStanding, language: Language) -> LinkView:

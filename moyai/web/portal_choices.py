@@ -61,7 +61,7 @@ def _offer(choice: Choice, text: LinkText, stands: LinkStanding | None, language
 
 
 _ALLOW = ("使ってよい", "Allow")
-_WITH_MORE = ("ふえたデータも使ってよい", "Allow what was added, too")
+_WITH_MORE = ("増えたデータも使ってよい", "Allow what was added, too")
 _ONLY_BEFORE = ("前からのデータだけ使ってよい", "Allow only what was allowed before")
 _ALLOWED_ALREADY = ("使ってよい", "Allow")
 _REFUSED_ALREADY = (("断る", "Refuse"), ("いまのまま", "as it is"))

@@ -51,7 +51,7 @@ async def _page(request: Request, caller: ResidentCaller, *, status: int = 200, 
         "code": None,
         "code_expires_at": None,
         "ended": "ended" in request.query_params,
-        "error": None,
+        "missing": {},
         "code_error": None,
         "code_due": not step_up.is_fresh(caller),
         "factor_error": None,
@@ -82,13 +82,14 @@ async def share(request: Request, caller: ResidentCaller) -> Response:
     form, language = await read_form(request, caller), language_of(request)
     wanted = _wanted(form)
     if wanted is None:
-        error = say(
-            language,
-            "見てもらうデータをえらび、名前と関係を入力してください。",
-            "Choose data, and fill in name and relation.",
-        )
         return await _page(
-            request, caller, status=422, error=error, typed=dict(form), wanted=form.get("service")
+            request,
+            caller,
+            status=422,
+            missing=_missing(form, language),
+            picked=form.getlist("links"),
+            typed=dict(form),
+            wanted=form.get("service"),
         )
     once = _once(form)
     step = await second_factor.step(request, caller, form)
@@ -143,6 +144,20 @@ def _wanted(form: Form) -> NewSharing | None:
         return msgspec.convert(fields, NewSharing)
     except msgspec.ValidationError:
         return None
+
+
+_ASKED: dict[str, tuple[str, str]] = {
+    "links": ("見てもらうデータを、1つ以上選んでください。", "Choose at least one kind of data."),
+    "viewer_name": ("相手の名前を入れてください。", "Enter their name."),
+    "relation": ("あなたとの関係を入れてください。", "Enter who they are to you."),
+    "shown_as": ("相手の画面に出る、あなたの呼び名を入れてください。", "Enter what they see you as."),
+}
+
+
+def _missing(form: Form, language: Language) -> dict[str, str]:
+    """What to say beside which field."""
+    empty = {name: say(language, *texts) for name, texts in _ASKED.items() if not form.get(name, "").strip()}
+    return empty or {"links": say(language, "入力を確かめてください。", "Check what you entered.")}
 
 
 async def accept(request: Request, caller: ResidentCaller) -> Response:

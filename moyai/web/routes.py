@@ -227,7 +227,7 @@ ROUTES: tuple[Operation, ...] = (
     Operation("GET", "/portal/history", portal.movements, PortalSession(), ja="動きの記録", en="History", errors="page"),
     Operation("GET", "/portal/history/{entry}", portal_proof.proof, PortalSession(), ja="記録の証明", en="Proof of a record", errors="page"),
     Operation("GET", "/portal/reasons/{code}", portal.reason, PortalSession(), ja="渡さなかった理由", en="Why it was not passed on", errors="page"),
-    Operation("GET", "/portal/services", portal_services.services, PortalSession(), ja="サービスをえらぶ", en="Choose a service", errors="page"),
+    Operation("GET", "/portal/services", portal_services.services, PortalSession(), ja="サービスを選ぶ", en="Choose a service", errors="page"),
     Operation("GET", "/portal/services/{service}", portal_services.service, PortalSession(), ja="利用開始の手順", en="The five steps", errors="page"),
     Operation("POST", "/portal/services/{service}/enrolment", portal_services.enrol, PortalSession(), ja="手順を進める", en="Take a step", errors="page"),
     Operation("POST", "/portal/services/{service}/decision", portal_decide.decide, PortalSession(), ja="決める", en="Decide", errors="page", expired=portal_decide.expired),

@@ -20,7 +20,7 @@ from tests.web.conftest import PageAt
 pytestmark = pytest.mark.browser
 
 GOOD = """<main><h1>健康見守りサービス</h1>
-<p>くわしくは<a href="/x">利用規約</a>をお読みください。連絡先は <span translate="no">Takamatsu City</span> です。</p>
+<p>詳しくは<a href="/x">利用規約</a>をお読みください。連絡先は <span translate="no">Takamatsu City</span> です。</p>
 <p><button type="button">同意する（髙﨑邉齋）</button></p></main>"""
 
 FAULTS = {

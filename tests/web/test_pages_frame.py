@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from html import unescape
 
 import httpx
@@ -92,3 +92,17 @@ def test_times_read_in_tokyo_whatever_the_zone() -> None:
     at = datetime(2026, 11, 24, 15, 5, tzinfo=UTC)
     assert formats.moment(at, "ja") == "2026年11月25日(水) 0時05分"
     assert formats.moment(at, "en") == "25 Nov 2026, 00:05"
+
+
+@pytest.mark.parametrize(
+    ("at", "words"),
+    [
+        (date(1948, 3, 14), "1948年3月14日（昭和23年）"),
+        (date(1989, 1, 7), "1989年1月7日（昭和64年）"),
+        (date(1989, 1, 8), "1989年1月8日（平成元年）"),
+        (date(2019, 5, 1), "2019年5月1日（令和元年）"),
+        (date(1912, 7, 29), "1912年7月29日（明治45年）"),
+    ],
+)
+def test_a_birth_date_bears_the_year_of_the_era(at: date, words: str) -> None:
+    assert formats.born(at, "ja") == words

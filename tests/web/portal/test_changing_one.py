@@ -116,7 +116,7 @@ async def test_p_m1_added_items_have_three_answers(
     await assert_good_page(page, japanese=True)
     card = page.locator("#card-kenko-steps")
     assert await card.locator(".decide__word").all_inner_texts() == [
-        "ふえたデータも使ってよい",
+        "増えたデータも使ってよい",
         "前からのデータだけ使ってよい",
         "断る",
     ]
@@ -130,7 +130,7 @@ async def test_p_m1_added_items_have_three_answers(
     await page.goto(f"{base}/portal/consents")
     await assert_good_page(page, japanese=True)
     consent = page.locator(".consent", has_text="歩数")
-    await expect(consent).to_contain_text("あとからふえたデータ（病名）は、使わせないと決めています。")
+    await expect(consent).to_contain_text("あとから増えたデータ（病名）は、使わせないと決めています。")
     await expect(consent).to_contain_text("使ってよい（同意中）")
     await page.goto(f"{base}/portal")
     assert await page.get_by_text("説明が変わりました").count() == 0

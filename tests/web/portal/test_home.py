@@ -37,7 +37,7 @@ async def test_a_suspended_organisation_may_not(
     await control.execute("update registry.organization set state = 'suspended', suspended_at = clock_timestamp(), suspension_reason = 'x' where organization_id = 'koiki'")  # fmt: skip
     text = (await visitor.get("/portal")).text
     assert "在宅のようす" not in section(text, "q-who")
-    assert "いまは止まっている" in text
+    assert "いまは停止中" in text
 
 
 async def test_where_is_it(control: Connection, town: Town, joined: str, visitor: httpx.AsyncClient) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 
+import httpx
 import pytest
 from playwright.async_api import Page, expect
 
@@ -14,6 +15,7 @@ from moyai.base.secrets import SecretBox
 from tests.factories import Made, Town, tie
 from tests.pages import assert_good_page
 from tests.web.portal.conftest import Visit
+from tests.web.portal.test_stopping import csrf
 
 pytestmark = pytest.mark.browser
 
@@ -170,7 +172,7 @@ async def test_nothing_chosen_is_asked_again_and_what_was_typed_stays(
     await page.get_by_label("あなたとの関係").fill("娘")
     await page.get_by_label("相手の画面に出る、あなたの呼び名").fill("母")
     await page.get_by_role("button", name="合言葉をつくる").click()
-    await expect(page.locator(".field__error")).to_contain_text("えらび")
+    await expect(page.locator(".field__error")).to_contain_text("見てもらうデータを、1つ以上選んでください。")
     assert await page.get_by_label("相手の名前").input_value() == "花代"
 
 
@@ -181,3 +183,15 @@ async def test_the_shared_items_read_well(town: Town, visit: Visit, stored: None
     await take(page, code)
     await expect(page.get_by_role("heading", level=1)).to_have_text(re.compile("母"))
     await assert_good_page(page)
+
+
+async def test_people_each_missing_field_says_so_itself_and_what_was_ticked_stays(
+    town: Town, visitor: httpx.AsyncClient, stored: None
+) -> None:
+    page = await visitor.get("/portal/sharing")
+    given = {"csrf": csrf(page.text), "service": "kenko-mimamori", "links": "kenko-steps", "relation": "娘"}
+    answer = await visitor.post("/portal/sharing", data=given)
+    assert answer.status_code == 422
+    for name, said in (("viewer_name", True), ("shown_as", True), ("relation", False), ("links", False)):
+        assert (f'id="e-{name}"' in answer.text) is said, name
+    assert " checked" in answer.text.split('id="c-links-kenko-steps"')[1].split(">")[0]

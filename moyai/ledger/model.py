@@ -22,7 +22,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Kind(IntEnum):
-    """What was done. Numbers are in leaves and never change; names are in contents."""
+    """What was done, and nothing that the platform does not record. Numbers are in leaves and never change; names are in
+    contents. A number that is left out (13, 32, 35) stands in no leaf of any release."""
 
     EXCHANGE = 1, "データ連携", "Exchange"
     REFUSAL = 2, "データ連携の拒否", "Refusal"
@@ -37,7 +38,6 @@ class Kind(IntEnum):
     CONSENT_GIVEN = 10, "同意", "Consent given"
     CONSENT_REFUSED = 11, "不同意", "Consent refused"
     CONSENT_WITHDRAWN = 12, "同意の撤回", "Consent withdrawn"
-    CONSENT_ERASED = 13, "同意記録の消去", "Consent records erased"
     SHARING_GIVEN = 14, "共有の開始", "Sharing offered"
     SHARING_ACCEPTED = 15, "共有の受諾", "Sharing accepted"
     SHARING_ENDED = 16, "共有の終了", "Sharing ended"
@@ -46,10 +46,8 @@ class Kind(IntEnum):
 
     RESIDENT_ENROLLED = 30, "住民の登録", "Resident enrolled"
     RESIDENT_MOVED = 31, "転居", "Resident moved"
-    RESIDENT_CLOSED = 32, "利用の終了", "Resident closed"
     RESIDENT_ERASED = 33, "住民の情報の消去", "Resident erased"
     SUBJECT_TIED = 34, "サービスの利用者との結び付け", "Account tied"
-    SUBJECT_ROTATED = 35, "利用者識別子の切替え", "Subject rotated"
     AUTHENTICATOR_ISSUED = 36, "認証手段の発行", "Authenticator issued"
     AUTHENTICATOR_RECOVERED = 37, "認証手段の再発行", "Authenticator recovered"
     STAFF_ACCESS = 38, "職員による閲覧", "Staff access"

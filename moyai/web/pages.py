@@ -59,6 +59,7 @@ def environment(language: Language) -> Environment:
         "static": static_url,
         "code_text": _code_texts(language),
         "resident_text": _words_for_residents(language),
+        "page_next": _next_on_pages(language),
     }
     cast("dict[str, Any]", made.globals).update(globals_)
     made.filters.update(formats.filters(language))
@@ -88,6 +89,16 @@ def _words_for_residents(language: Language) -> Callable[[str], dict[str, str]]:
         return {"text": known.resident_en or known.en, "next": known.next_resident_en or known.next_en}
 
     return texts
+
+
+def _next_on_pages(language: Language) -> Callable[[str], str]:
+    """What to do next, as pages say it."""
+
+    def text(code: str) -> str:
+        known = _NEXT_ON_PAGES.get(code) or (CODES[code].next_ja, CODES[code].next_en)
+        return known[0] if language == "ja" else known[1]
+
+    return text
 
 
 def language_of(request: Request) -> Language:
@@ -263,6 +274,43 @@ _NEXT_ON_PAGES: dict[str, tuple[str, str]] = {
         ("malformed_request", "invalid_request", "body_too_large", "unsupported_media_type"), _LOOK_AGAIN
     ),
     **dict.fromkeys(("internal_error", "unavailable", "storage_full", "too_many_requests"), _TRY_LATER),
+    "resident_already_enrolled": (
+        "下の「同じ名前と生年月日の方が登録されています」を見て、本人か、別の人かを確かめてください。同姓同名で誕生日も同じ方はいます。ほかの人の住民 ID を渡してはいけません。",
+        "Look below at who is enrolled, and make sure whether this is the same person. People with the same name and birth date "
+        "exist. Never hand over another person's resident ID.",
+    ),
+    "several_candidates": (
+        "本人に住民 ID を示してもらい、下の「本人が示した住民 ID」に入れてください。",
+        "Ask the person for their resident ID, and enter it below.",
+    ),
+    "insufficient_user_authentication": (
+        "認証アプリに出ている6桁の数字を入れてください。",
+        "Enter the six digits of your authenticator app.",
+    ),
+    **dict.fromkeys(
+        ("step_skipped", "service_in_use", "service_not_in_use"),
+        ("「サービス」の画面から、もう一度進んでください。", "Start again from “Services”."),
+    ),
+    **dict.fromkeys(
+        ("nothing_to_stop", "nothing_to_change"),
+        ("「同意」の画面で、いまの同意を確かめてください。", "Look at “Consents” for what stands now."),
+    ),
+    "assurance_insufficient": (
+        "本人確認の書類を持って、お住まいの市町村の窓口にお越しください。",
+        "Come to your municipality's desk with an identity document.",
+    ),
+    "reason_required": (
+        "理由を選んでください。「そのほか」のときは、内容も書いてください。",
+        "Choose a reason; with “Other”, write what it is.",
+    ),
+    "change_not_allowed": (
+        "その項目は変えられません。前のままにするか、別のものとして登録してください。",
+        "This cannot be changed. Leave it as it was, or register another one.",
+    ),
+    "terms_not_in_force": (
+        "新しい規約を読んでから、もう一度進んでください。",
+        "Read the new terms, and go on again.",
+    ),
 }
 """What to do next, for people: the list of codes says it for programs (which member to correct)."""
 
@@ -275,7 +323,6 @@ def problem_page(request: Request, problem: Problem, caller: Caller | None, corr
         caller or Anonymous(),
         status=problem.status,
         code=problem.code,
-        page_next=_NEXT_ON_PAGES.get(problem.code),
         correlation_id=correlation_id,
         extra=problem.extra,
     )

@@ -166,6 +166,12 @@ async def test_m10_an_administrator_of_an_organisation_sees_its_own_and_confirms
     assert (
         (await send(boss, "/desk/staff", "/desk/staff", **new)).headers["location"].endswith("done=pending")
     )
+    waiting = (await deputy.http.get("/desk/staff")).text.split("<table")[0]
+    assert "三人目" in waiting, "by name, not by id"
+    assert "staff:" not in waiting.split("<details")[0]
+    assert ('href="/desk"' in waiting, 'href="/desk/enrol"' in waiting) == (False, False), (
+        "no doors that stay shut"
+    )
     pending = await control.fetchval("select pending_id::text from registry.pending")
     path = f"/desk/staff/pending/{pending}"
     alone = await send(boss, "/desk/staff", path, act="confirm")

@@ -34,6 +34,7 @@ from moyai.registry import (
     ComponentDeclaration,
     ServiceDeclaration,
     WitnessDeclaration,
+    others_entries,
     two_persons,
 )
 from moyai.registry.pending import Asker
@@ -223,15 +224,15 @@ def _offer(
     """What is offered, from data to certified services."""
     actor = asker.actor
     for one in document.dataset:
-        yield Step("dataset", one.dataset_id, one, partial(registry.register_dataset, conn, one, actor))
+        yield Step("dataset", one.dataset_id, one, partial(others_entries.put_dataset, conn, one, asker))
     for one in document.purpose:
-        yield Step("purpose", one.purpose_id, one, partial(registry.register_purpose, conn, one, actor))
+        yield Step("purpose", one.purpose_id, one, partial(others_entries.put_purpose, conn, one, asker))
     for one in document.component:
         yield Step("component", one.component_id, one, partial(_put_component, conn, one, around, asker))
     for one in document.service:
-        yield Step("service", one.service_id, one, partial(_put_service, conn, one, around, actor))
+        yield Step("service", one.service_id, one, partial(_put_service, conn, one, around, asker))
     for one in document.link:
-        yield Step("link", one.link_id, one, partial(registry.register_link, conn, one, actor))
+        yield Step("link", one.link_id, one, partial(others_entries.put_link, conn, one, asker))
     for one in document.link_end:
         put = partial(registry.end_link, conn, one.link, one.reason, actor, Journal.of(home))
         yield Step("link_end", one.link, one, put)
@@ -273,34 +274,38 @@ async def _suspend(conn: Connection, home: Home, entry: SuspensionEntry, actor: 
 async def _put_component(
     conn: Connection, declared: ComponentDeclaration, around: Surroundings, asker: Asker
 ) -> Change:
-    return await two_persons.put_component(conn, await _placed(conn, declared, around), asker)
+    """With its address: where it runs now, or else what the file or the registry says."""
+    known = {one.component_id: one.url for one in await registry.all_components(conn)}
+    here = around.urls.get(declared.component_id)
+    was = known.get(declared.component_id)
+    placed = msgspec.structs.replace(declared, url=here or declared.url or was)
+    if declared.component_id not in known or not _only_port(here, was):
+        return await others_entries.put_component(conn, placed, asker)
+    change = await others_entries.put_component(conn, msgspec.structs.replace(placed, url=was), asker)
+    if change.outcome != "unchanged":
+        return change
+    return await registry.register_component(conn, placed, asker.actor)
 
 
 async def _put_service(
-    conn: Connection, declared: ServiceDeclaration, around: Surroundings, actor: str
+    conn: Connection, declared: ServiceDeclaration, around: Surroundings, asker: Asker
 ) -> Change:
-    return await registry.register_service(conn, await _placed_service(conn, declared, around), actor)
+    """As `_put_component`."""
+    known = {one.service_id: one.url for one in await registry.all_services(conn)}
+    here = around.urls.get(declared.service_id)
+    was = known.get(declared.service_id)
+    placed = msgspec.structs.replace(declared, url=here or declared.url or was)
+    if declared.service_id not in known or not _only_port(here, was):
+        return await others_entries.put_service(conn, placed, asker)
+    change = await others_entries.put_service(conn, msgspec.structs.replace(placed, url=was), asker)
+    if change.outcome != "unchanged":
+        return change
+    return await registry.register_service(conn, placed, asker.actor)
 
 
-async def _placed(
-    conn: Connection, declared: ComponentDeclaration, around: Surroundings
-) -> ComponentDeclaration:
-    """The component with its address: where it runs now, or else what the file or the registry says."""
-    url = around.urls.get(declared.component_id) or declared.url
-    if url is None:
-        known = {one.component_id: one.url for one in await registry.all_components(conn)}
-        url = known.get(declared.component_id)
-    return msgspec.structs.replace(declared, url=url)
-
-
-async def _placed_service(
-    conn: Connection, declared: ServiceDeclaration, around: Surroundings
-) -> ServiceDeclaration:
-    url = around.urls.get(declared.service_id) or declared.url
-    if url is None:
-        known = {one.service_id: one.url for one in await registry.all_services(conn)}
-        url = known.get(declared.service_id)
-    return msgspec.structs.replace(declared, url=url)
+def _only_port(here: str | None, was: str | None) -> bool:
+    """Whether `moyai up` started it on this machine, where it was or nowhere before: at most the port differs."""
+    return here is not None and all(url is None or url.startswith("http://localhost:") for url in (here, was))
 
 
 async def _client(

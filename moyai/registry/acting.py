@@ -29,6 +29,7 @@ from moyai.registry.model import Change
 from moyai.registry.own_word import require_own_word
 from moyai.registry.pending import Asker, Pending, TwoPersonAct, pending_act, still_waiting
 from moyai.registry.persons import Person, may
+from moyai.registry.resting import Entry, read_now
 from moyai.registry.store import lock_for_writing
 
 HOURS: Final = 24
@@ -64,9 +65,12 @@ async def perform(
     if rehearsed.outcome == "unchanged":
         return rehearsed
     hashes = digest(body), digest(await act.refers_to(conn, thing_id))
-    pending_id = await store.same(conn, act.name, thing_id, *hashes)
+    rests_on = await read_now(conn, act.names(body) if act.names else ())
+    pending_id = await store.same(conn, act.name, thing_id, *hashes, rests_on)
     if pending_id is None:
-        pending_id = await _ask(conn, act, thing_id, body, hashes, rehearsed, asker, organization_id)
+        pending_id = await _ask(
+            conn, act, thing_id, body, hashes, rests_on, rehearsed, asker, organization_id
+        )
     return Change(act.noun, thing_id, "pending", rehearsed.fields, str(pending_id))
 
 
@@ -92,6 +96,7 @@ async def _ask(
     thing_id: str,
     body: dict[str, Any],
     hashes: tuple[bytes, bytes],
+    rests_on: list[Entry],
     rehearsed: Change,
     asker: Asker,
     organization_id: str | None,
@@ -108,7 +113,18 @@ async def _ask(
         first = person.staff_id, person.staff_number, person.organization_id
     fields, hours = list(rehearsed.fields), None if person is None else HOURS
     await store.insert(
-        conn, pending_id, act.name, thing_id, body, hashes, fields, organization_id, asker.actor, first, hours
+        conn,
+        pending_id,
+        act.name,
+        thing_id,
+        body,
+        hashes,
+        rests_on,
+        fields,
+        organization_id,
+        asker.actor,
+        first,
+        hours,
     )
     detail = ActAsked(
         pending_id=str(pending_id),

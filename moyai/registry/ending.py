@@ -6,7 +6,7 @@ Whoever asked, and whoever stands for it, must still be who they were: stopped m
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, Final
 
 import structlog
 
@@ -18,8 +18,12 @@ from moyai.registry import store_pending as store
 from moyai.registry.hashing import digest
 from moyai.registry.pending import TwoPersonAct, still_waiting
 from moyai.registry.persons import stopped
+from moyai.registry.resting import other_than_read
 
 _EVERY_SECONDS = 20.0
+
+READ_WAS_OTHER: Final = "the text that was read is not the text any more"
+"""Why an act is void: what it is about, or what it names, changed since it was asked for. What changed stands behind it."""
 
 log = structlog.get_logger("moyai.registry")
 
@@ -101,7 +105,11 @@ async def take_effect(conn: Connection, row: Record, act: TwoPersonAct, by: str,
         await end(conn, row, act, "void", by, "the change is not the one that was asked for")
         return
     if digest(await act.refers_to(conn, row["thing_id"])) != row["base_sha256"]:
-        await end(conn, row, act, "void", by, "what it refers to has changed")
+        await end(conn, row, act, "void", by, f"{READ_WAS_OTHER}: {act.noun} {row['thing_id']}")
+        return
+    if others := await other_than_read(conn, row["rests_on"]):
+        named_now = ", ".join(f"{one.noun} {one.id}" for one in others)
+        await end(conn, row, act, "void", by, f"{READ_WAS_OTHER}: {named_now}")
         return
     try:
         async with conn.transaction():

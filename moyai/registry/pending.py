@@ -14,6 +14,7 @@ from moyai.base.errors import Problem
 from moyai.registry import store_pending as store
 from moyai.registry.model import Change
 from moyai.registry.persons import Level, Person
+from moyai.registry.resting import Entry, Named
 from moyai.registry.store import lock_for_writing
 
 
@@ -38,7 +39,8 @@ class TwoPersonAct(msgspec.Struct, frozen=True):
     body, actor)` does it, and raises Problem where it cannot be done. `level`: whose staff confirm, that of the
     operating organisation (role `operator`), or also the administrator of the organisation it concerns (`staff_admin`).
     `own_word`: the organisation that it concerns can say yes in place of a second person. `gives_power`: somebody can
-    do more afterwards, by a role, keys or scopes; it is marked where it waits.
+    do more afterwards, by a role, keys or scopes; it is marked where it waits. `names(body)`: the other entries that the
+    change names, whose text must be the same then, too.
     """
 
     name: str
@@ -50,11 +52,13 @@ class TwoPersonAct(msgspec.Struct, frozen=True):
     level: Level = "registry"
     own_word: bool = False
     gives_power: bool = False
+    names: Callable[[dict[str, Any]], list[Named]] | None = None
 
 
 class Pending(msgspec.Struct, frozen=True):
     """An act that waits, or waited. `sha256` is of `change`, as the ledger has it. `takes_effect_at` is None while no
-    person stands for it: then no time brings it about."""
+    person stands for it: then no time brings it about. `rests_on` says what it was read against: what it is about, then
+    each other entry that it names, with the hash of its text. If one is another text by then, the act is void."""
 
     pending_id: str
     act: str
@@ -72,6 +76,7 @@ class Pending(msgspec.Struct, frozen=True):
     first_person: str | None
     state: str
     gives_power: bool
+    rests_on: list[Entry]
     ended_at: datetime | None = None
     ended_by: str | None = None
     way: str | None = None
@@ -136,6 +141,10 @@ def shown(row: Record) -> Pending:
         first_person=None if row["first_staff_id"] is None else f"staff:{row['first_staff_id']}",
         state=row["state"],
         gives_power=act.gives_power,
+        rests_on=[
+            Entry(act.noun, row["thing_id"], row["base_sha256"].hex()),
+            *msgspec.convert(row["rests_on"], list[Entry]),
+        ],
         ended_at=row["ended_at"],
         ended_by=row["ended_by"],
         way=row["way"],

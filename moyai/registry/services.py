@@ -100,7 +100,7 @@ async def register_service(conn: Connection, declared: ServiceDeclaration, actor
         key = await store.put_service(conn, declared, organization.organization_key, scope, levels)
         await store.set_service_components(conn, key, keys)
 
-    wanted = _wanted_service(declared, scope, levels)
+    wanted = wanted_service(declared, scope, levels)
     return await settle(
         conn,
         "service",
@@ -108,7 +108,7 @@ async def register_service(conn: Connection, declared: ServiceDeclaration, actor
         Kind.SERVICE_REGISTERED,
         actor,
         wanted,
-        _stored_service(stored) if stored else None,
+        stored_service(stored) if stored else None,
         write,
     )
 
@@ -128,7 +128,8 @@ def scope_codes(declared: ServiceDeclaration) -> list[str]:
     return sorted(set(declared.municipality_codes))
 
 
-def _wanted_service(declared: ServiceDeclaration, scope: list[str], levels: Levels) -> dict[str, Any]:
+def wanted_service(declared: ServiceDeclaration, scope: list[str], levels: Levels) -> dict[str, Any]:
+    """A service as it is declared, with levels and scope written out, to compare with `stored_service`."""
     wanted = builtins(declared)
     del wanted["prefecture_code"]
     return wanted | {
@@ -140,7 +141,7 @@ def _wanted_service(declared: ServiceDeclaration, scope: list[str], levels: Leve
     }
 
 
-def _stored_service(stored: Service) -> dict[str, Any]:
+def stored_service(stored: Service) -> dict[str, Any]:
     return builtins(stored) | {
         "organization": stored.organization_id,
         "components": sorted(stored.components),

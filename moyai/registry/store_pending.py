@@ -6,7 +6,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
 from moyai.base.db import Connection, Record
+from moyai.registry.resting import Entry
 
 After = tuple[datetime | None, datetime, UUID]
 """Where a page begins: after what takes effect (or ended) at this time, was asked for at that one, and has this id."""
@@ -19,6 +22,7 @@ async def insert(
     thing_id: str,
     body: dict[str, Any],
     hashes: tuple[bytes, bytes],
+    rests_on: list[Entry],
     fields: list[str],
     organization_id: str | None,
     asked_by: str,
@@ -31,9 +35,9 @@ async def insert(
         """
         insert into registry.pending
                (pending_id, act, thing_id, body, body_sha256, base_sha256, fields, organization_id, asked_by,
-                first_staff_id, first_staff_number, first_organization, due_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,
-                clock_timestamp() + make_interval(hours => $13))
+                first_staff_id, first_staff_number, first_organization, rests_on, due_at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
+                clock_timestamp() + make_interval(hours => $14))
         """,
         pending_id,
         act,
@@ -47,23 +51,26 @@ async def insert(
         first[0],
         first[1],
         first[2],
+        msgspec.to_builtins(rests_on),
         hours,
     )
 
 
 async def same(
-    conn: Connection, act: str, thing_id: str, body_sha256: bytes, base_sha256: bytes
+    conn: Connection, act: str, thing_id: str, body_sha256: bytes, base_sha256: bytes, rests_on: list[Entry]
 ) -> UUID | None:
-    """The act that waits already, if it is exactly this one."""
+    """The act that waits already, if it is exactly this one, read against the same entries."""
     return await conn.fetchval(
         """
         select pending_id from registry.pending
          where state = 'waiting' and act = $1 and thing_id = $2 and body_sha256 = $3 and base_sha256 = $4
+           and rests_on = $5
         """,
         act,
         thing_id,
         body_sha256,
         base_sha256,
+        msgspec.to_builtins(rests_on),
     )
 
 
@@ -72,7 +79,7 @@ async def held(conn: Connection, pending_id: UUID) -> Record | None:
     return await conn.fetchrow(
         """
         select pending_id, act, thing_id, body, body_sha256, base_sha256, fields, organization_id, asked_by,
-               first_staff_id, first_staff_number, first_organization, asked_at, state, ended_at, ended_by, way,
+               first_staff_id, first_staff_number, first_organization, asked_at, state, ended_at, ended_by, way, rests_on,
                case when first_staff_id is not null or asked_by like 'staff:%' then due_at end as takes_effect_at
           from registry.pending where pending_id = $1 for update
         """,
@@ -92,7 +99,7 @@ async def waiting_page(
     return await conn.fetch(
         """
         select p.*
-          from (select pending_id, act, thing_id, body, body_sha256, fields, organization_id, asked_by, first_staff_id,
+          from (select pending_id, act, thing_id, body, body_sha256, base_sha256, rests_on, fields, organization_id, asked_by, first_staff_id,
                        asked_at, state, ended_at, ended_by, way,
                        case when first_staff_id is not null or asked_by like 'staff:%' then due_at end
                            as takes_effect_at
@@ -120,7 +127,8 @@ async def ended_page(
     at, _, pending_id = after or (None, None, None)
     return await conn.fetch(
         """
-        select pending_id, act, thing_id, body, body_sha256, fields, organization_id, asked_by, first_staff_id,
+        select pending_id, act, thing_id, body, body_sha256, base_sha256, rests_on, fields, organization_id, asked_by,
+               first_staff_id,
                asked_at, state, ended_at, ended_by, way, null::timestamptz as takes_effect_at
           from registry.pending
          where state <> 'waiting' and ($1::text is null or organization_id = $1)

@@ -1,6 +1,7 @@
-"""Acts of the registry that take two persons: which residents a desk looks after, another organisation's keys, more rights, the end of a stop or a witness.
+"""Acts of the registry that take two persons: which residents a desk looks after, where residents ask, keys, rights and
+places of clients, the end of a stop or a witness. Components, services, links and data: `others_entries`.
 
-Stops themselves take one, always, and at once. Registrations that give nobody a right over what is there take one.
+Stops themselves take one, always, and at once. What only takes away takes one, too.
 """
 
 from __future__ import annotations
@@ -15,10 +16,8 @@ from moyai.registry import (
     clients,
     lookups,
     organizations,
-    services,
     stops,
     store_organizations,
-    store_services,
     store_stops,
     witnesses,
 )
@@ -26,13 +25,14 @@ from moyai.registry import store_clients as store
 from moyai.registry.acting import perform
 from moyai.registry.declarations import (
     ClientDeclaration,
-    ComponentDeclaration,
     OrganizationDeclaration,
     WitnessDeclaration,
 )
 from moyai.registry.model import Change, RegisteredClient
+from moyai.registry.others_entries import concerned, has_client, only, organization_gains, organization_named
 from moyai.registry.pending import Asker, TwoPersonAct, known
 from moyai.registry.recording import builtins
+from moyai.registry.resting import Named
 from moyai.registry.store import lock_for_writing
 
 # --- organisations --------------------------------------------------------------------------------------------
@@ -62,11 +62,23 @@ ORGANIZATION_CODES: Final = known(
         gives_power=True,
     )
 )
+ORGANIZATION_CONTACT: Final = known(
+    TwoPersonAct(
+        "organization_contact",
+        "organization",
+        "組織の問い合わせ先を変える",
+        "Change where residents ask an organisation",
+        _organization_now,
+        _put_organization,
+        own_word=True,
+    )
+)
 
 
 async def put_organization(conn: Connection, declared: OrganizationDeclaration, asker: Asker) -> Change:
     """`register_organization`, which waits where a desk would look after a town's residents: municipality codes that it
-    did not have, or another kind. Whoever could make a town's desk alone could make its clerks, too."""
+    did not have, or another kind. Whoever could make a town's desk alone could make its clerks, too. So does another place
+    where residents ask, also the own organisation's."""
     await lock_for_writing(conn)
     stored = await store_organizations.organization(conn, declared.organization_id)
     if stored is None:
@@ -74,55 +86,16 @@ async def put_organization(conn: Connection, declared: OrganizationDeclaration, 
     else:
         now = set(stored.municipality_codes), stored.kind
         reaches = now != (set(declared.municipality_codes), declared.kind)
-    return await perform(
-        conn, ORGANIZATION_CODES, declared.organization_id, builtins(declared), asker, needs_two=reaches
-    )
-
-
-# --- components -----------------------------------------------------------------------------------------------
-
-
-async def _component_now(conn: Connection, component_id: str) -> Any:
-    stored = await store_services.component(conn, component_id)
-    return None if stored is None else builtins(stored)
-
-
-async def _put_component(conn: Connection, component_id: str, body: dict[str, Any], actor: str) -> Change:
-    declared = msgspec.convert(body, ComponentDeclaration)
-    assert declared.component_id == component_id
-    return await services.register_component(conn, declared, actor)
-
-
-COMPONENT_FIRST: Final = known(
-    TwoPersonAct(
-        "component_first",
-        "component",
-        "ほかの組織の部品を登録する",
-        "Register a component for another organisation",
-        _component_now,
-        _put_component,
-        own_word=True,
-        gives_power=True,
-    )
-)
-
-
-async def put_component(conn: Connection, declared: ComponentDeclaration, asker: Asker) -> Change:
-    """`register_component`, which waits where another organisation that has clients gets or loses a component: what is done
-    with it is done in that organisation's name. It can say yes to one that is new."""
-    await lock_for_writing(conn)
-    stored = await store_services.component(conn, declared.component_id)
-    had = None if stored is None else stored.organization_id
-    touched = {had, declared.organization} - {None, asker.organization_id, *asker.founding}
-    others = had != declared.organization and any([await _has_client(conn, one) for one in touched])
+    asked_elsewhere = organization_gains(declared, stored)
+    others = await concerned(conn, asker, (declared.organization_id,))
     return await perform(
         conn,
-        COMPONENT_FIRST,
-        declared.component_id,
+        ORGANIZATION_CODES if reaches else ORGANIZATION_CONTACT,
+        declared.organization_id,
         builtins(declared),
         asker,
-        needs_two=others,
-        organization_id=declared.organization if had is None else None,
+        needs_two=reaches or asked_elsewhere,
+        organization_id=None if reaches else only(others),
     )
 
 
@@ -132,6 +105,10 @@ async def put_component(conn: Connection, declared: ComponentDeclaration, asker:
 async def _client_now(conn: Connection, client_id: str) -> Any:
     stored = await store.client(conn, client_id)
     return None if stored is None else builtins(stored)
+
+
+def _of_client(body: dict[str, Any]) -> list[Named]:
+    return [*organization_named(body), *([("component", body["component"])] if body["component"] else [])]
 
 
 async def _put_client(conn: Connection, client_id: str, body: dict[str, Any], actor: str) -> Change:
@@ -148,6 +125,7 @@ CLIENT_RIGHTS: Final = known(
         "Give a client more rights",
         _client_now,
         _put_client,
+        names=_of_client,
         gives_power=True,
     )
 )
@@ -155,10 +133,11 @@ CLIENT_KEYS: Final = known(
     TwoPersonAct(
         "client_keys",
         "client",
-        "ほかの組織の鍵や戻り先を替える",
-        "Replace another organisation's keys or addresses",
+        "ほかの組織の鍵・戻り先・権限・名前を替える",
+        "Replace another organisation's keys, addresses, scopes or names",
         _client_now,
         _put_client,
+        names=_of_client,
         own_word=True,
         gives_power=True,
     )
@@ -173,6 +152,7 @@ CLIENT_FIRST: Final = known(
         "Register a client for another organisation",
         _client_now,
         _put_client,
+        names=_of_client,
         own_word=True,
         gives_power=True,
     )
@@ -185,6 +165,7 @@ CLIENT_BESIDE_STOPPED: Final = known(
         "Let a client take the place of one that was disabled",
         _client_now,
         _put_client,
+        names=_of_client,
         gives_power=True,
     )
 )
@@ -196,6 +177,7 @@ TOUCH_POINT_PLACES: Final = known(
         "Add an address to which answers of residents go",
         _client_now,
         _put_client,
+        names=_of_client,
         own_word=True,
         gives_power=True,
     )
@@ -237,7 +219,7 @@ async def _act_on_client(
         return CLIENT_BESIDE_STOPPED
     if declared.kind == "touch_point" and _new_places(declared, stored):
         return TOUCH_POINT_PLACES
-    if others and stored is None and owner not in asker.founding and await _has_client(conn, owner):
+    if others and stored is None and owner not in asker.founding and await has_client(conn, owner):
         return CLIENT_FIRST
     if others and await _rekeys(conn, declared, stored):
         return CLIENT_KEYS
@@ -275,15 +257,18 @@ async def _owner(conn: Connection, declared: ClientDeclaration) -> str | None:
     return (await lookups.component(conn, declared.component)).organization_id
 
 
-async def _has_client(conn: Connection, organization_id: str | None) -> bool:
-    return any(one.organization_id == organization_id for one in await store.clients(conn))
-
-
 async def _rekeys(conn: Connection, declared: ClientDeclaration, stored: RegisteredClient | None) -> bool:
-    """Whether other keys could act for an organisation than those that can already, or other places get what residents
-    allow its clients. A second client of a component with keys of its own would be as good as replaced keys."""
+    """Whether other keys could act for an organisation than those that can already, other places get what residents allow its
+    clients, its clients can do more, or residents read another name before they allow it. A second client of a component with
+    keys of its own would be as good as replaced keys."""
     if stored is not None:
-        return declared.jwks != stored.jwks or _new_places(declared, stored)
+        renamed = (declared.name_ja, declared.name_en) != (stored.name_ja, stored.name_en)
+        return (
+            declared.jwks != stored.jwks
+            or _more_scopes(declared, stored)
+            or _new_places(declared, stored)
+            or renamed
+        )
     if declared.kind == "touch_point":
         return False
     return any(
@@ -375,6 +360,7 @@ WITNESS_KEY: Final = known(
         _witness_now,
         _put_witness,
         own_word=True,
+        names=organization_named,
     )
 )
 WITNESS_END: Final = known(

@@ -16,7 +16,7 @@ from moyai import registry
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
 from moyai.identity.model import ClientCaller
-from moyai.registry import two_persons
+from moyai.registry import others_entries, two_persons
 from moyai.registry.declarations import (
     AuthenticationServiceDeclaration,
     CertificationRequest,
@@ -173,31 +173,43 @@ put_authentication_service = putting(
 put_dataset = putting(
     DatasetDeclaration,
     "dataset_id",
-    alone(registry.register_dataset),
-    ("dataset_schema_invalid",),
+    others_entries.put_dataset,
+    ("dataset_schema_invalid", "too_many_pending"),
     examples.DATASET,
 )
 put_purpose = putting(
-    PurposeDeclaration, "purpose_id", alone(registry.register_purpose), (), examples.PURPOSE
+    PurposeDeclaration, "purpose_id", others_entries.put_purpose, ("too_many_pending",), examples.PURPOSE
 )
 put_component = putting(
     ComponentDeclaration,
     "component_id",
-    two_persons.put_component,
-    ("does_not_exist", "contractor_not_named", "change_not_allowed", "succession_required"),
+    others_entries.put_component,
+    (
+        "does_not_exist",
+        "contractor_not_named",
+        "change_not_allowed",
+        "succession_required",
+        "too_many_pending",
+    ),
     examples.COMPONENT,
 )
 put_service = putting(
     ServiceDeclaration,
     "service_id",
-    alone(registry.register_service),
-    ("does_not_exist", "service_kind_unknown", "level_reason_missing", "change_not_allowed"),
+    others_entries.put_service,
+    (
+        "does_not_exist",
+        "service_kind_unknown",
+        "level_reason_missing",
+        "change_not_allowed",
+        "too_many_pending",
+    ),
     examples.SERVICE,
 )
 put_link = putting(
     LinkDeclaration,
     "link_id",
-    alone(registry.register_link),
+    others_entries.put_link,
     (
         "does_not_exist",
         "link_text_missing",
@@ -205,6 +217,7 @@ put_link = putting(
         "already_exists",
         "change_not_allowed",
         "link_ended",
+        "too_many_pending",
     ),
     examples.LINK,
 )

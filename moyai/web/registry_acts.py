@@ -27,13 +27,32 @@ _WAITS: Final = "ledger; /console/pending and /registry/v1/pending while it wait
 
 REGISTRY_ACTS: Final = (
     DeskAct(
-        "register or change an organisation, dataset, purpose, component, service or link",
+        "register or change an organisation, dataset, purpose, component, service or link of the own organisation, or of one "
+        "that has no client; make any of them do less",
         tuple(f"PUT {_R}/{noun}/{{id}}" for noun in _NOUNS),
         "the declaration",
-        f"{_ALONE}; for an organisation's municipality codes, and for a component of another organisation that has a "
-        f"client: {_TWO}; for the component, also that organisation's own word",
+        f"{_ALONE}; for an organisation's municipality codes: {_TWO}",
         f"{_LEDGER}; consents cover the text that was read",
         "registry/test_recorded_changes.py::test_m4_a_change_is_recorded_with_old_and_new",
+    ),
+    DeskAct(
+        "register a component, service or link of another organisation that has a client, or change it, its data or a purpose "
+        "of its links otherwise than to make it do less",
+        tuple(
+            f"PUT {_R}/{noun}/{{id}}" for noun in ("components", "services", "links", "datasets", "purposes")
+        ),
+        "the declaration",
+        f"{_TWO}; or that organisation's own word, by a client that it holds itself",
+        _WAITS,
+        "registry/test_others_changes.py::test_b12_what_gives_or_leads_elsewhere_waits_for_two_persons",
+    ),
+    DeskAct(
+        "change an organisation's contact, or the address of a service or component that is registered",
+        tuple(f"PUT {_R}/{noun}/{{id}}" for noun in ("organizations", "services", "components")),
+        "the address",
+        f"{_TWO}, also in the own organisation; or, where others ask, that organisation's own word",
+        _WAITS,
+        "registry/test_others_changes.py::test_b12_residents_are_sent_elsewhere_by_two_also_for_the_own_organisation",
     ),
     DeskAct(
         "publish criteria or terms",
@@ -86,7 +105,8 @@ REGISTRY_ACTS: Final = (
         "registry/test_two_persons.py::test_a1_a_client_for_an_organisation_that_has_some_takes_two",
     ),
     DeskAct(
-        "replace another organisation's keys or redirect URIs, or add a second client to its component",
+        "replace another organisation's keys, redirect or log-out URIs, give its client more scopes or another name, or add a "
+        "second client to its component",
         (f"PUT {_R}/clients/{{id}}", f"POST {_R}/pending/{{pending}}/confirmation"),
         "the new public keys",
         f"{_TWO}; or that organisation's own word, by a client that it holds itself",

@@ -121,6 +121,7 @@ async def test_b5_one_person_stands_for_so_many_and_no_more(
 def test_b5_what_gives_somebody_power_is_marked():
     """Each act is decided here: a new one cannot be forgotten."""
     assert {act.name for act in pending.every_act() if not act.gives_power} == {
+        "organization_contact",
         "service_stop_end",
         "witness_key",
         "witness_end",

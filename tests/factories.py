@@ -45,6 +45,29 @@ class MadeResident(Made):
     ial: int = 2
 
 
+@dataclass(frozen=True)
+class MadeClerk(Made):
+    @property
+    def actor(self) -> str:
+        return f"staff:{self.id}"
+
+
+async def make_clerks(conn: Connection, organization: Made, count: int) -> list[MadeClerk]:
+    """Clerks of a desk, in force, each with a number of their own."""
+    made: list[MadeClerk] = []
+    for _ in range(count):
+        name, staff_id = unique("clerk"), random_uuid().hex
+        key = await conn.fetchval(
+            "insert into identity.staff (staff_id, login, name, organization_key, roles, staff_number, in_force_since)"
+            " values ($1, $2, $2, $3, '{desk}', $2, now() - interval '1 day') returning staff_key",
+            staff_id,
+            name,
+            organization.key,
+        )
+        made.append(MadeClerk(key, staff_id))
+    return made
+
+
 async def make_organization(
     conn: Connection,
     organization_id: str | None = None,

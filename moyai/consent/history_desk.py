@@ -63,10 +63,19 @@ _DONE: dict[Kind, tuple[str, str]] = {
         "{office}で、支援措置の登録が変わりました。",
         "The protection of your record was changed: {office}.",
     ),
-    Kind.SECOND_PERSON_ASKED: (
-        "{office}の手続が、二人目の職員の確認を待っています。",
-        "An act waits for a second member of staff: {office}.",
-    ),
+}
+
+_ACTS = {
+    "erase": ("あなたの情報の消去", "The erasure of your data"),
+    "recover": ("ログインの再発行", "Recovering your login"),
+    "issue": ("ログインの発行", "Issuing a login"),
+    "protect": ("支援措置の登録", "The protection of your record"),
+}
+"""What waits for a second member of staff."""
+
+_ENDED = {
+    "void": ("申し出た職員か窓口が扱えなくなったため", "who asked for it may not do so any more"),
+    "lapsed": ("期限までに確認されなかったため", "nobody confirmed it in time"),
 }
 
 _WAYS = {
@@ -137,8 +146,8 @@ def sentence(
         return _met(event.detail, office_ja, office_en)
     if event.kind in (Kind.TRANSFER_COMPLETED, Kind.TRANSFER_ENDED):
         return _WAYS.get(event.detail["way"], (f"{event.kind.ja}。", f"{event.kind.en}."))
-    if event.kind is Kind.SECOND_PERSON_ASKED and event.detail.get("act") == "erase":
-        return _erasure(event.detail, office_ja, office_en)
+    if event.kind is Kind.SECOND_PERSON_ASKED:
+        return _second_person(event.detail, office_ja, office_en)
     texts = _DONE.get(event.kind) or _FOR_RESIDENT[event.kind]
     return (
         texts[0].format(office=office_ja, service=service[0]),
@@ -146,11 +155,28 @@ def sentence(
     )
 
 
-def _erasure(detail: dict[str, Any], office_ja: str, office_en: str) -> tuple[str, str]:
+def _second_person(detail: dict[str, Any], office_ja: str, office_en: str) -> tuple[str, str]:
+    act_ja, act_en = _ACTS.get(detail.get("act", ""), ("手続", "An act"))
     if detail.get("withdrawn"):
         return (
-            f"{office_ja}が、あなたの情報の消去を取り下げました。何も消えていません。",
-            f"{office_en} took the erasure of your data back. Nothing was erased.",
+            f"{act_ja}の申出が取り下げられました（{office_ja}）。何も変わっていません。",
+            f"{act_en} was taken back ({office_en}). Nothing changed.",
+        )
+    if ended := detail.get("ended"):
+        why_ja, why_en = _ENDED.get(ended, ("", ""))
+        return (
+            f"{act_ja}の申出は、{why_ja}、なくなりました（{office_ja}）。何も変わっていません。",
+            f"{act_en} is not asked for any more: {why_en} ({office_en}). Nothing changed.",
+        )
+    if detail.get("act") != "erase":
+        return (
+            f"{office_ja}の手続（{act_ja}）が、二人目の職員の確認を待っています。",
+            f"{act_en} waits for a second member of staff: {office_en}.",
+        )
+    if detail.get("by_program"):
+        return (
+            f"{office_ja}のシステムが、あなたの情報の消去を申し出ました。職員が確認するまで、何も消えません。",
+            f"A program of {office_en} asked for the erasure of your data. Nothing is erased unless its staff confirm.",
         )
     return (
         f"{office_ja}が、あなたの情報の消去を申し出ました。二人の職員が確認するか、24時間たつと、消去されます。",

@@ -4,14 +4,17 @@ Two accounts are two persons if both are in force and bear different staff numbe
 is of the operating one. (Acts of the registry and about staff: `registry.acting`.)
 
 Whoever confirms or takes back names the request that was read. An id stands for one content for ever: what is asked anew
-for the same resident gets another id, and is not confirmed by a word that was meant for what it replaced.
+for the same resident gets another id, and is not confirmed by a word that was meant for what was asked before.
+
+What waits rests on those who said it (`request_standing`): where one of them may not say it any more, it ends, and the
+resident's history says so.
 """
 
 from __future__ import annotations
 
 from collections.abc import Set
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 from uuid import UUID
 
 import msgspec
@@ -20,22 +23,29 @@ from moyai import ledger
 from moyai.base.db import Connection, Record
 from moyai.base.errors import Problem
 from moyai.base.ids import random_uuid
-from moyai.identity import store_desk
+from moyai.identity import request_standing, residents, store_desk
 from moyai.identity.model import Desk, Resident
 from moyai.ledger import Act, Kind, contents
 from moyai.registry import find_operating_organization
 
 MINUTES: Final = 24 * 60
-"""How long a second person may take."""
+"""How long a second person may take, from the moment a first one stands for it."""
+
+PROGRAM_MINUTES: Final = 30 * 24 * 60
+"""How long what a program asked for waits for a first person; then it lapses."""
+
+Ended = Literal["withdrawn", "void", "lapsed"]
+"""How what waited ended without being done: taken back; whoever said it may not any more; nobody said the rest in time."""
 
 
 class Request(msgspec.Struct, frozen=True):
-    """What the first person asked for. `own`: the reader asked, or stands for it already."""
+    """What the first person asked for. `own`: the reader asked, or stands for it already; `stood`: a person does."""
 
     request_id: UUID
     act: str
     content: dict[str, Any]
     own: bool
+    stood: bool
     asked_at: datetime
     expires_at: datetime
 
@@ -87,25 +97,57 @@ async def ask(
 
 async def ask_by_program(
     conn: Connection, desk: Desk, act: str, resident: Resident, content: dict[str, Any]
-) -> datetime:
-    """Ask without being the first of two. What waits already goes on as it is; until when it waits."""
-    row = await store_desk.asked(conn, act, resident.resident_key, desk.organization_key, desk.everywhere)
+) -> datetime | None:
+    """Ask without being the first of two. What waits already goes on as it is. When it takes effect by itself: None as
+    long as no person stands for it."""
+    row = await _waiting(conn, desk, act, resident)
     if row is None:
         await _insert(conn, desk, act, resident, content)
-        row = await store_desk.asked(conn, act, resident.resident_key, desk.organization_key, desk.everywhere)
-    assert row is not None
-    return row["expires_at"]
+        return None
+    return row["expires_at"] if row["staff_key"] is not None else None
 
 
 async def _insert(
     conn: Connection, desk: Desk, act: str, resident: Resident, content: dict[str, Any]
 ) -> None:
     key = resident.resident_key
+    before = await store_desk.held(conn, act, key)
+    if before is not None:  # of another desk, or over
+        await end(conn, before, "lapsed" if before["over"] else "void", desk.actor)
+    minutes = PROGRAM_MINUTES if desk.staff_key is None else MINUTES
     await store_desk.ask(
-        conn, random_uuid(), act, key, desk.organization_key, content, desk.staff_key, desk.actor, MINUTES
+        conn, random_uuid(), act, key, desk.organization_key, content, desk.staff_key, desk.actor, minutes
     )
-    told = contents.SecondPerson(organization_id=desk.organization_id, act=act)
+    told = contents.SecondPerson(
+        organization_id=desk.organization_id, act=act, by_program=desk.staff_key is None
+    )
     await ledger.record(conn, Act(Kind.SECOND_PERSON_ASKED, desk.actor, key, told))
+
+
+async def end(conn: Connection, row: Record, how: Ended, actor: str) -> None:
+    """What waited is over, and was not done; the resident reads it. `row` is held."""
+    await store_desk.delete_request(conn, row["request_id"])
+    told = contents.SecondPerson(
+        organization_id=await residents.organization_id(conn, row["organization_key"]),
+        act=row["act"],
+        withdrawn=how == "withdrawn",
+        ended="" if how == "withdrawn" else how,
+    )
+    await ledger.record(conn, Act(Kind.SECOND_PERSON_ASKED, actor, row["resident_key"], told))
+
+
+async def _waiting(conn: Connection, desk: Desk, act: str, resident: Resident) -> Record | None:
+    """What waits at this desk, held, and judged again to the end of the transaction; what may not take effect any more is
+    ended."""
+    row = await store_desk.held(conn, act, resident.resident_key)
+    if row is None or not (desk.everywhere or row["organization_key"] == desk.organization_key):
+        return None
+    if row["over"] or row["confirmed_by"] is not None:
+        return None
+    if await request_standing.stands_to_the_end(conn, row, resident):
+        return row
+    await end(conn, row, "void", desk.actor)
+    return None
 
 
 async def _read(
@@ -115,7 +157,7 @@ async def _read(
 
     Raises Problem request_changed.
     """
-    row = await store_desk.asked(conn, act, resident.resident_key, desk.organization_key, desk.everywhere)
+    row = await _waiting(conn, desk, act, resident)
     if named is not None and named != ("" if row is None else str(row["request_id"])):
         raise Problem("request_changed")
     return row
@@ -160,8 +202,14 @@ async def stand(
         await store_desk.confirm_request(conn, row["request_id"], desk.actor)
         return row["content"]
     await _require_number(conn, desk.staff_key)
-    await store_desk.stand_first(conn, row["request_id"], desk.staff_key)
+    await store_desk.stand_first(conn, row["request_id"], desk.staff_key, MINUTES)
     return None
+
+
+async def begun(conn: Connection, act: str, resident: Resident) -> dict[str, Any] | None:
+    """What was asked for of an act that two stood for and that is not done yet."""
+    row = await store_desk.held(conn, act, resident.resident_key)
+    return None if row is None or row["confirmed_by"] is None else row["content"]
 
 
 async def withdraw(
@@ -173,21 +221,21 @@ async def withdraw(
     """
     row = await _read(conn, desk, act, resident, named)
     if row is not None:
-        await store_desk.delete_request(conn, row["request_id"])
-        told = contents.SecondPerson(organization_id=desk.organization_id, act=act, withdrawn=True)
-        await ledger.record(conn, Act(Kind.SECOND_PERSON_ASKED, desk.actor, resident.resident_key, told))
+        await end(conn, row, "withdrawn", desk.actor)
     return row is not None
 
 
 async def waiting(conn: Connection, desk: Desk, resident: Resident) -> list[Request]:
     """What waits for a second person about this resident, at this desk."""
-    rows = await store_desk.waiting(conn, resident.resident_key, desk.organization_key, desk.everywhere)
+    found = await store_desk.waiting(conn, resident.resident_key, desk.organization_key, desk.everywhere)
+    rows = [row for row in found if await request_standing.stands(conn, row, resident)]
     return [
         Request(
             row["request_id"],
             row["act"],
             row["content"],
             desk.staff_key is not None and row["staff_key"] == desk.staff_key,
+            row["staff_key"] is not None,
             row["asked_at"],
             row["expires_at"],
         )

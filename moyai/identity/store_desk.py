@@ -7,6 +7,14 @@ from uuid import UUID
 
 from moyai.base.db import Connection, Record
 
+_REQUEST = """
+        select r.request_id, r.act, r.resident_key, r.organization_key, r.content, r.staff_key, r.asked_by,
+               'staff:' || f.staff_id as first, r.confirmed_by, r.asked_at, r.expires_at,
+               r.expires_at <= clock_timestamp() as over
+          from identity.desk_request r left join identity.staff f using (staff_key)
+"""
+"""A request with everybody whose word it rests on: `asked_by`, `first` (who stands for it) and `confirmed_by`."""
+
 
 async def ask(
     conn: Connection,
@@ -19,16 +27,12 @@ async def ask(
     asked_by: str,
     minutes: int,
 ) -> None:
-    """The first of two asks. What was asked before for the same resident is replaced."""
+    """The first of two asks. Nothing of this kind waits for the same resident."""
     await conn.execute(
         """
         insert into identity.desk_request
                (request_id, act, resident_key, organization_key, content, staff_key, asked_by, expires_at)
         values ($1, $2, $3, $4, $5, $6, $7, clock_timestamp() + make_interval(mins => $8))
-        on conflict (act, resident_key) do update
-           set request_id = excluded.request_id, organization_key = excluded.organization_key,
-               content = excluded.content, staff_key = excluded.staff_key, asked_by = excluded.asked_by,
-               confirmed_by = null, asked_at = clock_timestamp(), expires_at = excluded.expires_at
         """,
         request_id,
         act,
@@ -41,41 +45,61 @@ async def ask(
     )
 
 
-async def asked(
-    conn: Connection, act: str, resident_key: int, organization_key: int, everywhere: bool
-) -> Record | None:
-    """What is waiting for a second person, held until the caller's transaction ends. Who asked is still in force."""
+async def held(conn: Connection, act: str, resident_key: int) -> Record | None:
+    """What there is of a kind about a resident, at whatever desk, held until the caller's transaction ends."""
     return await conn.fetchrow(
-        """
-        select r.request_id, r.act, r.content, r.staff_key, r.asked_at, r.expires_at
-          from identity.desk_request r
-         where r.act = $1 and r.resident_key = $2 and (r.organization_key = $3 or $4)
-           and r.expires_at > clock_timestamp() and r.confirmed_by is null
-           and not exists (select from identity.staff f where f.staff_key = r.staff_key and f.state = 'disabled')
-           for update of r
-        """,
-        act,
-        resident_key,
-        organization_key,
-        everywhere,
+        _REQUEST + " where r.act = $1 and r.resident_key = $2 for update of r", act, resident_key
     )
+
+
+async def held_by_id(conn: Connection, request_id: UUID) -> Record | None:
+    """One request, held until the caller's transaction ends; None once it is over."""
+    return await conn.fetchrow(_REQUEST + " where r.request_id = $1 for update of r", request_id)
 
 
 async def waiting(
     conn: Connection, resident_key: int, organization_key: int, everywhere: bool
 ) -> list[Record]:
     return await conn.fetch(
-        """
-        select r.request_id, r.act, r.content, r.staff_key, r.asked_at, r.expires_at
-          from identity.desk_request r
+        _REQUEST
+        + """
          where r.resident_key = $1 and (r.organization_key = $2 or $3)
            and r.expires_at > clock_timestamp() and r.confirmed_by is null
-           and not exists (select from identity.staff f where f.staff_key = r.staff_key and f.state = 'disabled')
          order by r.asked_at
         """,
         resident_key,
         organization_key,
         everywhere,
+    )
+
+
+async def all_requests(conn: Connection, after: UUID, limit: int) -> list[Record]:
+    """Everything that waits or is over, in the order of ids, after one of them; with the resident's state."""
+    return await conn.fetch(
+        _REQUEST + " where r.request_id > $1 order by r.request_id limit $2", after, limit
+    )
+
+
+async def clerk(conn: Connection, staff_id: str) -> Record | None:
+    """An account as far as it gives power."""
+    return await conn.fetchrow(
+        """
+        select staff_key, organization_key, roles, state, in_force_since from identity.staff where staff_id = $1
+        """,
+        staff_id,
+    )
+
+
+async def hold_staff(conn: Connection, request_id: UUID) -> None:
+    """Nobody whose word a request rests on is changed until the caller's transaction ends."""
+    await conn.execute(
+        """
+        select 1 from identity.staff f, identity.desk_request r
+         where r.request_id = $1
+           and (f.staff_key = r.staff_key or 'staff:' || f.staff_id in (r.asked_by, r.confirmed_by))
+         order by f.staff_key for share of f
+        """,
+        request_id,
     )
 
 
@@ -109,9 +133,17 @@ async def is_a_person(conn: Connection, staff_key: int) -> bool:
     )
 
 
-async def stand_first(conn: Connection, request_id: UUID, staff_key: int) -> None:
+async def stand_first(conn: Connection, request_id: UUID, staff_key: int, minutes: int) -> None:
+    """A person stands for what a program asked for: from now on time runs."""
     await conn.execute(
-        "update identity.desk_request set staff_key = $2 where request_id = $1", request_id, staff_key
+        """
+        update identity.desk_request
+           set staff_key = $2, expires_at = clock_timestamp() + make_interval(mins => $3)
+         where request_id = $1
+        """,
+        request_id,
+        staff_key,
+        minutes,
     )
 
 
@@ -122,14 +154,13 @@ async def confirm_request(conn: Connection, request_id: UUID, by: str) -> None:
 
 
 async def due_erasures(conn: Connection, limit: int, but: list[UUID]) -> list[Record]:
-    """Erasures that two stand for, or that nobody took back in time, but these. Of somebody who is disabled, none."""
+    """Erasures that two stand for, or that one does and nobody took back in time, but these."""
     return await conn.fetch(
         """
-        select d.request_id, d.content, coalesce(d.confirmed_by, d.asked_by) as actor, r.resident_id
-          from identity.desk_request d join identity.resident r using (resident_key)
-         where d.act = 'erase' and (d.confirmed_by is not null or d.expires_at <= clock_timestamp())
+        select d.request_id from identity.desk_request d
+         where d.act = 'erase' and d.staff_key is not null
+           and (d.confirmed_by is not null or d.expires_at <= clock_timestamp())
            and d.request_id <> all($2)
-           and not exists (select from identity.staff f where f.staff_key = d.staff_key and f.state = 'disabled')
          order by d.expires_at limit $1
         """,
         limit,

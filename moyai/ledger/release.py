@@ -130,6 +130,12 @@ def _of_twin(first: Released) -> Released:
     return Released(Outcome.KNOWN, first.at) if first.outcome is Outcome.WRITTEN else first
 
 
+async def hold_registry(conn: Connection) -> None:
+    """Until the caller's transaction ends nothing of the registry closes: whoever closes something waits for it. To be taken
+    before the facts are read, in a statement of its own."""
+    await store_release.hold_registry(conn)
+
+
 async def epochs(conn: Connection, resident_key: int) -> Judged:
     """To be read before the facts that are judged, in a statement of its own or the same."""
     registry, resident = await store_release.epochs(conn, resident_key)

@@ -75,6 +75,10 @@ async def release(
     return row
 
 
+async def hold_registry(conn: Connection) -> None:
+    await conn.execute("select pg_advisory_xact_lock_shared(hashtextextended('moyai.release', 0))")
+
+
 async def epochs(conn: Connection, resident_key: int) -> tuple[int, int]:
     row = await conn.fetchrow(
         """

@@ -27,6 +27,7 @@ from moyai.identity.model import (
 )
 from moyai.registry import store_parties
 from moyai.web.authorize import go
+from moyai.web.erasure import begin as begin_erasure
 from moyai.web.erasure import erase_resident
 from moyai.web.oauth import platform_of
 from moyai.web.pages import Form, read_form, render
@@ -297,20 +298,27 @@ async def erase(request: Request, caller: StaffCaller) -> Response:
         async with desk.transaction(platform.control) as conn:
             at = await desk_of(conn, caller)
             resident = await desk.for_erasure(conn, at, resident_id)
-            begun = resident.state == "closed"  # by two, and a store did not answer: it goes on
-            asked = (
-                {"ground": ground}
-                if begun
-                else await second_person.stand(conn, at, "erase", resident, {"ground": ground}, named)
-            )
+            asked = await _erasure_asked(conn, at, resident, ground, named)
+            if asked is not None and resident.state == "active":
+                await begin_erasure(conn, platform, resident)
     except Problem as problem:
         if problem.code not in ("second_person_required", "request_changed"):
             raise
         return await _erasure_page(request, caller, problem=problem, status=problem.status)
     if asked is None:
         return go(f"/desk/residents/{resident.resident_id}?reason=erasure&done=erasure_asked")
-    await erase_resident(platform, resident, at.actor, asked["ground"])
+    closed = msgspec.structs.replace(resident, state="closed")
+    await erase_resident(platform, closed, at.actor, asked["ground"])
     return render(request, "desk/erased.html", caller, erased=resident.resident_id, ground=asked["ground"])
+
+
+async def _erasure_asked(
+    conn: Connection, at: Desk, resident: Resident, ground: str, named: str
+) -> dict[str, Any] | None:
+    """What two stand for; None as long as it is one. What was begun, and a store did not answer, goes on as it was asked for."""
+    if resident.state == "closed":
+        return await second_person.begun(conn, "erase", resident) or {"ground": ground}
+    return await second_person.stand(conn, at, "erase", resident, {"ground": ground}, named)
 
 
 async def _take_erasure_back(request: Request, caller: StaffCaller, named: str) -> Response:

@@ -111,8 +111,8 @@ DESK_ACTS: Final = (
         "erase",
         ("/erase", "/erasure"),
         "a ground; the resident ID typed again (page)",
-        "a second clerk, or 24 hours; two clerks where a program asks",
-        "history while it waits; then the ledger, of nobody",
+        "a second clerk, or 24 hours; where a program asks two clerks, or one and 24 hours",
+        "history and a notice on every page of the portal while it waits; then the ledger, of nobody",
         "web/test_desk.py::test_m10_an_erasure_takes_two_clerks_and_leaves_nobody",
     ),
     DeskAct(

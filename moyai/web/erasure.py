@@ -1,7 +1,8 @@
 """Erasure of one resident, through every room: items, locations, consents, the person, contents of the ledger.
 
 Only commitments, a bare resident ID and the entry that says on what ground it was done remain. It takes two clerks, or
-waits 24 hours and can be taken back until then.
+one and 24 hours in which it can be taken back; a program that asks is nobody. Whose word it rests on is judged again in the
+transaction that closes the resident.
 """
 
 from __future__ import annotations
@@ -11,18 +12,25 @@ from typing import Final
 from uuid import UUID
 
 from moyai import ledger
-from moyai.base.db import Record, is_unavailable
+from moyai.base.db import Connection, is_unavailable
 from moyai.base.journal import Journal
 from moyai.base.later import Later
 from moyai.consent import gate
 from moyai.consent.erase import erase as erase_consents
-from moyai.identity import residents, store_desk
+from moyai.identity import request_standing, residents, second_person, store_desk
 from moyai.identity.model import Resident
 from moyai.personal import actions as personal
+from moyai.registry.replay import SYSTEM
 from moyai.web.platform import Platform
 
 _AT_ONCE: Final = 20
+_PAGE: Final = 200
 _EVERY_SECONDS: Final = 20.0
+
+
+async def begin(conn: Connection, platform: Platform, resident: Resident) -> None:
+    """From the caller's commit on, nothing new is written about this resident, and the erasure is carried out to its end."""
+    await residents.close_for_erasure(conn, resident, Journal.of(platform.home))
 
 
 async def erase_resident(platform: Platform, resident: Resident, actor: str, ground: str) -> None:
@@ -30,16 +38,20 @@ async def erase_resident(platform: Platform, resident: Resident, actor: str, gro
 
     The resident is closed first, so that nothing new is written between the stores and the control database.
     """
-    key, journal = resident.resident_key, Journal.of(platform.home)
-    async with platform.control.transaction() as conn:
-        await residents.close_for_erasure(conn, resident, journal)
+    if resident.state == "active":
+        async with platform.control.transaction() as conn:
+            await begin(conn, platform, resident)
+    await _carry_out(platform, resident.resident_key, actor, ground)
+
+
+async def _carry_out(platform: Platform, key: int, actor: str, ground: str) -> None:
     async with platform.control.transaction() as conn:
         permit = await gate.permit_erasure(conn, key)
     await personal.erase(platform.control, platform.stores, permit)
     async with platform.control.transaction() as conn:
         await personal.forget_locations(conn, permit)
         await erase_consents(conn, key)
-        await residents.erase(conn, key, actor, ground, journal)
+        await residents.erase(conn, key, actor, ground, Journal.of(platform.home))
         await ledger.erase_contents(conn, key)
 
 
@@ -55,25 +67,36 @@ async def erase_due(platform: Platform, later: Later[UUID] | None = None) -> int
     """
     later, tried, done = later or tried_later(), set[UUID](), 0
     while found := await _due(platform, {*later.waiting(), *tried}):
-        for row in found:
-            tried.add(row["request_id"])
-            with later.trying(row["request_id"], "an erasure waits"):
-                await _erase(platform, row)
-                done += 1
+        for request_id in found:
+            tried.add(request_id)
+            with later.trying(request_id, "an erasure waits"):
+                done += await _erase(platform, request_id)
     return done
 
 
-async def _due(platform: Platform, but: set[UUID]) -> list[Record]:
+async def _due(platform: Platform, but: set[UUID]) -> list[UUID]:
     async with platform.control.connection() as conn:
-        return await store_desk.due_erasures(conn, _AT_ONCE, list(but))
+        return [row["request_id"] for row in await store_desk.due_erasures(conn, _AT_ONCE, list(but))]
 
 
-async def _erase(platform: Platform, row: Record) -> None:
-    async with platform.control.connection() as conn:
-        resident = await residents.by_id(conn, row["resident_id"])
+async def _erase(platform: Platform, request_id: UUID) -> bool:
+    """Carry out one that is due, if those who said it may still say it. What was begun goes on whatever became of them."""
+    async with platform.control.transaction() as conn:
+        row = await store_desk.held_by_id(conn, request_id)
+        resident = None if row is None else await residents.find(conn, row["resident_key"])
+        if row is None or resident is None:
+            return False  # somebody was faster
+        if resident.state == "active":
+            await residents.hold(conn, resident)
+            if not await request_standing.stands_to_the_end(conn, row, resident):
+                await second_person.end(conn, row, "void", SYSTEM)
+                return False
+            await begin(conn, platform, resident)
     if resident.state != "erased":
-        await erase_resident(platform, resident, row["actor"], row["content"]["ground"])
-    await finished(platform, row["request_id"])
+        actor = row["confirmed_by"] or row["first"] or row["asked_by"]
+        await _carry_out(platform, resident.resident_key, actor, row["content"]["ground"])
+    await finished(platform, request_id)
+    return True
 
 
 async def finished(platform: Platform, request_id: UUID) -> None:
@@ -81,12 +104,41 @@ async def finished(platform: Platform, request_id: UUID) -> None:
         await store_desk.delete_request(conn, request_id)
 
 
+async def end_what_fell(platform: Platform) -> int:
+    """End requests of every desk that may not take effect any more, or that nobody confirmed in time; how many."""
+    after, done = UUID(int=0), 0
+    while True:
+        async with platform.control.connection() as conn:
+            rows = await store_desk.all_requests(conn, after, _PAGE)
+        for row in rows:
+            done += await _end_if_fallen(platform, row["request_id"])
+        if len(rows) < _PAGE:
+            return done
+        after = rows[-1]["request_id"]
+
+
+async def _end_if_fallen(platform: Platform, request_id: UUID) -> bool:
+    async with platform.control.transaction() as conn:
+        row = await store_desk.held_by_id(conn, request_id)
+        resident = None if row is None else await residents.find(conn, row["resident_key"])
+        if row is None or resident is None or resident.state != "active":
+            return False
+        if not await request_standing.stands(conn, row, resident):
+            await second_person.end(conn, row, "void", SYSTEM)
+        elif row["over"] and not (row["act"] == "erase" and row["staff_key"] is not None):
+            await second_person.end(conn, row, "lapsed", SYSTEM)
+        else:
+            return False
+        return True
+
+
 async def keep_erasing(platform: Platform) -> None:
-    """`erase_due` over and over, for ever. A database that is away for a while is waited for."""
+    """`erase_due` and `end_what_fell` over and over, for ever. A database that is away for a while is waited for."""
     later = tried_later()
     while True:
         try:
             await erase_due(platform, later)
+            await end_what_fell(platform)
         except Exception as error:
             if not is_unavailable(error):
                 raise

@@ -96,10 +96,10 @@ class ErasureRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ErasureAsked(msgspec.Struct, frozen=True):
-    """What waits, and when it takes effect if nobody takes it back."""
+    """What waits, and when it takes effect if nobody takes it back: null as long as no clerk stands for it."""
 
     resident_id: str
-    takes_effect_at: datetime
+    takes_effect_at: datetime | None
     state: str = "waiting"
 
 
@@ -245,7 +245,8 @@ async def move(request: Request, caller: ClientCaller) -> Response:
     example={"path": {"resident": _EXAMPLE_ID}, "body": {"ground": "本人の申出"}},
 )
 async def erase(request: Request, caller: ClientCaller) -> Response:
-    """Ask for an erasure. It waits for two clerks at the desk's pages, or 24 hours, and can be taken back until then."""
+    """Ask for an erasure. It waits for two clerks at the desk's pages, or for one and 24 hours, and can be taken back until then.
+    A program is nobody: where no clerk stands for it, nothing is erased, and after 30 days it lapses."""
     asked = await read_json(request, ErasureRequest)
     platform = platform_of(request)
     async with desk.transaction(platform.control) as conn:

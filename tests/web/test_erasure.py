@@ -76,9 +76,15 @@ async def _asked(control: Connection, web: httpx.AsyncClient, town: Town, reside
 
 
 async def _erase(app: Any, control: Connection, web: httpx.AsyncClient, town: Town, resident_id: str) -> int:
-    """Asked for by the desk's program, and nobody took it back for 24 hours."""
+    """Asked for by the desk's program, stood for by a clerk, and nobody took it back for 24 hours."""
     asked = await _asked(control, web, town, resident_id)
-    assert (asked.status_code, asked.json()["state"]) == (202, "waiting")
+    assert (asked.status_code, asked.json()["state"], asked.json()["takes_effect_at"]) == (
+        202,
+        "waiting",
+        None,
+    )
+    (clerk,) = await factories.make_clerks(control, town.c1, 1)
+    await control.execute("update identity.desk_request set staff_key = $1", clerk.key)
     assert await erase_due(app.state.platform) == 0
     await control.execute("update identity.desk_request set expires_at = clock_timestamp() - interval '1 s'")
     return await erase_due(app.state.platform)
@@ -146,15 +152,20 @@ async def test_a_store_that_does_not_answer_keeps_the_erasure_open(
 
 async def _due(control: Connection, town: Town, *resident_ids: str) -> None:
     """Erasures that two stand for, in this order."""
+    one, two = await factories.make_clerks(control, town.c1, 2)
     for n, resident_id in enumerate(resident_ids):
         await control.execute(
             "insert into identity.desk_request (request_id, resident_key, organization_key, act, content, asked_by,"
-            " asked_at, expires_at, confirmed_by) select gen_random_uuid(), resident_key, $3, 'erase', '{\"ground\": \"x\"}',"
-            " 'staff:a', now(), now() + make_interval(mins => $2), 'staff:b'"
+            " asked_at, expires_at, staff_key, confirmed_by)"
+            " select gen_random_uuid(), resident_key, $3, 'erase', '{\"ground\": \"x\"}',"
+            " $4, now(), now() + make_interval(mins => $2), $5, $6"
             " from identity.resident where resident_id = $1",
             resident_id,
             n,
             town.c1.key,
+            one.actor,
+            one.key,
+            two.actor,
         )
 
 
@@ -181,14 +192,14 @@ async def test_i3_a_store_that_is_away_keeps_no_other_person_waiting(
 async def test_i3_an_exception_that_nobody_foresaw_ends_the_round_for_nobody_else(
     app: Any, control: Connection, town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = erasure.erase_resident
+    whole = erasure._carry_out  # pyright: ignore[reportPrivateUsage]
 
-    async def fails(platform: Any, resident: Any, *about: Any) -> None:
-        if resident.resident_key == town.hanako.key:
+    async def fails(platform: Any, key: int, *about: Any) -> None:
+        if key == town.hanako.key:
             raise KeyError("nobody foresaw this")
-        await whole(platform, resident, *about)
+        await whole(platform, key, *about)
 
-    monkeypatch.setattr(erasure, "erase_resident", fails)
+    monkeypatch.setattr(erasure, "_carry_out", fails)
     await _due(control, town, town.hanako.id, town.ichiro.id)
     assert await erase_due(app.state.platform) == 1
     assert await _state(control, town.ichiro.id) == "erased"

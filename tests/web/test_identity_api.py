@@ -223,7 +223,7 @@ async def test_a_move_keeps_the_id_and_changes_the_scope(desk: Desk) -> None:
 
 
 async def test_an_erased_resident_is_gone_and_the_record_of_it_stays(
-    app: Any, control: Connection, web: httpx.AsyncClient, desk: Desk
+    app: Any, control: Connection, web: httpx.AsyncClient, desk: Desk, town: Town
 ) -> None:
     resident_id = (await desk.enrol()).json()["resident_id"]
     taro = await _login(desk, web, resident_id)
@@ -231,6 +231,9 @@ async def test_an_erased_resident_is_gone_and_the_record_of_it_stays(
     answer = await desk.call("POST", f"/residents/{resident_id}/erasure", {"ground": "本人の申出"})
     assert (answer.status_code, answer.json()["state"]) == (202, "waiting")
     await control.execute("update identity.desk_request set expires_at = clock_timestamp() - interval '1 s'")
+    assert await erase_due(app.state.platform) == 0, "a program is nobody"
+    (clerk,) = await factories.make_clerks(control, town.c1, 1)
+    await control.execute("update identity.desk_request set staff_key = $1", clerk.key)
     assert await erase_due(app.state.platform) == 1
     assert (await taro.log_in()).status_code == 401
     assert await control.fetchval("select count(*) from ledger.entry") > leaves

@@ -84,8 +84,11 @@ class Protection(Content, frozen=True, kw_only=True):
 
 
 class SecondPerson(Content, frozen=True, kw_only=True):
-    """SECOND_PERSON_ASKED: one of two clerks asked for `act`, or took it back."""
+    """SECOND_PERSON_ASKED: one of two clerks (or a program, which is nobody) asked for `act`, or took it back; or it `ended`
+    by itself: `void`, whoever said it may not any more; `lapsed`, nobody said the rest in time."""
 
     organization_id: str
     act: str
     withdrawn: bool = False
+    by_program: bool = False
+    ended: str = ""

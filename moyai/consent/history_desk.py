@@ -162,6 +162,11 @@ def _second_person(detail: dict[str, Any], office_ja: str, office_en: str) -> tu
             f"{act_ja}の申出が取り下げられました（{office_ja}）。何も変わっていません。",
             f"{act_en} was taken back ({office_en}). Nothing changed.",
         )
+    if detail.get("ended") == "objected":
+        return (
+            f"あなたが、{act_ja}を止めました。何も消えていません。",
+            f"You stopped it: {act_en[:1].lower()}{act_en[1:]}. Nothing was erased.",
+        )
     if ended := detail.get("ended"):
         why_ja, why_en = _ENDED.get(ended, ("", ""))
         return (

@@ -55,6 +55,8 @@ class ResidentCaller(msgspec.Struct, frozen=True):
     aal: int
     scopes: frozenset[str]
     second_factor_at: datetime | None = None
+    erasure_at: datetime | None = None
+    """When everything about them is erased unless somebody stops it; only in the portal's sessions."""
 
     def with_second_factor(self, at: datetime) -> ResidentCaller:
         return msgspec.structs.replace(self, second_factor_at=at)

@@ -24,7 +24,7 @@ from moyai.base.db import Connection, Record
 from moyai.base.errors import Problem
 from moyai.base.ids import random_uuid
 from moyai.identity import request_standing, residents, store_desk
-from moyai.identity.model import Desk, Resident
+from moyai.identity.model import Desk, Resident, ResidentCaller
 from moyai.ledger import Act, Kind, contents
 from moyai.registry import find_operating_organization
 
@@ -34,8 +34,8 @@ MINUTES: Final = 24 * 60
 PROGRAM_MINUTES: Final = 30 * 24 * 60
 """How long what a program asked for waits for a first person; then it lapses."""
 
-Ended = Literal["withdrawn", "void", "lapsed"]
-"""How what waited ended without being done: taken back; whoever said it may not any more; nobody said the rest in time."""
+Ended = Literal["withdrawn", "objected", "void", "lapsed"]
+"""How what waited ended without being done: taken back; stopped by the resident; whoever said it may not any more; nobody said the rest in time."""
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -210,6 +210,35 @@ async def begun(conn: Connection, act: str, resident: Resident) -> dict[str, Any
     """What was asked for of an act that two stood for and that is not done yet."""
     row = await store_desk.held(conn, act, resident.resident_key)
     return None if row is None or row["confirmed_by"] is None else row["content"]
+
+
+class OwnErasure(msgspec.Struct, frozen=True):
+    """An erasure that waits, as the resident reads it. `takes_effect_at`: None as long as only a program asked for it."""
+
+    request_id: UUID
+    organization_key: int
+    ground: str
+    asked_at: datetime
+    takes_effect_at: datetime | None
+
+
+async def own_erasure(conn: Connection, caller: ResidentCaller) -> OwnErasure | None:
+    """Whether this resident's data is going to be erased."""
+    row = await store_desk.held(conn, "erase", caller.resident_key)
+    if row is None or row["confirmed_by"] is not None or (row["over"] and row["staff_key"] is None):
+        return None
+    at = row["expires_at"] if row["staff_key"] is not None else None
+    return OwnErasure(
+        row["request_id"], row["organization_key"], row["content"]["ground"], row["asked_at"], at
+    )
+
+
+async def object_to_erasure(conn: Connection, caller: ResidentCaller, named: UUID) -> None:
+    """The resident stops the erasure that they read. Raises Problem request_changed where it is another one, or none."""
+    row = await store_desk.held(conn, "erase", caller.resident_key)
+    if row is None or row["request_id"] != named or row["confirmed_by"] is not None:
+        raise Problem("request_changed")
+    await end(conn, row, "objected", caller.actor)
 
 
 async def withdraw(

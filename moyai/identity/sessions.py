@@ -209,6 +209,7 @@ def _resident(session: Session, row: Record) -> ResidentCaller | None:
         session.aal,
         frozenset({"consent"}),
         session.second_factor_at,
+        row["erasure_at"],
     )
 
 

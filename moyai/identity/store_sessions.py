@@ -70,7 +70,9 @@ async def session(conn: Connection, session_hash: bytes) -> Record | None:
                p.resident_key, p.staff_key,
                r.resident_id, r.ial, r.state as resident_state,
                f.name, f.organization_key, f.roles, f.staff_id, coalesce(f.staff_number, '') as staff_number,
-               f.in_force_since
+               f.in_force_since,
+               (select q.expires_at from identity.desk_request q
+                 where q.resident_key = p.resident_key and q.act = 'erase' and q.staff_key is not null) as erasure_at
           from identity.session s
           left join identity.credential c using (login)
          cross join lateral (select coalesce(s.resident_key, c.resident_key) as resident_key,

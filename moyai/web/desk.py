@@ -27,17 +27,10 @@ from moyai.identity.model import (
 )
 from moyai.registry import store_parties
 from moyai.web.authorize import go
+from moyai.web.erasure import GROUNDS, erase_resident
 from moyai.web.erasure import begin as begin_erasure
-from moyai.web.erasure import erase_resident
 from moyai.web.oauth import platform_of
 from moyai.web.pages import Form, read_form, render
-
-GROUNDS = (
-    ("本人の申出", "本人の申出", "Asked for by the resident"),
-    ("死亡", "死亡", "Death"),
-    ("誤った登録", "誤った登録", "Enrolled by mistake"),
-)
-"""On what ground somebody is erased: recorded as the Japanese text, shown in both languages."""
 
 
 async def desk_of(conn: Connection, caller: StaffCaller) -> Desk:

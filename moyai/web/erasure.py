@@ -23,6 +23,13 @@ from moyai.personal import actions as personal
 from moyai.registry.replay import SYSTEM
 from moyai.web.platform import Platform
 
+GROUNDS: Final[tuple[tuple[str, str, str], ...]] = (
+    ("本人の申出", "本人の申出", "Asked for by the resident"),
+    ("死亡", "死亡", "Death"),
+    ("誤った登録", "誤った登録", "Enrolled by mistake"),
+)
+"""On what ground a desk erases somebody: recorded as the Japanese text, shown in both languages. A program may send other words."""
+
 _AT_ONCE: Final = 20
 _PAGE: Final = 200
 _EVERY_SECONDS: Final = 20.0

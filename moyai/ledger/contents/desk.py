@@ -85,7 +85,7 @@ class Protection(Content, frozen=True, kw_only=True):
 
 class SecondPerson(Content, frozen=True, kw_only=True):
     """SECOND_PERSON_ASKED: one of two clerks (or a program, which is nobody) asked for `act`, or took it back; or it `ended`
-    by itself: `void`, whoever said it may not any more; `lapsed`, nobody said the rest in time."""
+    otherwise: `objected`, the resident stopped it; `void`, whoever said it may not any more; `lapsed`, nobody said the rest in time."""
 
     organization_id: str
     act: str

@@ -162,7 +162,6 @@ ENGLISH: Final[dict[str, str]] = {
     "DELETE /identity/v1/me/authorizations": "Ends every authorisation but the one that this is sent with. Needs a second factor of the last five minutes.",
     "DELETE /identity/v1/me/authorizations/{authorization}": "Ends one authorisation: its tokens are refused from the next use on. Any but the one that this is sent with needs a second factor of the last five minutes.",
     "GET /identity/v1/me/erasures": "The erasure of everything about the resident that a desk or its program asked for, and when it takes effect.",
-    "DELETE /identity/v1/me/erasures/{erasure}": "The resident stops the erasure.",
     "GET /identity/v1/me/transfers": "A move that a desk says the resident made, and that waits for them.",
     "POST /identity/v1/me/transfers/{transfer}/confirmation": "The resident, with two factors, says that they moved.",
     "POST /identity/v1/me/transfers/{transfer}/decline": "The resident declines a move that they know nothing of.",

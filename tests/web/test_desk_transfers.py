@@ -21,6 +21,7 @@ from tests.web import in_process
 from tests.web.conftest import PageAt
 from tests.web.peers import Person, form_of
 from tests.web.test_desk import ENTRY, clerk_of
+from tests.web.test_registry_pending import six_minutes_ago
 
 MOVED = {**ENTRY, "municipality_code": C2, "address": "香川県木田郡三木町氷上310"}
 
@@ -128,10 +129,32 @@ async def test_the_resident_is_told_in_the_portal_and_decides(
         history = (await browser.get("/portal/history")).text
         assert "あなたの転入を申し出ました" in history
         assert "desk-c2" not in history
-    found = await control.fetchval(
-        "select municipality_code from identity.resident where resident_id = $1", taro["id"]
+    assert await _town_of(control, taro) == code
+
+
+async def test_people_h3_the_residents_yes_to_a_move_is_a_press_of_its_own_after_the_code(
+    control: Connection, box: SecretBox, app: object, web: httpx.AsyncClient, town: Town, taro: dict[str, str]
+) -> None:
+    await clerk_of(control, box, web, "c2")
+    await _ask(web)
+    async with in_process.client_of(app) as browser:
+        person = Person(browser, taro["login"], taro["password"], taro["totp"])
+        await person.log_in()
+        await six_minutes_ago(control)
+        checked = await _send(browser, "/portal/transfers", second_factor=person.code(1))
+        assert (checked.status_code, "まだ、何も決まっていません" in checked.text) == (200, True)
+        assert await _town_of(control, taro) == "372013"
+        action = re.search(r'action="(/portal/transfers/[0-9a-f-]{36})"', checked.text)
+        assert action is not None
+        done = await browser.post(action[1], data=form_of(checked, action[1]))
+        assert done.headers["location"] == "/portal/transfers?done=confirmed"
+    assert await _town_of(control, taro) == C2
+
+
+async def _town_of(control: Connection, who: dict[str, str]) -> str:
+    return await control.fetchval(
+        "select municipality_code from identity.resident where resident_id = $1", who["id"]
     )
-    assert found == code
 
 
 async def test_the_second_clerk_types_the_number_of_the_certificate(

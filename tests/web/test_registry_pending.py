@@ -276,7 +276,7 @@ async def test_b5_too_many_that_wait_are_refused_by_name(operator: Operator, mon
     assert (refused.status_code, refused.json()["code"]) == (409, "too_many_pending")
 
 
-async def _six_minutes_ago(control: Connection) -> None:
+async def six_minutes_ago(control: Connection) -> None:
     """Everybody's last code was shown six minutes ago."""
     await control.execute(
         """
@@ -293,7 +293,7 @@ async def test_h2_a_second_persons_word_takes_a_code_that_is_shown_just_now(
     """A browser that was left alone confirms nothing; revoking, which only stops, asks for none."""
     pending, _ = await keys_asked(operator, control)
     first = await clerk(app, control, box, "one", "1001")
-    await _six_minutes_ago(control)
+    await six_minutes_ago(control)
     asked = await press(first, pending, "confirm")
     assert (asked.status_code, "確認コードを入れてください" in asked.text) == (422, True)
     assert (await pending_act(control, pending)).first_person is None
@@ -307,5 +307,5 @@ async def test_h2_a_second_persons_word_takes_a_code_that_is_shown_just_now(
     assert (
         (await first.http.post(action, data=form_of(right, ""))).headers["location"].endswith("done=waiting")
     )
-    await _six_minutes_ago(control)
+    await six_minutes_ago(control)
     assert (await press(first, pending, "revoke")).headers["location"].endswith("done=revoked")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from moyai.base.db import Connection, Record
+from moyai.identity.listing import Place
 
 
 async def insert(
@@ -97,36 +98,57 @@ async def end(conn: Connection, transfer_id: UUID, state: str, confirmed_by: str
     )
 
 
-async def coming(conn: Connection, organization_key: int) -> list[Record]:
-    """Asked for by this desk: what is pending, and what ended within a month."""
+_LISTED = """
+        select * from (
+            select t.transfer_id, t.state, t.confirmed_by, t.certificate, t.asked_staff_key, t.asked_at, t.expires_at,
+                   t.entered_name, t.organization_key, r.resident_id, r.protected_at is not null as protected,
+                   r.municipality_code, r.desk_key, coalesce(t.ended_at, t.asked_at) as last_at,
+                   case when t.state = 'pending' then extract(epoch from t.expires_at)
+                        else 100000000000 - extract(epoch from coalesce(t.ended_at, t.asked_at)) end as place,
+                   r.protected_at is null
+                     or exists (select from identity.protected_access a
+                                 where a.resident_key = t.resident_key and a.staff_key = $1) as open
+              from identity.transfer t join identity.resident r using (resident_key)
+             where t.state <> 'pending' or t.expires_at > clock_timestamp()) t
+"""
+"""Transfers as a member of staff ($1) may see them: what lapses soonest first, then what ended, newest first."""
+
+
+async def coming(
+    conn: Connection, staff_key: int, organization_key: int, after: Place, limit: int
+) -> list[Record]:
+    """Asked for by this desk: what is pending, and what ended within a month. That one was declined stays in the list whoever
+    the resident is by now: it tells what this desk entered, and what it tells of anybody."""
     return await conn.fetch(
-        """
-        select t.transfer_id, t.resident_key, t.state, t.confirmed_by, t.certificate, t.asked_staff_key,
-               t.asked_at, t.expires_at, t.municipality_code, t.entered_name, t.organization_key, r.resident_id
-          from identity.transfer t
-          join identity.resident r using (resident_key)
-         where t.organization_key = $1 and r.protected_at is null
-           and (t.state <> 'pending' or t.expires_at > clock_timestamp())
-           and coalesce(t.ended_at, t.asked_at) > clock_timestamp() - interval '31 days'
-         order by t.asked_at desc limit 200
+        _LISTED
+        + """
+         where t.organization_key = $2 and (t.open or t.state in ('declined', 'withdrawn'))
+           and t.last_at > clock_timestamp() - interval '31 days'
+           and (t.place, t.transfer_id) > ($3::numeric, $4::uuid)
+         order by t.place, t.transfer_id limit $5
         """,
+        staff_key,
         organization_key,
+        *after,
+        limit,
     )
 
 
-async def leaving(conn: Connection, codes: list[str], organization_key: int) -> list[Record]:
-    """Pending for residents whom this desk looks after; `codes` are its municipalities, or `*`."""
+async def leaving(
+    conn: Connection, staff_key: int, codes: list[str], organization_key: int, after: Place, limit: int
+) -> list[Record]:
+    """Pending for residents whom this desk looks after; `codes` are its municipalities."""
     return await conn.fetch(
-        """
-        select t.transfer_id, t.resident_key, t.state, t.confirmed_by, t.certificate, t.asked_staff_key,
-               t.asked_at, t.expires_at, t.municipality_code, t.entered_name, t.organization_key, r.resident_id
-          from identity.transfer t
-          join identity.resident r using (resident_key)
-         where t.state = 'pending' and t.expires_at > clock_timestamp() and r.protected_at is null
-           and t.organization_key <> $2
-           and (r.municipality_code = any($1::text[]) or r.desk_key = $2)
-         order by t.asked_at desc limit 200
+        _LISTED
+        + """
+         where t.state = 'pending' and t.open and t.organization_key <> $3
+           and (t.municipality_code = any($2::text[]) or t.desk_key = $3)
+           and (t.place, t.transfer_id) > ($4::numeric, $5::uuid)
+         order by t.place, t.transfer_id limit $6
         """,
+        staff_key,
         codes,
         organization_key,
+        *after,
+        limit,
     )

@@ -7,7 +7,9 @@ recovered; after one that the resident did not confirm, a recovery takes two cle
 
 from __future__ import annotations
 
+import asyncio
 import secrets
+import time
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any, Final, Literal
@@ -38,6 +40,12 @@ from moyai.registry import store_parties
 
 TRANSFER_DAYS: Final = 30
 
+EVEN_SECONDS: Final = 0.25
+"""After so long it is said that there is nobody: sooner, a clock would tell nobody from somebody who is protected, in whose
+history the attempt is written."""
+
+_NOBODY: Final = "nobody of another desk has this name and birth date"
+
 Way = Literal["losing_desk", "resident", "certificate"]
 
 
@@ -49,21 +57,6 @@ class Transfer(msgspec.Struct, frozen=True):
     asked_at: datetime
     expires_at: datetime
     certificate: bool
-
-
-class Listed(msgspec.Struct, frozen=True):
-    """A transfer in a desk's list. `resident_id` is known to the desk that looks after the resident."""
-
-    transfer_id: UUID
-    state: str
-    confirmed_by: str | None
-    asked_at: datetime
-    expires_at: datetime
-    certificate: bool
-    entered_name: str
-    organization_key: int
-    own: bool
-    resident_id: str | None
 
 
 # --- asked for ------------------------------------------------------------------------------------------------
@@ -88,8 +81,14 @@ async def ask(
         raise Problem("other_municipality", "the new address is not in this desk's municipalities")
     if evidence.document_class == "none":
         raise Problem("proofing_insufficient", "moving in needs an official document")
-    async with meetings.counted(database, desk, "move_in"), database.transaction() as conn:
-        return await _ask(conn, desk, person, evidence, certificate.strip(), resident_id)
+    began = time.monotonic()
+    try:
+        async with meetings.counted(database, desk, "move_in"), database.transaction() as conn:
+            return await _ask(conn, desk, person, evidence, certificate.strip(), resident_id)
+    except MeetsSomebody as problem:
+        if problem.code == "does_not_exist":
+            await asyncio.sleep(max(0.0, began + EVEN_SECONDS - time.monotonic()))
+        raise
 
 
 async def _ask(
@@ -117,6 +116,7 @@ async def _ask(
         TRANSFER_DAYS,
     ):
         raise MeetsSomebody("transfer_pending", None, (), [chosen])
+    await _require_open(conn, chosen)
     content = contents.TransferAsked(
         transfer_id=str(transfer_id),
         organization_id=desk.organization_id,
@@ -132,10 +132,18 @@ async def _ask(
     return _transfer(row)
 
 
+async def _require_open(conn: Connection, chosen: Resident) -> None:
+    """Raises MeetsSomebody, as for nobody, where the protection of whom was chosen began meanwhile. A transfer is locked before
+    its resident, here as where it is completed."""
+    await residents.hold(conn, chosen)
+    now = await residents.find(conn, chosen.resident_key)
+    if now is None or now.protected:
+        raise MeetsSomebody("does_not_exist", _NOBODY, (), (), [chosen])
+
+
 def _chosen(elsewhere: list[Resident], hidden: list[Resident], resident_id: str) -> Resident:
     if not elsewhere:
-        nobody = "nobody of another desk has this name and birth date"
-        raise MeetsSomebody("does_not_exist", nobody, (), (), hidden)
+        raise MeetsSomebody("does_not_exist", _NOBODY, (), (), hidden)
     fitting = [one for one in elsewhere if resident_id in ("", one.resident_id)]
     if len(fitting) != 1:
         raise MeetsSomebody("several_candidates", None, (), elsewhere)
@@ -157,7 +165,7 @@ def _transfer(row: Any) -> Transfer:
 
 async def confirm_at_losing_desk(conn: Connection, desk: Desk, transfer_id: UUID) -> None:
     """The desk that looks after the resident lets them go. Raises Problem does_not_exist, desk_new."""
-    row, resident = await _held(conn, transfer_id)
+    row, resident = await _held_at(conn, desk, transfer_id)
     if not await _may_confirm(conn, desk, row, resident):
         raise Problem("does_not_exist", "no such transfer at this desk")
     if resident.desk_key != desk.organization_key:
@@ -177,7 +185,7 @@ async def confirm_as_second_clerk(conn: Connection, desk: Desk, transfer_id: UUI
 
     Raises Problem: does_not_exist, certificate_missing, second_person_required, desk_new.
     """
-    row, resident = await _held(conn, transfer_id)
+    row, resident = await _held_at(conn, desk, transfer_id)
     if row["organization_key"] != desk.organization_key:
         raise Problem("does_not_exist", "no such transfer at this desk")
     await second_person.require_another(conn, desk, row["asked_staff_key"])
@@ -226,6 +234,14 @@ async def _held(conn: Connection, transfer_id: UUID) -> tuple[Any, Resident]:
     return row, resident
 
 
+async def _held_at(conn: Connection, desk: Desk, transfer_id: UUID) -> tuple[Any, Resident]:
+    """As `_held`, at a desk of either side. One about a protected resident is none, but for whoever is named."""
+    row, resident = await _held(conn, transfer_id)
+    if resident.protected and not await residents.reaches(conn, desk, resident):
+        raise Problem("does_not_exist", "no such transfer at this desk")
+    return row, resident
+
+
 async def _complete(
     conn: Connection, actor: str, organization_id: str, row: Any, resident: Resident, way: Way
 ) -> None:
@@ -253,7 +269,7 @@ async def _complete(
 
 async def decline(conn: Connection, desk: Desk, transfer_id: UUID) -> None:
     """The asking desk takes it back, or the losing desk refuses. Raises Problem does_not_exist."""
-    row, resident = await _held(conn, transfer_id)
+    row, resident = await _held_at(conn, desk, transfer_id)
     asking = row["organization_key"] == desk.organization_key
     if not asking and not await _may_confirm(conn, desk, row, resident):
         raise Problem("does_not_exist", "no such transfer at this desk")
@@ -286,31 +302,3 @@ async def of_resident(conn: Connection, resident_key: int) -> tuple[Transfer, in
     """What is pending for this resident, with the key of the organisation that asks."""
     row = await store_transfers.pending_of(conn, resident_key)
     return None if row is None else (_transfer(row), row["organization_key"])
-
-
-async def coming(conn: Connection, desk: Desk) -> list[Listed]:
-    """What this desk asked for."""
-    return [
-        _listed(desk, row, "completed") for row in await store_transfers.coming(conn, desk.organization_key)
-    ]
-
-
-async def leaving(conn: Connection, desk: Desk) -> list[Listed]:
-    """What other desks ask for of this desk's residents."""
-    rows = await store_transfers.leaving(conn, sorted(desk.municipality_codes), desk.organization_key)
-    return [_listed(desk, row, "pending") for row in rows]
-
-
-def _listed(desk: Desk, row: Any, known_when: str) -> Listed:
-    return Listed(
-        row["transfer_id"],
-        row["state"],
-        row["confirmed_by"],
-        row["asked_at"],
-        row["expires_at"],
-        bool(row["certificate"]),
-        row["entered_name"],
-        row["organization_key"],
-        desk.staff_key is not None and row["asked_staff_key"] == desk.staff_key,
-        row["resident_id"] if row["state"] == known_when else None,
-    )

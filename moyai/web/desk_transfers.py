@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from moyai.base.errors import Problem
-from moyai.identity import desk, transfers
+from moyai.identity import desk, transfer_lists, transfers
 from moyai.identity.model import StaffCaller
 from moyai.registry import store_parties
 from moyai.web.authorize import go
@@ -16,6 +16,8 @@ from moyai.web.desk import desk_of
 from moyai.web.oauth import platform_of
 from moyai.web.pages import language_of, read_form, render
 from moyai.web.portal import uuid_in_path
+
+ON_A_PAGE = 50
 
 _SAID = ("certificate_missing", "second_person_required", "request_changed", "desk_new")
 
@@ -25,9 +27,12 @@ async def show(request: Request, caller: StaffCaller) -> Response:
 
 
 async def _page(request: Request, caller: StaffCaller, problem: Problem | None = None) -> Response:
+    """One page of each list; each goes on by a cursor of its own."""
+    query = request.query_params
     async with platform_of(request).control.connection() as conn:
         at = await desk_of(conn, caller)
-        coming, leaving = await transfers.coming(conn, at), await transfers.leaving(conn, at)
+        coming = await transfer_lists.coming(conn, at, ON_A_PAGE, query.get("coming"))
+        leaving = await transfer_lists.leaving(conn, at, ON_A_PAGE, query.get("leaving"))
         parties = {one.organization_key: one for one in await store_parties.municipalities(conn)}
 
     def office(organization_key: int) -> str:
@@ -41,6 +46,7 @@ async def _page(request: Request, caller: StaffCaller, problem: Problem | None =
         status=200 if problem is None else problem.status,
         coming=coming,
         leaving=leaving,
+        later="coming" in query or "leaving" in query,
         office=office,
         done=request.query_params.get("done", ""),
         problem=problem,

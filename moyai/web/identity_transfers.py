@@ -9,13 +9,16 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from moyai.identity import desk, transfers
+from moyai.identity import desk, transfer_lists, transfers
+from moyai.identity.listing import MOST
 from moyai.identity.model import ClientCaller, Evidence, Person
-from moyai.identity.transfers import Listed, Transfer
+from moyai.identity.transfer_lists import Listed
+from moyai.identity.transfers import Transfer
+from moyai.personal.model import Cursor
 from moyai.web import examples
 from moyai.web.identity_api import desk_of
 from moyai.web.oauth import platform_of
-from moyai.web.operation import answer, describes, read_json
+from moyai.web.operation import answer, describes, read_json, read_query
 from moyai.web.portal import uuid_in_path
 
 _EXAMPLE = "6a3f2c1e-9b7d-4e21-8f54-2d9c0b7a1e63"
@@ -46,11 +49,20 @@ class TransferView(msgspec.Struct, frozen=True):
     resident_id: str | None = None
 
 
-class Transfers(msgspec.Struct, frozen=True):
-    """`coming` were asked for by this desk, `leaving` are asked for by others of this desk's residents."""
+class Transfers(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`coming` were asked for by this desk, `leaving` are asked for by others of this desk's residents; each a page, what lapses
+    soonest first. `next_coming` and `next_leaving` are the cursors of their next pages, and missing on the last."""
 
     coming: list[TransferView]
     leaving: list[TransferView]
+    next_coming: str | None = None
+    next_leaving: str | None = None
+
+
+class TransfersQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    limit: Annotated[int, msgspec.Meta(ge=1, le=MOST)] = MOST
+    coming: Cursor | None = None
+    leaving: Cursor | None = None
 
 
 class Ended(msgspec.Struct, frozen=True):
@@ -104,12 +116,26 @@ async def ask(request: Request, caller: ClientCaller) -> Response:
     return answer(_asked(made), 202)
 
 
-@describes(response=Transfers, codes=("forbidden",))
+@describes(
+    response=Transfers,
+    query=TransfersQuery,
+    codes=("forbidden", "invalid_request"),
+    example={"query": {"limit": 50}},
+)
 async def list_transfers(request: Request, caller: ClientCaller) -> Response:
+    query = read_query(request, TransfersQuery)
     async with platform_of(request).control.connection() as conn:
         at = await desk_of(conn, caller)
-        coming, leaving = await transfers.coming(conn, at), await transfers.leaving(conn, at)
-    return answer(Transfers([_listed(one) for one in coming], [_listed(one) for one in leaving]))
+        coming = await transfer_lists.coming(conn, at, query.limit, query.coming)
+        leaving = await transfer_lists.leaving(conn, at, query.limit, query.leaving)
+    return answer(
+        Transfers(
+            [_listed(one) for one in coming.transfers],
+            [_listed(one) for one in leaving.transfers],
+            coming.next,
+            leaving.next,
+        )
+    )
 
 
 @describes(

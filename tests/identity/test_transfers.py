@@ -11,7 +11,7 @@ from moyai.base.db import Connection, Database
 from moyai.base.errors import Problem
 from moyai.base.journal import Journal
 from moyai.base.secrets import SecretBox
-from moyai.identity import credentials, desk, residents, transfers
+from moyai.identity import credentials, desk, residents, transfer_lists, transfers
 from moyai.identity.model import Desk, Evidence, Person, Resident, ResidentCaller
 from moyai.ledger import Kind
 from moyai.registry import store_parties
@@ -343,8 +343,12 @@ async def test_both_desks_see_it_and_the_asking_one_learns_no_id(
     control: Connection, miki: Miki, taro: Resident
 ) -> None:
     await miki.ask()
-    assert [one.resident_id for one in await transfers.coming(control, miki.first)] == [None]
-    assert [one.resident_id for one in await transfers.leaving(control, miki.losing)] == [taro.resident_id]
+    assert [one.resident_id for one in (await transfer_lists.coming(control, miki.first, 9)).transfers] == [
+        None
+    ]
+    assert [one.resident_id for one in (await transfer_lists.leaving(control, miki.losing, 9)).transfers] == [
+        taro.resident_id
+    ]
 
 
 async def test_of_several_people_the_one_who_shows_their_id_moves(
@@ -353,7 +357,7 @@ async def test_of_several_people_the_one_who_shows_their_id_moves(
     await residents.enrol(control, scene.c1, person(), EVIDENCE, "ふたご")
     assert await code_of(miki.ask()) == "several_candidates"
     asked = await transfers.ask(control_db, miki.first, moved_in(), EVIDENCE, "", taro.resident_id.lower())
-    listed = await transfers.leaving(control, miki.losing)
+    listed = (await transfer_lists.leaving(control, miki.losing, 9)).transfers
     assert [(one.transfer_id, one.resident_id) for one in listed] == [(asked.transfer_id, taro.resident_id)]
 
 

@@ -21,7 +21,6 @@ import re
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
-from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 
@@ -67,17 +66,18 @@ class Journal:
         """
         due = await store_stops.take(conn)
         if due:
-            lines = [Line(row["at"], msgspec.convert(row["stop"], type=AnyStop)) for row in due]
-            await asyncio.to_thread(self._write, b"".join(map(_framed, lines)))
+            await self.write(*(Line(row["at"], msgspec.convert(row["stop"], type=AnyStop)) for row in due))
 
-    async def append(self, conn: Connection, stop: AnyStop, at: datetime | None = None) -> None:
-        """Write one line and wait until it is on the disk, inside the transaction that makes the stop.
+    async def append(self, conn: Connection, stop: AnyStop) -> None:
+        """Add a stop to what the caller's transaction makes; `write_due` writes it before the commit.
 
-        `at` is the act's own time where it has one, else the control database's time now. Raises OSError or
-        JournalError: then the act must not be acknowledged; nothing of the line is left.
+        Not at once: what is only rehearsed, in a savepoint, or waits for somebody, is no stop (B4).
         """
-        moment = at or await conn.fetchval("select clock_timestamp()")
-        await asyncio.to_thread(self._write, _framed(Line(moment, stop)))
+        await store_stops.note(conn, stop)
+
+    async def write(self, *lines: Line) -> None:
+        """Write whole lines and wait until they are on the disk. Raises as `write_due`."""
+        await asyncio.to_thread(self._write, b"".join(map(_framed, lines)))
 
     def check(self) -> None:
         """Read everything. Raises JournalError if there is damage anywhere but at the torn end."""

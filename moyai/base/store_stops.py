@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from moyai.base.db import Connection, Record
+from moyai.base.stops import AnyStop
+
+
+async def note(conn: Connection, stop: AnyStop) -> None:
+    """Note what the caller's transaction stops, where no trigger can tell."""
+    await conn.execute("select platform.note_stop($1)", msgspec.to_builtins(stop))
 
 
 async def take(conn: Connection) -> list[Record]:

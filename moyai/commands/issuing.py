@@ -15,10 +15,11 @@ from moyai.registry.pending import Asker
 
 async def issue(home: Home, login: str, as_: str | None) -> IssuedLogin:
     """Raises Problem as `staff_logins.issue_at_machine`, and as a log-in does."""
-    pool = await Pool.open(home.dsn(SERVE), max_size=2)
+    journal = Journal.of(home)
+    pool = await Pool.open(home.dsn(SERVE), max_size=2, before_commit=journal.write_due)
     try:
         person = None if as_ is None else await log_in(home, pool, as_)
-        name, journal = home.config().platform.name_ja, Journal.of(home)
+        name = home.config().platform.name_ja
         async with pool.transaction() as conn:
             asker = (
                 await _machine(conn)

@@ -108,6 +108,7 @@ async def revoke_key(home: Home, key: str, reason: str, *, as_json: bool) -> Non
     if not reason.strip():
         raise Problem("invalid_request", "a reason is needed: it stands in the ledger")
     async with _owner(home) as conn:
+        conn.before_commit = Journal.of(home).write_due
         async with conn.transaction():
             await keys.alone(conn)
             key_id = (await keys.current(conn, home.box(), _purpose(key))).key_id if _is_purpose(key) else key

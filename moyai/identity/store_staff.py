@@ -56,6 +56,10 @@ async def set_state(conn: Connection, staff_key: int, state: str, reason: str) -
     )
 
 
+async def set_roles(conn: Connection, staff_key: int, roles: list[str]) -> None:
+    await conn.execute("update identity.staff set roles = $2 where staff_key = $1", staff_key, roles)
+
+
 async def put_in_force(conn: Connection, staff_key: int) -> None:
     """In force from now on, unless it is already."""
     await conn.execute(

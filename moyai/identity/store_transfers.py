@@ -60,6 +60,15 @@ async def end_expired(conn: Connection, resident_key: int) -> None:
     )
 
 
+async def decline_all(conn: Connection) -> None:
+    """After a restore: what waits may have been declined or withdrawn since the backup."""
+    await conn.execute(
+        """
+        update identity.transfer set state = 'declined', ended_at = clock_timestamp() where state = 'pending'
+        """
+    )
+
+
 async def pending_of(conn: Connection, resident_key: int) -> Record | None:
     return await conn.fetchrow(
         """

@@ -121,9 +121,11 @@ async def last_actor(conn: Connection, noun: str, named: str, kinds: Iterable[Ki
     return await store.last_actor(conn, noun, named, [int(one) for one in kinds])
 
 
-async def recorded_since(conn: Connection, named: str, kinds: Iterable[Kind], at: datetime) -> bool:
-    """Whether something was done to the thing with this id at or after a time."""
-    return await store.recorded_since(conn, named, [int(kind) for kind in kinds], at)
+async def recorded_since(
+    conn: Connection, named: str, kinds: Iterable[Kind], at: datetime, noun: str | None = None
+) -> bool:
+    """Whether something was done to the thing with this id (and of this noun) at or after a time."""
+    return await store.recorded_since(conn, named, [int(kind) for kind in kinds], at, noun)
 
 
 async def deletions_since(conn: Connection, at: datetime) -> set[tuple[int, str, str]]:

@@ -96,18 +96,22 @@ async def of_resident(
     )
 
 
-async def recorded_since(conn: Connection, named: str, kinds: Sequence[int], at: datetime) -> bool:
-    """Whether an act of these kinds that concerns no resident names this id, at or after a time."""
+async def recorded_since(
+    conn: Connection, named: str, kinds: Sequence[int], at: datetime, noun: str | None
+) -> bool:
+    """Whether an act of these kinds that concerns no resident names this id (and this noun), at or after a time."""
     return await conn.fetchval(
         """
         select exists (
             select from ledger.content c
              where c.resident_key = 0 and c.at >= $3 and c.kind = any ($2)
-               and $1 in (select value from jsonb_each_text(c.body::jsonb -> 'detail')))
+               and $1 in (select value from jsonb_each_text(c.body::jsonb -> 'detail'))
+               and ($4::text is null or c.body::jsonb -> 'detail' ->> 'noun' = $4))
         """,
         named,
         kinds,
         at,
+        noun,
     )
 
 

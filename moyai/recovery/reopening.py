@@ -19,7 +19,7 @@ from moyai.base.roles import OWNER
 from moyai.base.stops import Line
 from moyai.base.store_restores import Restore
 from moyai.commands.key_acts import revoke_recorded
-from moyai.identity import store_desk, store_sessions
+from moyai.identity import store_desk, store_sessions, store_transfers
 from moyai.ledger import Act, Kind, continuing, record
 from moyai.ledger.contents.platform import PlatformRestored
 from moyai.ledger.continuing import Continued
@@ -87,10 +87,11 @@ async def reopen(
         assert found is not None, "a restore opens what it has closed"
         if not found.journal:
             await _distrust_tokens(conn, home)
-        repeated = await _repeat(home, _lines(home, since) if found.journal else [], say)
+        # asked as the backup knows them: also one that ended since has seen how long the log was
         witnesses = [
             Witness(one.witness_id, one.verifier_key, one.url) for one in await registry.all_witnesses(conn)
         ]
+        repeated = await _repeat(home, _lines(home, since) if found.journal else [], say)
         shown = await continuing.seen_by(witnesses)
         async with conn.transaction():
             lost_until = last_stop(repeated, found.state_at) if continuous else await store_copies.clock(conn)
@@ -127,6 +128,7 @@ async def _repeat(
             # it may have been revoked, withdrawn or carried out since; what comes due by itself must not, unasked
             await ending.void_all(conn, "the platform was restored")
             await store_desk.delete_requests(conn)
+            await store_transfers.decline_all(conn)
         return [(line, await replay(platform, line)) for line in lines]
 
 

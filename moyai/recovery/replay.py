@@ -19,15 +19,17 @@ from moyai.base.stops import (
     ProtectionBegun,
     ResidentClosed,
     ResidentErased,
+    RightTaken,
     SecretsReplaced,
     SharingEnded,
     StaffDisabled,
 )
 from moyai.commands.key_acts import revoke_recorded
 from moyai.consent import replay as consents
-from moyai.identity import protection, replaced_secrets, residents, staff
+from moyai.identity import lost_roles, protection, replaced_secrets, residents, staff
 from moyai.identity.model import Resident
 from moyai.ledger import Kind, recorded_since
+from moyai.registry import rights
 from moyai.registry.replay import REASON, SYSTEM, stop_again
 from moyai.web.erasure import erase_resident
 from moyai.web.platform import Platform
@@ -76,6 +78,11 @@ async def _stop(platform: Platform, line: Line) -> bool:
                 return await replaced_secrets.end_again(conn, platform.box, stop, line.at)
         case KeyRevoked(key_id=key_id):
             return await _revoke(platform, key_id)
+        case RightTaken() as stop:
+            async with platform.control.transaction() as conn:
+                if stop.noun == "staff":
+                    return await lost_roles.take_again(conn, stop, line.at, SYSTEM)
+                return await rights.take_again(conn, stop, line.at, Journal.of(platform.home))
         case StaffDisabled(staff_id=staff_id):
             async with platform.control.transaction() as conn:
                 if await recorded_since(conn, staff_id, _STAFF, line.at):

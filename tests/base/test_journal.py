@@ -19,20 +19,19 @@ from moyai.base.journal import Journal, JournalError
 from moyai.base.stops import EarlierLine, Line, ResidentErased, SharingEnded
 
 AT = datetime(2026, 11, 26, 9, 30, 0, 123456, UTC)
-NOBODY = cast("Connection", None)  # asked for the time only where a line brings none
 
 _WRITER = """
 import asyncio, sys
 from datetime import UTC, datetime
 from pathlib import Path
 from moyai.base.journal import Journal
-from moyai.base.stops import ConsentWithdrawn
+from moyai.base.stops import ConsentWithdrawn, Line
 
 async def main():
     journal = Journal(Path(sys.argv[1]))
     for n in range(50):
         stop = ConsentWithdrawn(resident_id=sys.argv[2], service_id=str(n), links=["x" * 500])
-        await journal.append(None, stop, datetime.now(UTC))
+        await journal.write(Line(datetime.now(UTC), stop))
 
 asyncio.run(main())
 """
@@ -46,7 +45,7 @@ def path(tmp_path: Path) -> Path:
 async def erased(path: Path, *residents: str) -> Journal:
     journal = Journal(path)
     for resident in residents:
-        await journal.append(NOBODY, ResidentErased(resident_id=resident), AT)
+        await journal.write(Line(AT, ResidentErased(resident_id=resident)))
     return journal
 
 
@@ -87,7 +86,7 @@ def residents(journal: Journal) -> list[str]:
 
 async def test_lines_come_back_in_order_with_their_times(path: Path) -> None:
     journal = await erased(path, "7")
-    await journal.append(NOBODY, SharingEnded(sharing_id="s"), AT)
+    await journal.write(Line(AT, SharingEnded(sharing_id="s")))
     assert list(journal.lines()) == [
         Line(AT, ResidentErased(resident_id="7")),
         Line(AT, SharingEnded(sharing_id="s")),
@@ -96,6 +95,8 @@ async def test_lines_come_back_in_order_with_their_times(path: Path) -> None:
 
 async def test_a_line_without_a_time_of_its_own_has_the_databases(control: Connection, path: Path) -> None:
     await Journal(path).append(control, ResidentErased(resident_id="7"))
+    assert list(Journal(path).lines()) == [], "it is no stop before the transaction commits"
+    await Journal(path).write_due(control)
     [line] = Journal(path).lines()
     assert line.at <= await control.fetchval("select clock_timestamp()")
 

@@ -9,7 +9,7 @@ from moyai.base.db import Connection
 from moyai.base.errors import Problem
 from moyai.base.journal import Journal
 from moyai.base.secrets import SecretBox
-from moyai.base.stops import Line, StaffDisabled
+from moyai.base.stops import StaffDisabled
 from moyai.identity import credentials, sessions, staff, staff_logins
 from moyai.identity.credentials import Credential
 from moyai.identity.staff_model import Administrator, StaffAccount, StaffDeclaration
@@ -21,6 +21,7 @@ from tests.conftest import RolledBack
 from tests.identity.conftest import Scene
 from tests.logins import own_login
 from tests.registry.samples import employed
+from tests.stops import stopped
 
 BOSS = Person("boss", "1", "c1", frozenset({"staff_admin"}))
 DEPUTY = Person("deputy", "2", "c1", frozenset({"staff_admin"}))
@@ -130,9 +131,7 @@ async def test_m10_disabling_ends_sessions_at_once(
     assert await sessions.caller_of(control, later) is None
     (entry,) = await entries(control, Kind.STAFF_DISABLED)
     assert (entry.detail["staff_id"], entry.detail["reason"]) == (one.staff_id, "退職")
-    assert StaffDisabled(staff_id=one.staff_id) in [
-        line.stop for line in journal.lines() if isinstance(line, Line)
-    ]
+    assert StaffDisabled(staff_id=one.staff_id) in await stopped(control, journal)
 
 
 async def logged_in_again(control: Connection, one: StaffAccount) -> str:

@@ -20,6 +20,7 @@ from tests.registry.samples import (
     certified_service,
     registered_service,
 )
+from tests.stops import stopped
 
 
 async def code_of(awaitable: Any) -> str:
@@ -75,8 +76,7 @@ async def test_an_ended_link_is_no_longer_among_the_services_links(control: Conn
     await registered_service(control)
     key = (await registry.service(control, "kenko")).service_key
     assert (await registry.end_link(control, "kenko-steps", "見直し", ACTOR, journal)).outcome == "created"
-    [line] = journal.lines()
-    assert line.stop == LinkEnded(link_id="kenko-steps")
+    assert await stopped(control, journal) == [LinkEnded(link_id="kenko-steps")]
     assert await registry.links_of_service(control, key) == []
     assert (await registry.link(control, "kenko-steps")).state == "ended"
     assert (await registry.register_link(control, LINK, ACTOR)).outcome == "unchanged"

@@ -26,6 +26,7 @@ from tests.registry.samples import (
     recorded,
     registered_service,
 )
+from tests.stops import stopped
 
 
 async def refused_code(awaitable: Any) -> str:
@@ -85,8 +86,7 @@ async def test_a_suspended_owner_takes_its_service_off_offer(control: Connection
 async def test_h4_certifying_does_not_lift_a_suspension(control: Connection, journal):
     await certified_service(control)
     await registry.suspend_service(control, "kenko", "点検", ACTOR, journal)
-    [line] = journal.lines()
-    assert line.stop == ServiceSuspended(service_id="kenko")
+    assert await stopped(control, journal) == [ServiceSuspended(service_id="kenko")]
     assert (await registry.service(control, "kenko")).state == "suspended"
     assert await registry.offered_services(control) == []
     assert (await registry.certify_service(control, "kenko", ACTOR)).outcome == "unchanged"

@@ -17,6 +17,7 @@ grant select on all tables in schema platform, registry, identity, consent, ledg
 grant insert on platform.signing_key to moyai_serve;
 -- what a transaction stops is noted by triggers, and goes with the transaction once it is in the journal
 grant delete on platform.stop_due to moyai_serve;
+grant execute on function platform.note_stop to moyai_serve;
 
 -- The registry forgets nothing: things change or end. Versions of terms and criteria do not even change.
 grant insert, update on registry.organization, registry.component, registry.service, registry.dataset,

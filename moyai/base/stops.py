@@ -86,7 +86,7 @@ class LinkEnded(Stop, frozen=True, tag="link_ended"):
 
 class RightTaken(Stop, frozen=True, tag="right_taken"):
     """What `right` (a column) of the registry or the staff let somebody do it lets them do no more, though the thing itself
-    is not stopped (0035_rights_taken.sql).
+    is not stopped (0037_rights_taken.sql).
 
     `values` are the names, addresses, codes or scopes that left, fingerprints of keys, or the new level.
     """

@@ -41,7 +41,7 @@ async def _page(request: Request, session: Session, target: str, problem: Proble
         next=target,
         error=None if problem is None else problem.code,
         login=session.login,
-        secret=" ".join(new.secret[i : i + 4] for i in range(0, len(new.secret), 4)),
+        secret=new.secret,
         uri=new.uri,
         qr=qr,
     )

@@ -52,8 +52,13 @@ def number(value: float) -> str:
     return f"{value:,}"
 
 
+def grouped(text: str) -> str:
+    """A secret that somebody types: four letters at a time."""
+    return " ".join(text[at : at + 4] for at in range(0, len(text), 4))
+
+
 def filters(language: Literal["ja", "en"]) -> dict[str, Callable[..., Any]]:
-    """Template filters: `moment`, `day`, `born`, `iso` (for `<time datetime>`), `number`."""
+    """Template filters: `moment`, `day`, `born`, `iso` (for `<time datetime>`), `number`, `grouped`."""
     return {
         "moment": partial(moment, language=language),
         "day": partial(day, language=language),
@@ -62,4 +67,4 @@ def filters(language: Literal["ja", "en"]) -> dict[str, Callable[..., Any]]:
     }
 
 
-_SAME_IN_BOTH: dict[str, Callable[..., Any]] = {"iso": rfc3339, "number": number}
+_SAME_IN_BOTH: dict[str, Callable[..., Any]] = {"iso": rfc3339, "number": number, "grouped": grouped}

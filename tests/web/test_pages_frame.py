@@ -106,3 +106,17 @@ def test_times_read_in_tokyo_whatever_the_zone() -> None:
 )
 def test_a_birth_date_bears_the_year_of_the_era(at: date, words: str) -> None:
     assert formats.born(at, "ja") == words
+
+
+@pytest.mark.parametrize(
+    ("path", "door"), [("/portal/nowhere", "/portal"), ("/nowhere", "/"), ("/desk/nowhere", "/")]
+)
+async def test_an_error_leads_back_to_where_one_came_from(
+    web: httpx.AsyncClient, path: str, door: str
+) -> None:
+    answer = await web.get(path, headers={"Accept": "text/html"})
+    assert f'button--primary" href="{door}"' in answer.text
+
+
+def test_a_secret_is_shown_four_letters_at_a_time() -> None:
+    assert formats.grouped("ABCDEFGHIJ") == "ABCD EFGH IJ"

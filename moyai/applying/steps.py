@@ -27,6 +27,7 @@ from moyai.base.db import Connection, Database, Pool
 from moyai.base.errors import Problem
 from moyai.base.journal import Journal
 from moyai.base.roles import SERVE
+from moyai.base.tables import print_whole
 from moyai.identity import staff, staff_in_force
 from moyai.registry import (
     Change,
@@ -83,7 +84,7 @@ def print_report(report: Report, *, as_json: bool, directory: Path | None = None
     for change in report.changed:
         table.add_row(marks[change.outcome], change.noun, change.id, ", ".join(change.fields))
     console = Console(highlight=False, soft_wrap=True)
-    console.print(table)
+    print_whole(table, console)
     counts: dict[str, int] = dict.fromkeys(("created", "changed", "unchanged"), 0)
     for change in report.changes:
         counts[change.outcome] = counts.get(change.outcome, 0) + 1

@@ -11,13 +11,13 @@ import sys
 from collections.abc import Iterable, Sequence
 
 import msgspec
-from rich.console import Console
 from rich.table import Table
 
 from moyai import registry
 from moyai.base.config import Brokers, Home, StorageMode
 from moyai.base.db import connect
 from moyai.base.roles import SERVE
+from moyai.base.tables import print_whole
 from moyai.registry import Registered, TermsVersion
 from moyai.registry.model import PUBLIC_KINDS
 
@@ -150,4 +150,4 @@ def print_table(found: Introspection, *, as_json: bool) -> None:
     table = Table("属性", "値1", "値2", "値3")
     for attribute, values in (found.state | found.performance).items():
         table.add_row(attribute, *(values + ["-"] * 3)[:3])
-    Console().print(table)
+    print_whole(table)

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import getpass
 import sys
-from collections.abc import Awaitable, Callable
-
-import msgspec
+from collections.abc import Awaitable, Callable, Iterator
 
 from moyai.base.clock import rfc3339
 from moyai.base.config import Home
@@ -19,6 +17,7 @@ from moyai.base.journal import Journal
 from moyai.base.roles import SERVE
 from moyai.commands.tables import show
 from moyai.identity import credentials, staff
+from moyai.identity.waiting_read import Readable, every_readable
 from moyai.registry import acting, successions, two_persons, waiting
 from moyai.registry.pending import Pending
 from moyai.registry.persons import Person
@@ -27,43 +26,46 @@ KNOWN = (staff, successions, two_persons)
 """Rooms whose acts can wait: `acting` knows them once they are imported."""
 
 
-class Waiting(msgspec.Struct, frozen=True):
-    """One act as the table shows it."""
-
-    pending_id: str
-    act: str
-    id: str
-    asked_by: str
-    first_person: str
-    takes_effect_at: str
-    gives_power: str
-
-
 async def print_waiting(home: Home, *, as_json: bool) -> None:
+    """In words, one act after the other; as JSON, for programs."""
     pool = await Pool.open(home.dsn(SERVE), max_size=1)
     try:
         async with pool.transaction() as conn:
             found, counted = await waiting.everything(conn), await waiting.counts(conn)
+        read = [] if as_json else await every_readable(pool, found)
     finally:
         await pool.close()
-    rows = [
-        Waiting(
-            one.pending_id,
-            one.act,
-            one.id,
-            one.asked_by,
-            one.first_person or "-",
-            "-" if one.takes_effect_at is None else rfc3339(one.takes_effect_at),
-            "yes" if one.gives_power else "-",
-        )
-        for one in found
-    ]
-    show(found if as_json else rows, as_json=as_json, columns=Waiting.__struct_fields__)
-    if not as_json:
-        print(
-            f"{counted.waiting} waiting, soonest first; {counted.takes_effect} take effect at the time shown, "
-            f"{counted.gives_power} give somebody power"
-        )
+    if as_json:
+        show(found, as_json=True)
+        return
+    for one in read:
+        print("\n".join(_lines(one)), end="\n\n")
+    print(
+        f"確認待ち {counted.waiting} 件（早く実行されるものから）。{counted.waiting} waiting, soonest first; "
+        f"{counted.takes_effect} take effect at the time shown, {counted.gives_power} give somebody power"
+    )
+
+
+def _lines(one: Readable) -> Iterator[str]:
+    """One act in words, as the console shows it; its id whole, to be copied."""
+    act = one.act
+    yield act.pending_id
+    yield f"  {act.act_ja} / {act.act_en}" + (
+        "  [できることが増えます / gives power]" if act.gives_power else ""
+    )
+    of = "" if one.organization is None else f" ({one.organization.name_ja} / {one.organization.name_en})"
+    yield f"  対象 / about: {one.noun.name_ja} {act.id} {one.thing.name_ja}{of}"
+    yield f"  求めた人 / asked by: {one.asked_by.name_ja} ({act.asked_by}), {rfc3339(act.asked_at)}"
+    first = one.first_person
+    yield "  一人目 / first person: " + (first.name_ja if first else "まだいません / nobody yet")
+    for each in one.becomes:
+        yield f"  {each.field_ja} / {each.field_en}: {each.old or '—'} → {each.new or '—'}"
+    if one.void:
+        yield "  確認しても実行されません: もとの内容が変わりました / confirming does nothing: what it refers to has changed"
+    elif act.takes_effect_at is None:
+        yield "  だれも確認しなければ、実行されません / does not take effect unless somebody confirms"
+    else:
+        yield f"  取り下げなければ実行 / takes effect unless revoked: {rfc3339(act.takes_effect_at)}"
 
 
 async def confirm(home: Home, pending_id: str, login: str) -> Pending:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import cast
 
 import msgspec
-from rich.console import Console
 from rich.table import Table
+
+from moyai.base.tables import print_whole
 
 
 def show(value: object, *, as_json: bool, columns: Sequence[str] = ()) -> None:
@@ -19,7 +20,7 @@ def show(value: object, *, as_json: bool, columns: Sequence[str] = ()) -> None:
     table = Table(*columns)
     for row in cast("Sequence[object]", value):
         table.add_row(*(_text(getattr(row, column)) for column in columns))
-    Console().print(table)
+    print_whole(table)
 
 
 def say(text: str) -> None:

@@ -16,6 +16,7 @@ from moyai.base.config import Home
 from moyai.base.db import Connection, Database, Pool
 from moyai.base.errors import Problem
 from moyai.base.roles import SERVE, context_database
+from moyai.base.tables import print_whole
 from moyai.context import importing
 from moyai.context.model import Author
 from moyai.ledger import Act, Kind, record
@@ -127,4 +128,4 @@ def show(report: importing.Imported, console: Console) -> None:
     for rejection in report.rejected:
         reason = f"{rejection.ja}\n{rejection.en}"
         table.add_row(str(rejection.line), rejection.column, rejection.value, reason)
-    console.print(table)
+    print_whole(table, console)

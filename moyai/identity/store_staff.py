@@ -37,6 +37,17 @@ async def account(conn: Connection, staff_id: str) -> Record | None:
     )
 
 
+async def named(conn: Connection, staff_id: str) -> Record | None:
+    """What one account is called, to be read: it is not held."""
+    return await conn.fetchrow(
+        """
+        select name, organization_key, coalesce(staff_number, '') as staff_number
+          from identity.staff where staff_id = $1
+        """,
+        staff_id,
+    )
+
+
 async def account_of_key(conn: Connection, staff_key: int) -> Record | None:
     return await conn.fetchrow(
         """

@@ -14,6 +14,7 @@ from pyotp.totp import TOTP
 from rich.console import Console
 from rich.table import Table
 
+from moyai.base.tables import print_whole
 from moyai.commands.tables import progress, say
 from moyai.up.platform import Town
 from moyai.up.story import Told
@@ -55,8 +56,8 @@ class Screen:
 
     def table(self, town: Town, world: World, people: Sequence[dict[str, Any]]) -> None:
         """Addresses, and who can log in. The first resident's authenticator as a QR code."""
-        self._console.print(_addresses(town, world))
-        self._console.print(_logins(world, people))
+        print_whole(_addresses(town, world), self._console)
+        print_whole(_logins(world, people), self._console)
         first = next(iter(_cast(world)), None)
         if first is not None:
             self._qr(world, first)

@@ -16,8 +16,8 @@ from moyai.ledger.log import status
 from moyai.ledger.store_checkpoints import newest_checkpoints
 from moyai.registry import Registered
 from moyai.web import traffic
+from moyai.web.console_page import render_console
 from moyai.web.metrics import store_states
-from moyai.web.pages import render
 from moyai.web.platform import Platform
 
 DAYS = 14
@@ -48,7 +48,7 @@ async def overview(request: Request, caller: StaffCaller) -> Response:
         log, known = await status(conn), await registry.registered(conn)
         stores = await registry.all_stores(conn)
     days = traffic.per_day(rows, today, DAYS)
-    return render(
+    return await render_console(
         request,
         "console/overview.html",
         caller,
@@ -69,7 +69,9 @@ async def overview(request: Request, caller: StaffCaller) -> Response:
 async def organizations(request: Request, caller: StaffCaller) -> Response:
     async with _platform(request).control.connection() as conn:
         known = await registry.registered(conn)
-    return render(request, "console/organizations.html", caller, known=known, services_of=_services_of(known))
+    return await render_console(
+        request, "console/organizations.html", caller, known=known, services_of=_services_of(known)
+    )
 
 
 def _services_of(known: Registered) -> dict[str, list[registry.Service]]:
@@ -89,7 +91,7 @@ async def services(request: Request, caller: StaffCaller) -> Response:
         for link in known.links
         if known.operator
     }
-    return render(
+    return await render_console(
         request,
         "console/services.html",
         caller,
@@ -106,7 +108,7 @@ async def stores(request: Request, caller: StaffCaller) -> Response:
     async with platform.control.connection() as conn:
         found = await registry.all_stores(conn)
         organizations = {one.organization_id: one for one in await registry.all_organizations(conn)}
-    return render(
+    return await render_console(
         request,
         "console/stores.html",
         caller,
@@ -124,7 +126,7 @@ async def record(request: Request, caller: StaffCaller) -> Response:
         checkpoints = await newest_checkpoints(conn, 20)
         witnesses = await registry.all_witnesses(conn)
         acts = await ledger.history(conn, 0, kinds=REGISTRY_KINDS, limit=50)
-    return render(
+    return await render_console(
         request,
         "console/record.html",
         caller,

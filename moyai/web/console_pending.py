@@ -7,12 +7,14 @@ from starlette.responses import Response
 
 from moyai.base.errors import Problem
 from moyai.identity.model import StaffCaller
+from moyai.identity.waiting_read import every_readable, readable
 from moyai.registry import acting, waiting
 from moyai.registry.pending import pending_act
 from moyai.web import second_factor
 from moyai.web.authorize import go
+from moyai.web.console_page import render_console
 from moyai.web.oauth import platform_of
-from moyai.web.pages import read_form, render
+from moyai.web.pages import read_form
 
 ON_A_PAGE = 50
 
@@ -30,16 +32,17 @@ async def _page(request: Request, caller: StaffCaller, problem: Problem | None =
         found = await waiting.waiting(conn, ON_A_PAGE, query.get("after"))
         ended = await waiting.ended(conn, ON_A_PAGE, query.get("ended"))
         counted = await waiting.counts(conn)
-    return render(
+    database = platform_of(request).control
+    return await render_console(
         request,
         "console/pending.html",
         caller,
         status=200 if problem is None else problem.status,
-        waiting=found.pending,
+        waiting=await every_readable(database, found.pending),
         next=found.next,
         later="after" in query,
         counts=counted,
-        ended=ended.pending,
+        ended=await every_readable(database, ended.pending),
         next_ended=ended.next,
         done=query.get("done", ""),
         problem=problem,
@@ -51,8 +54,8 @@ async def code_page(
 ) -> Response:
     """The act that is to be confirmed, once more: with the field for the code or, once that was right, with the button."""
     async with platform_of(request).control.transaction() as conn:
-        one = await pending_act(conn, request.path_params["pending"])
-    return render(
+        one = await readable(conn, await pending_act(conn, request.path_params["pending"]))
+    return await render_console(
         request,
         "staff/code.html",
         caller,

@@ -26,9 +26,10 @@ from moyai.registry.model import Change
 from moyai.registry.pending import acts_about
 from moyai.web import second_factor
 from moyai.web.authorize import go
+from moyai.web.console_page import render_console
 from moyai.web.console_pending import code_page
 from moyai.web.oauth import platform_of
-from moyai.web.pages import Form, read_form, render
+from moyai.web.pages import Form, read_form
 from moyai.web.registry import declared
 
 _SAID = (
@@ -84,7 +85,7 @@ async def _list(
         )
         counted = await waiting.counts(conn, organization_id=of, acts=acts)
         parties = await store_parties.all_parties(conn) if by.everywhere else []
-    return _render(
+    return await _render(
         request,
         caller,
         "staff/list.html",
@@ -99,11 +100,11 @@ async def _list(
     )
 
 
-def _render(
+async def _render(
     request: Request, caller: StaffCaller, page: str, problem: Problem | None, **shown: Any
 ) -> Response:
     base = _base(request)
-    return render(
+    return await render_console(
         request,
         page,
         caller,
@@ -150,7 +151,7 @@ async def _one(request: Request, caller: StaffCaller, problem: Problem | None = 
     async with platform_of(request).control.transaction() as conn:
         by = await _by(conn, request, caller)
         found = await staff.account(conn, by, request.path_params["staff"])
-    return _render(request, caller, "staff/account.html", problem, one=found)
+    return await _render(request, caller, "staff/account.html", problem, one=found)
 
 
 async def act(request: Request, caller: StaffCaller) -> Response:
@@ -165,7 +166,7 @@ async def act(request: Request, caller: StaffCaller) -> Response:
             if form.get("act") == "issue":
                 name = platform.config.platform.name_ja
                 issued = await staff_logins.issue(conn, platform.box, by, found.staff_id, name, journal)
-                return _handed_over(request, caller, found, issued)
+                return await _handed_over(request, caller, found, issued)
             change = await _change(conn, by, found, form, journal)
     except Problem as problem:
         if problem.code not in _SAID:
@@ -174,9 +175,11 @@ async def act(request: Request, caller: StaffCaller) -> Response:
     return go(f"{_base(request)}/{found.staff_id}?done={change.outcome}")
 
 
-def _handed_over(request: Request, caller: StaffCaller, one: StaffAccount, issued: IssuedLogin) -> Response:
+async def _handed_over(
+    request: Request, caller: StaffCaller, one: StaffAccount, issued: IssuedLogin
+) -> Response:
     qr = segno.make(issued.totp_uri, error="m").svg_inline(scale=5, border=4, light="#fff", omitsize=False)
-    return _render(request, caller, "staff/issued.html", None, one=one, issued=issued, qr=qr)
+    return await _render(request, caller, "staff/issued.html", None, one=one, issued=issued, qr=qr)
 
 
 async def _change(

@@ -102,6 +102,14 @@ async def test_m10_a_change_that_needs_two_is_confirmed_by_another(site: Site):
     assert [one["pending_id"] for one in json.loads(out)] == [waiting["pending"]]
     code, out, _ = await site.run("pending")
     assert "1 waiting, soonest first; 1 take effect at the time shown, 1 give somebody power" in out
+    for said in (  # H7, stranger 10: in words, and the id whole
+        f"{waiting['pending']}\n",
+        "対象 / about: クライアント unei-operator 運用 (運営機構 / Operating organisation)",
+        "求めた人 / asked by: 運営機構 運営の人（職員番号 1001）",
+        "権限 / Scopes: registry:write → registry:write, registry:suspend",
+        "取り下げなければ実行 / takes effect unless revoked: ",
+    ):
+        assert said in out
     code, out, err = await site.run("confirm", waiting["pending"], as_="one")
     assert (code, "second_person_required" in err) == (1, True)
     code, out, err = await site.run("confirm", waiting["pending"], as_="two")

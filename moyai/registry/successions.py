@@ -74,9 +74,6 @@ async def record_succession(conn: Connection, declared: SuccessionDeclaration, a
         return Change("succession", thing, "unchanged")
     succession_id = random_uuid()
     rename = store.rename_organization if declared.noun == "organization" else store.rename_component
-    await store.carry_consents_on(conn, succession_id)
-    await rename(conn, declared.id, after)
-    await store.carry_consents_on(conn, None)
     document = declared.document
     await store.insert(
         conn,
@@ -91,6 +88,10 @@ async def record_succession(conn: Connection, declared: SuccessionDeclaration, a
         actor,
         digest(builtins(declared)),
     )
+    # consents go on because the succession is on record: so the row comes first
+    await store.carry_consents_on(conn, succession_id)
+    await rename(conn, declared.id, after)
+    await store.carry_consents_on(conn, None)
     detail = SuccessionRecorded(
         succession_id=str(succession_id),
         kind_of=declared.kind,

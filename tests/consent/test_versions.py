@@ -40,6 +40,16 @@ CHANGES = {
 }
 
 
+SUCCESSION_ID = "6f9619ff-8b86-4d11-b42d-00c04fc964ff"
+SUCCESSION = f"""
+    insert into registry.succession (succession_id, kind, noun, thing_id, before, after, document, document_number,
+                                     effective_date, notice_ja, notice_en, actor, body_sha256)
+    values ('{SUCCESSION_ID}', 'renaming', 'organization', 'c1', '{{}}', '{{}}', '条例', '1', now(), '改称', 'Renamed',
+            'test', '');
+    select set_config('moyai.succession', '{SUCCESSION_ID}', true)
+"""
+
+
 class Consented:
     """Hanako lets `mimamori` have her vitals (weight and blood pressure)."""
 
@@ -169,7 +179,7 @@ async def test_a_new_organisation_changes_no_text(consented: Consented) -> None:
 
 async def test_a_succession_carries_consents_on(consented: Consented) -> None:
     async with consented.conn.transaction():
-        await consented.change("select set_config('moyai.succession', 'x', true)")
+        await consented.change(SUCCESSION)
         await consented.change(
             "update registry.organization set name_ja = '新高松市' where organization_id = 'c1'"
         )
@@ -179,9 +189,28 @@ async def test_a_succession_carries_consents_on(consented: Consented) -> None:
     assert await consented.items() == "consent_outdated"
 
 
+async def test_no_setting_carries_consents_on_without_a_succession_on_record(consented: Consented) -> None:
+    await consented.conn.fetchval("select set_config('moyai.succession', 'x', true)")
+    await consented.change(
+        "update registry.organization set name_ja = '新高松市' where organization_id = 'c1'"
+    )
+    assert await consented.items() == "consent_outdated"
+
+
+async def test_a_succession_of_another_transaction_carries_nothing_on(consented: Consented) -> None:
+    earlier = SUCCESSION.replace("body_sha256)", "body_sha256, xact)").replace(
+        "'test', '')", "'test', '', '3')"
+    )
+    await consented.change(earlier)
+    await consented.change(
+        "update registry.organization set name_ja = '新高松市' where organization_id = 'c1'"
+    )
+    assert await consented.items() == "consent_outdated"
+
+
 async def test_a_succession_carries_nothing_but_names_of_parties(consented: Consented) -> None:
     async with consented.conn.transaction():
-        await consented.change("select set_config('moyai.succession', 'x', true)")
+        await consented.change(SUCCESSION)
         await consented.change("update registry.purpose set name_ja = '広告'")
     assert await consented.items() == "consent_outdated"
 

@@ -58,6 +58,10 @@ class Reopened(msgspec.Struct, frozen=True):
                 f"✕ {rfc3339(self.state_at)} から {rfc3339(self.lost_until)} までの記録は失われました（停止を除く）。 / "
                 "What was acknowledged in this time is lost, but for stops. Residents read it in the portal."
             )
+            told.append(
+                "✕ この間に提供元が1件ずつ削除したデータは、戻っています。提供元に、もう一度の削除を求めてください。 / "
+                "Single items that were deleted in this time are back: ask their providers to delete them again."
+            )
         if not self.journal:
             told.append(
                 "✕ 停止の記録も失われました。この間の撤回・停止・消去は戻っています。 / "

@@ -140,8 +140,9 @@ def desk_acts_page() -> str:
     return (
         "# Acts of staff and programs\n\nWhat each act takes, and who can read that it was done. Each line is held by a "
         "test (`moyai/web/desk_acts.py`, `moyai/web/registry_acts.py`). Where an act waits, it takes effect as exactly the "
-        "change that was asked for, once a second member of staff with another staff number confirms it, or after 24 "
-        "hours; until then it can be revoked, and it is void if what it refers to changes. The first `moyai up` or "
+        "change that was asked for, once two members of staff with different staff numbers stand for it, or 24 hours "
+        "after the first of them asked for it or stood for it (a program and a file are nobody); until then it can be revoked, "
+        "and it is void if the text that it rests on changes. The first `moyai up` or "
         "`moyai apply` on a platform without any organisation waits for nobody: nobody is there yet.\n\n"
         "## At the desk, and about staff\n\n"
         + tables[0]

@@ -60,6 +60,8 @@ def _lines(one: Readable) -> Iterator[str]:
     yield "  一人目 / first person: " + (first.name_ja if first else "まだいません / nobody yet")
     for each in one.becomes:
         yield f"  {each.field_ja} / {each.field_en}: {each.old or '—'} → {each.new or '—'}"
+    if act.failing is not None:
+        yield f"  実行できませんでした。もう一度試します / could not be carried out, is tried again: {act.failing}"
     if one.void:
         yield "  確認しても実行されません: もとの内容が変わりました / confirming does nothing: what it refers to has changed"
     elif act.takes_effect_at is None:

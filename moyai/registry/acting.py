@@ -3,12 +3,14 @@
 `perform` is the way in. An act that needs nobody else is carried out at once. Else exactly this change waits, with
 the hash of what it refers to: if that is something else by the time of the second word, the act is void. It takes
 effect when two members of staff with different staff numbers stand for it, when the organisation that it concerns
-says yes (where its word is worth that), or after `HOURS`, which run from the moment the first stands for it; until then
+says yes (where its word is worth that), or after `HOURS`, which run from the moment a member of staff asked for it or,
+where a program or a file did, from the moment the first member of staff stands for it; until then
 anybody who may confirm can revoke it. Whoever asked, and whoever stands for it, must still be who they were by then:
 stopped meanwhile, they take it along.
 
-A program or a file is nobody: what it asks for takes two persons, or one and the hours. By waiting alone it never
-takes effect.
+A program or a file is nobody: whoever confirms what it asks for is the first of two, and it takes another one, or the
+hours. By waiting alone it never takes effect. A member of staff who asks is the first already, if they may confirm it and
+have a staff number; without one they count for nobody, and the hours run all the same.
 """
 
 from __future__ import annotations
@@ -33,7 +35,8 @@ from moyai.registry.resting import Entry, read_now
 from moyai.registry.store import lock_for_writing
 
 HOURS: Final = 24
-"""How long an act waits before it takes effect without a second person: from the moment that one stands for it."""
+"""How long an act waits before it takes effect without a second person: from the moment a member of staff asked or stood
+for it."""
 
 MOST_WAITING: Final = 100
 """How much may wait at once that one asker asked for, or one person stands for: people have to read all of it."""
@@ -148,7 +151,8 @@ async def _require_room(conn: Connection, actor: str, staff_id: str | None) -> N
 
 
 async def confirm(conn: Connection, pending_id: str, by: Person) -> Pending:
-    """Stand for an act. It takes effect if another person does already, or turns out void; see `state` of what is given.
+    """Stand for an act: as the first, so that its hours run, or as the second, so that it takes effect or turns out void; see
+    `state` of what is given.
 
     Raises Problem does_not_exist, pending_ended, forbidden, second_person_required (the same person, the same number,
     no number, another organisation), too_many_pending.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any, Final
+from uuid import UUID
 
 import structlog
 
@@ -70,19 +71,28 @@ async def take_effect_due(database: Database) -> int:
 
 
 async def _due(database: Database, pending_id: str) -> bool:
-    """Carry out one. One that fails is said in the log and waits on; it keeps no other from taking effect."""
+    """Carry out one. One that fails says why where it waits, and is tried again later and later; it keeps no other from
+    taking effect."""
     try:
         async with database.transaction() as conn:
             row, act = await still_waiting(conn, pending_id)
             await take_effect(conn, row, act, "system", "waited")
-    except Problem:
-        return False  # another process was quicker, or somebody spoke meanwhile
+    except Problem as problem:
+        if problem.code == "pending_ended":
+            return False  # another process was quicker, or somebody spoke meanwhile
+        await _put_off(database, pending_id, problem.code)
     except Exception as error:
-        if is_unavailable(error):
-            raise
-        log.error("pending act failed", pending=pending_id, error=type(error).__name__)
-        return False
-    return True
+        # a database that is away fails here again, which ends the round
+        await _put_off(database, pending_id, type(error).__name__)
+    else:
+        return True
+    return False
+
+
+async def _put_off(database: Database, pending_id: str, why: str) -> None:
+    async with database.transaction() as conn:
+        await store.put_off(conn, UUID(pending_id), why)
+    log.error("pending act failed", pending=pending_id, error=why)
 
 
 async def keep_taking_effect(database: Database) -> None:

@@ -57,7 +57,8 @@ class TwoPersonAct(msgspec.Struct, frozen=True):
 
 class Pending(msgspec.Struct, frozen=True):
     """An act that waits, or waited. `sha256` is of `change`, as the ledger has it. `takes_effect_at` is None while no
-    person stands for it: then no time brings it about. `rests_on` says what it was read against: what it is about, then
+    member of staff asked or stands for it: then no time brings it about. `failing` says why it should have taken effect and
+    could not (a code, or a fault's name); it is tried again. `rests_on` says what it was read against: what it is about, then
     each other entry that it names, with the hash of its text. If one is another text by then, the act is void."""
 
     pending_id: str
@@ -77,6 +78,7 @@ class Pending(msgspec.Struct, frozen=True):
     state: str
     gives_power: bool
     rests_on: list[Entry]
+    failing: str | None = None
     ended_at: datetime | None = None
     ended_by: str | None = None
     way: str | None = None
@@ -145,6 +147,7 @@ def shown(row: Record) -> Pending:
             Entry(act.noun, row["thing_id"], row["base_sha256"].hex()),
             *msgspec.convert(row["rests_on"], list[Entry]),
         ],
+        failing=row["failing"],
         ended_at=row["ended_at"],
         ended_by=row["ended_by"],
         way=row["way"],

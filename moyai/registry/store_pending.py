@@ -79,7 +79,7 @@ async def held(conn: Connection, pending_id: UUID) -> Record | None:
     return await conn.fetchrow(
         """
         select pending_id, act, thing_id, body, body_sha256, base_sha256, fields, organization_id, asked_by,
-               first_staff_id, first_staff_number, first_organization, asked_at, state, ended_at, ended_by, way, rests_on,
+               first_staff_id, first_staff_number, first_organization, asked_at, state, ended_at, ended_by, way, rests_on, failing,
                case when first_staff_id is not null or asked_by like 'staff:%' then due_at end as takes_effect_at
           from registry.pending where pending_id = $1 for update
         """,
@@ -99,7 +99,7 @@ async def waiting_page(
     return await conn.fetch(
         """
         select p.*
-          from (select pending_id, act, thing_id, body, body_sha256, base_sha256, rests_on, fields, organization_id, asked_by, first_staff_id,
+          from (select pending_id, act, thing_id, body, body_sha256, base_sha256, rests_on, failing, fields, organization_id, asked_by, first_staff_id,
                        asked_at, state, ended_at, ended_by, way,
                        case when first_staff_id is not null or asked_by like 'staff:%' then due_at end
                            as takes_effect_at
@@ -127,7 +127,7 @@ async def ended_page(
     at, _, pending_id = after or (None, None, None)
     return await conn.fetch(
         """
-        select pending_id, act, thing_id, body, body_sha256, base_sha256, rests_on, fields, organization_id, asked_by,
+        select pending_id, act, thing_id, body, body_sha256, base_sha256, rests_on, failing, fields, organization_id, asked_by,
                first_staff_id,
                asked_at, state, ended_at, ended_by, way, null::timestamptz as takes_effect_at
           from registry.pending
@@ -176,10 +176,25 @@ async def due(conn: Connection) -> list[UUID]:
         """
         select pending_id from registry.pending
          where state = 'waiting' and due_at <= clock_timestamp()
+           and (try_at is null or try_at <= clock_timestamp())
            and (first_staff_id is not null or asked_by like 'staff:%') order by due_at
         """
     )
     return [row["pending_id"] for row in rows]
+
+
+async def put_off(conn: Connection, pending_id: UUID, why: str) -> None:
+    """It could not be carried out: it is tried again later, each time after twice as long, up to an hour."""
+    await conn.execute(
+        """
+        update registry.pending
+           set failures = failures + 1, failing = $2,
+               try_at = clock_timestamp() + least(interval '20 seconds' * power(2, least(failures, 10)), interval '1 hour')
+         where pending_id = $1 and state = 'waiting'
+        """,
+        pending_id,
+        why,
+    )
 
 
 async def waiting(conn: Connection) -> list[UUID]:

@@ -326,7 +326,15 @@ async def test_m10_one_act_that_fails_keeps_no_other_from_taking_effect(
     second = await past(control, pending)
     assert await ending.take_effect_due(control_db) == 1
     assert (await pending_act(control, second)).state == "done"
-    assert (await pending_act(control, first)).state == "waiting"
+    failing = await pending_act(control, first)
+    assert (failing.state, failing.failing) == ("waiting", "RuntimeError"), "and it says why"
+    due = "select try_at > clock_timestamp() from registry.pending where pending_id = $1"
+    assert await control.fetchval(due, UUID(first)), "it is not tried again at once"
+    assert await ending.take_effect_due(control_db) == 0
+    again = "update registry.pending set try_at = now() - interval '1 second' where pending_id = $1 returning failures"
+    assert await control.fetchval(again, UUID(first)) == 1
+    await ending.take_effect_due(control_db)
+    assert (await pending_act(control, first)).state == "void", "tried again: the other one came first"
 
 
 async def past(control: Connection, pending: str, act: str | None = None) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from moyai.base.db import Connection, Record
+from moyai.identity.listing import Place
 
 _REQUEST = """
         select r.request_id, r.act, r.resident_key, r.organization_key, r.content, r.staff_key, r.asked_by,
@@ -70,6 +71,40 @@ async def waiting(
         resident_key,
         organization_key,
         everywhere,
+    )
+
+
+async def waiting_page(
+    conn: Connection, organization_key: int, everywhere: bool, staff_key: int | None, after: Place, limit: int
+) -> list[Record]:
+    """What waits at a desk: what ends or takes effect soonest first, then what waits for a first person, oldest first. About a
+    protected resident for named staff alone; for a program, which protects nobody, nothing about protection."""
+    return await conn.fetch(
+        """
+        select * from (
+            select r.request_id, r.act, r.resident_key, r.organization_key, r.staff_key, r.asked_by, r.confirmed_by, r.asked_at,
+                   r.expires_at, p.resident_id, p.protected_at is not null as protected,
+                   a.name as asked_name, a.organization_key as asked_at_key,
+                   'staff:' || f.staff_id as first, f.name as first_name, f.organization_key as first_at_key,
+                   case when r.staff_key is not null then extract(epoch from r.expires_at)
+                        else 100000000000 + extract(epoch from r.asked_at) end as place
+              from identity.desk_request r
+              join identity.resident p using (resident_key)
+              left join identity.staff a on 'staff:' || a.staff_id = r.asked_by
+              left join identity.staff f on f.staff_key = r.staff_key
+             where (r.organization_key = $1 or $2) and r.expires_at > clock_timestamp() and r.confirmed_by is null
+               and p.state = 'active' and ($3::int is not null or r.act <> 'protect')
+               and (p.protected_at is null
+                    or exists (select from identity.protected_access n
+                                where n.resident_key = r.resident_key and n.staff_key = $3))) w
+         where (w.place, w.request_id) > ($4::numeric, $5::uuid)
+         order by w.place, w.request_id limit $6
+        """,
+        organization_key,
+        everywhere,
+        staff_key,
+        *after,
+        limit,
     )
 
 

@@ -116,6 +116,14 @@ DESK_ACTS: Final = (
         "web/test_desk.py::test_m10_an_erasure_takes_two_clerks_and_leaves_nobody",
     ),
     DeskAct(
+        "take back what waits for a second clerk",
+        ("/desk/requests/{request}",),
+        _ALONE,
+        _ALONE,
+        _HISTORY,
+        "web/test_desk_request_list.py::test_anybody_of_the_desk_takes_back_what_the_list_shows",
+    ),
+    DeskAct(
         "create a staff account, change name or roles",
         ("/identity/v1/staff", "/console/staff", "/desk/staff", "POST /console/staff/{staff}"),
         "a staff number, one for one person",

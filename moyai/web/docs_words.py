@@ -28,6 +28,7 @@ JAPANESE: Final[dict[str, str]] = {
     "POST /identity/v1/residents": "窓口で確かめた本人を登録し、住民IDを発行します。同じ名前と生年月日の方がすでにいれば 409 です。別の人なら、理由を `distinct_reason` に書いて登録します。",
     "POST /identity/v1/residents/search": "住民ID、生年月日、または氏名かカナの始まりで探します。自分の窓口の住民だけが見つかります。理由が要り、見つかった住民の記録に残ります。",
     "GET /identity/v1/transfers": "この窓口が申し出た転入と、ほかの窓口がこの窓口の住民について申し出た転入です。期限の早いものから並び、`next_coming`・`next_leaving` を `coming`・`leaving` に入れて終わりまで読めます。",
+    "GET /identity/v1/requests": "この窓口で二人目の確認を待つ手続です。期限の早いものから並び、`next` を `cursor` に入れて終わりまで読めます。消去は、だれも取り下げなければ `takes_effect_at` に実行され、ほかの手続は `lapses_at` になくなります。支援措置のことは、答えません。",
     "POST /identity/v1/transfers": "書類で確かめた人の転入を申し出ます。前の窓口、本人、または転出証明書を確かめた二人目の職員が確認するまで、何も変わりません。",
     "POST /identity/v1/transfers/{transfer}/confirmation": "いまの窓口として、転出を確認します。",
     "POST /identity/v1/transfers/{transfer}/decline": "申し出た窓口が取り下げるか、いまの窓口が断ります。",

@@ -100,12 +100,25 @@ def codes_page() -> str:
 
 
 def acts_page() -> str:
-    kinds: Any = importlib.import_module("moyai.ledger.model").Kind
-    rows = [(kind.value, f"`{kind.name.lower()}`", kind.ja, kind.en) for kind in kinds]
+    contents: dict[Any, Any] = importlib.import_module("moyai.ledger.contents").CONTENTS
+    rows = [
+        (kind.value, f"`{kind.code}`", kind.ja, kind.en, _members(content))
+        for kind, content in contents.items()
+    ]
+    part = importlib.import_module("moyai.ledger.contents").Part
     return (
         "# Acts in the ledger\n\nEvery act that matters is one entry of one of these kinds. Numbers never change: "
-        "they are in the leaves of the log.\n\n" + table(("number", "kind", "日本語", "English"), rows)
+        "they are in the leaves of the log. Each commits to a content of these members, with the version `v` of their "
+        "meaning; what is at its default is left out. Entries from before a kind had a version keep what was written. "
+        "Each of `sources` holds "
+        + _members(part)
+        + ".\n\n"
+        + table(("number", "kind", "日本語", "English", "members"), sorted(rows))
     )
+
+
+def _members(shape: Any) -> str:
+    return ", ".join(f"`{name}`" for name in shape.__struct_fields__)
 
 
 def demand_text(demand: Any) -> str:

@@ -27,7 +27,7 @@ from moyai.consent.model import Act, Choice, LinkText, Presentation, ThisPlatfor
 from moyai.consent.terms import acceptance
 from moyai.identity.model import ResidentCaller
 from moyai.ledger import Act as LedgerAct
-from moyai.ledger import Kind, record
+from moyai.ledger import Kind, contents, record
 from moyai.registry import hold_unchanged
 
 
@@ -177,27 +177,25 @@ async def _record(conn: Connection, caller: ResidentCaller, facts: ServiceFacts,
     Of a consent that is prolonged, and of one that keeps what it had, it says until when.
     """
     ready = made.ready
-    terms = {"service_terms": ready.service_terms.version, "platform_terms": ready.platform_terms.version}
     until = {said.link_id: said.until for said in made.as_decided() if made.done[said.link_id] in _WITH_END}
-    named = {"service": facts.service.service_id, "client": caller.client_id, **terms}
     if not made.ready.in_use:
         await record(conn, acceptance(caller, facts, made.ready.terms_accepted_at))
-    decided: dict[str, object] = {
-        **named,
-        "act_id": str(made.act_id),
-        "links": made.done,
-        "text_sha256": made.text.sha256,
-        "ial": caller.ial,
-        "aal": caller.aal,
-        **({"until": until} if until else {}),
-    }
+    decided = contents.Decided(
+        act_id=str(made.act_id),
+        service=facts.service.service_id,
+        client=caller.client_id,
+        service_terms=ready.service_terms.version,
+        platform_terms=ready.platform_terms.version,
+        links=dict[str, str](made.done),
+        versions={said.link_id: said.version for said in made.as_decided()},
+        text_sha256=made.text.sha256,
+        ial=caller.ial,
+        aal=caller.aal,
+        until=until,
+    )
     kind = Kind.CONSENT_GIVEN if _GIVING & set(made.done.values()) else Kind.CONSENT_REFUSED
-    return await record(conn, _leaf(caller, kind, made.at, decided))
-
-
-def _leaf(caller: ResidentCaller, kind: Kind, at: datetime, detail: Mapping[str, object]) -> LedgerAct:
     actor = f"resident:{caller.resident_id}"
-    return LedgerAct(kind=kind, actor=actor, resident_key=caller.resident_key, detail=dict(detail), at=at)
+    return await record(conn, LedgerAct(kind, actor, caller.resident_key, decided, made.at))
 
 
 _WITH_END = frozenset({"kept", "prolonged"})

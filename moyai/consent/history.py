@@ -35,7 +35,11 @@ MOST_ROWS = 200
 
 
 class Movement(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One source's part of an exchange: what went where, or why it did not (`code`, in words for the resident)."""
+    """One source's part of an exchange: what went where, or why it did not (`code`, in words for the resident).
+
+    `version` of the text of the link `link_id` is what the resident had read and agreed to, and what covered it. Entries
+    from before the ledger kept them have neither.
+    """
 
     dataset_id: str
     dataset_ja: str
@@ -46,6 +50,8 @@ class Movement(msgspec.Struct, frozen=True, omit_defaults=True):
     code: str | None = None
     code_ja: str | None = None
     code_en: str | None = None
+    link_id: str | None = None
+    version: int | None = None
 
 
 class Proof(msgspec.Struct, frozen=True):
@@ -256,4 +262,6 @@ def _movement(part: dict[str, Any], known: Names) -> Movement:
         code=code,
         code_ja=words[0],
         code_en=words[1],
+        link_id=part.get("link_id"),
+        version=part.get("version"),
     )

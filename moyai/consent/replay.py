@@ -17,6 +17,7 @@ from moyai.consent.catalogue import ServiceFacts, facts_of
 from moyai.consent.model import Act, NewState, State
 from moyai.ledger import Act as LedgerAct
 from moyai.ledger import Kind, record
+from moyai.ledger.contents import SharingEnded, Stopped
 
 SYSTEM = "system"
 
@@ -59,13 +60,9 @@ async def _write(
     left: bool,
 ) -> None:
     act_id, links = random_uuid(), dict.fromkeys(stopping.values(), State.WITHDRAWN.word)
-    detail = {
-        "act_id": str(act_id),
-        "service": facts.service.service_id,
-        "links": links,
-        "left": left,
-        "client": SYSTEM,
-    }
+    detail = Stopped(
+        act_id=str(act_id), service=facts.service.service_id, links=links, left=left, client=SYSTEM
+    )
     kind = Kind.CONSENT_WITHDRAWN if links else Kind.SERVICE_LEFT
     await record(conn, LedgerAct(kind=kind, actor=SYSTEM, resident_key=resident_key, detail=detail))
     act = Act(
@@ -90,7 +87,7 @@ async def end_sharing(conn: Connection, sharing_id: UUID, at: datetime) -> bool:
     known = await store_sharing.sharing(conn, sharing_id)
     if known is None or not await store_sharing.end(conn, sharing_id, at):
         return False
-    detail = {"sharing_id": str(sharing_id), "client": SYSTEM, "by": SYSTEM}
+    detail = SharingEnded(sharing_id=str(sharing_id), client=SYSTEM, by=SYSTEM)
     act = LedgerAct(kind=Kind.SHARING_ENDED, actor=SYSTEM, resident_key=known.resident_key, detail=detail)
     await record(conn, act)
     return True

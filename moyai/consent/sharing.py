@@ -29,6 +29,7 @@ from moyai.identity.guessing import Counter
 from moyai.identity.model import ForResident, ResidentCaller
 from moyai.ledger import Act as LedgerAct
 from moyai.ledger import Kind, record
+from moyai.ledger.contents import Content, SharingAccepted, SharingEnded, SharingGiven
 
 CODE_LETTERS = 8
 CODE_MINUTES = 24 * 60
@@ -112,7 +113,15 @@ async def share(
     )
     shared = {link.link_id: "shared" for link in links}
     await _keep_act(conn, caller, sharing, "grant", shared)
-    await _record(conn, Kind.SHARING_GIVEN, caller, sharing, facts, days=days, links=list(shared))
+    given = SharingGiven(
+        sharing_id=str(sharing.sharing_id),
+        client=caller.client_id,
+        service=facts.service.service_id,
+        days=days,
+        links=list(shared),
+        versions={link.link_id: states[link.link_key].version or 0 for link in links},
+    )
+    await _record(conn, Kind.SHARING_GIVEN, caller, sharing, given)
     return Offer(sharing, code)
 
 
@@ -150,7 +159,8 @@ async def accept(conn: Connection, caller: ResidentCaller, code: str) -> Sharing
         raise Problem("sharing_with_oneself")
     await store_sharing.accept(conn, offered.sharing_id, caller.resident_key, offered.now)
     taken = await _find(conn, offered.sharing_id)
-    await _record(conn, Kind.SHARING_ACCEPTED, caller, taken, None)
+    accepted = SharingAccepted(sharing_id=str(taken.sharing_id), client=caller.client_id)
+    await _record(conn, Kind.SHARING_ACCEPTED, caller, taken, accepted)
     return taken
 
 
@@ -168,7 +178,8 @@ async def end(conn: Connection, caller: ResidentCaller | ForResident, sharing_id
     by: Literal["sharer", "viewer"] = "sharer" if caller.resident_key == sharing.resident_key else "viewer"
     if by == "sharer":
         await _keep_act(conn, caller, sharing, "end_grant", {})
-    await _record(conn, Kind.SHARING_ENDED, caller, sharing, None, by=by)
+    ended = SharingEnded(sharing_id=str(sharing_id), client=caller.client_id, by=by, **caller.request)
+    await _record(conn, Kind.SHARING_ENDED, caller, sharing, ended)
 
 
 async def end_for_links(
@@ -233,21 +244,17 @@ async def _record(
     kind: Kind,
     caller: ResidentCaller | ForResident,
     sharing: Sharing,
-    facts: ServiceFacts | None,
-    **detail: object,
+    detail: Content,
 ) -> None:
     """On the record of the resident who shares, also what the viewer does.
 
     The viewer is named by the sharing alone: their ID is not the sharer's to know, and would outlive their erasure.
     """
     own = caller.resident_key == sharing.resident_key
-    named: dict[str, object] = {"sharing_id": str(sharing.sharing_id), "client": caller.client_id, **detail}
-    if facts is not None:
-        named["service"] = facts.service.service_id
     act = LedgerAct(
         kind=kind,
         actor=caller.actor if own else VIEWER,
         resident_key=sharing.resident_key,
-        detail={**named, **caller.request},
+        detail=detail,
     )
     await record(conn, act)

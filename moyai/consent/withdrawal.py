@@ -25,6 +25,7 @@ from moyai.consent.model import Act, LinkState, NewState, State, ThisPlatform
 from moyai.identity.model import ForResident, ResidentCaller
 from moyai.ledger import Act as LedgerAct
 from moyai.ledger import Kind, record
+from moyai.ledger.contents import Stopped
 from moyai.registry.model import Link
 
 
@@ -57,7 +58,7 @@ async def withdraw(
     wanted = [facts.link(link_id) for link_id in link_ids] if link_ids is not None else list(facts.links)
     states = await store.states_of(conn, caller.resident_key)
     stopping = {
-        link.link_id: link.link_key
+        link.link_id: known
         for link in wanted
         if (known := states.get(link.link_key)) is not None and known.state is State.GIVEN
     }
@@ -67,7 +68,8 @@ async def withdraw(
     if not stopping and not left:
         return await _already(conn, caller, facts, None if link_ids is None else wanted, states)
     act = await _write(conn, caller, platform, box, facts, stopping, at, left=left)
-    await sharing.end_for_links(conn, caller, facts, set(stopping.values()), every=left)
+    stopped = {known.link_key for known in stopping.values()}
+    await sharing.end_for_links(conn, caller, facts, stopped, every=left)
     return Withdrawn(act.act_id, act.receipt or "", act.links, rfc3339(at), left)
 
 
@@ -103,13 +105,14 @@ async def _write(
     platform: ThisPlatform,
     box: SecretBox,
     facts: ServiceFacts,
-    stopping: dict[str, int],
+    stopping: dict[str, LinkState],
     at: datetime,
     *,
     left: bool,
 ) -> Act:
     act_id, links = random_uuid(), dict.fromkeys(stopping, State.WITHDRAWN.word)
-    entry_id = await _record(conn, caller, facts, act_id, links, at, left=left)
+    versions = {link_id: known.version for link_id, known in stopping.items() if known.version is not None}
+    entry_id = await _record(conn, caller, facts, act_id, links, versions, at, left=left)
     log = await receipts.promise(conn, platform.base_url, entry_id)
     payload = receipts.compose_withdrawal(
         caller, platform.base_url, facts.service.service_id, act_id, links, at, log
@@ -126,7 +129,7 @@ async def _write(
         acted_at=at,
     )
     await store.insert_act(conn, caller.resident_key, act)
-    stopped = [NewState(link_key, State.WITHDRAWN, aal=caller.aal) for link_key in stopping.values()]
+    stopped = [NewState(known.link_key, State.WITHDRAWN, aal=caller.aal) for known in stopping.values()]
     await store.add_to_history(conn, caller.resident_key, stopped, act_id=act_id, since=at)
     await store.put_in_force(conn, caller.resident_key, act_id, at)
     return act
@@ -138,6 +141,7 @@ async def _record(
     facts: ServiceFacts,
     act_id: UUID,
     links: dict[str, str],
+    versions: dict[str, int],
     at: datetime,
     *,
     left: bool,
@@ -147,14 +151,15 @@ async def _record(
         kind=Kind.CONSENT_WITHDRAWN if links else Kind.SERVICE_LEFT,
         actor=caller.actor,
         resident_key=caller.resident_key,
-        detail={
-            "act_id": str(act_id),
-            "service": facts.service.service_id,
-            "links": links,
-            "left": left,
-            "client": caller.client_id,
+        detail=Stopped(
+            act_id=str(act_id),
+            service=facts.service.service_id,
+            links=links,
+            versions=versions,
+            left=left,
+            client=caller.client_id,
             **caller.request,
-        },
+        ),
         at=at,
     )
     return await record(conn, act)

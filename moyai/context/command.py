@@ -20,6 +20,7 @@ from moyai.base.tables import print_whole
 from moyai.context import importing
 from moyai.context.model import Author
 from moyai.ledger import Act, Kind, record
+from moyai.ledger.contents import Imported
 from moyai.registry import operating_organization
 
 
@@ -68,16 +69,16 @@ def _act(author: Author, report: importing.Imported, name: str, content: bytes) 
     return Act(
         kind=Kind.IMPORTED,
         actor=f"organization:{author.organization_id}",
-        detail={
-            "dataset": report.dataset,
-            "file": name,
-            "sha256": hashlib.sha256(content).hexdigest(),
-            "rows": report.rows,
-            "created": report.created,
-            "updated": report.updated,
-            "unchanged": report.unchanged,
-            "rejected": len(report.rejected),
-        },
+        detail=Imported(
+            dataset=report.dataset,
+            file=name,
+            sha256=hashlib.sha256(content).hexdigest(),
+            rows=report.rows,
+            created=report.created,
+            updated=report.updated,
+            unchanged=report.unchanged,
+            rejected=len(report.rejected),
+        ),
     )
 
 

@@ -35,6 +35,7 @@ from moyai.identity.guessing import Origin
 from moyai.identity.login_acts import Whose
 from moyai.identity.model import Desk, IssuedLogin, Resident
 from moyai.ledger import Act, Kind
+from moyai.ledger.contents import AuthenticatorHandedOver
 from moyai.registry import store_parties
 
 TOTP_SECONDS: Final = 30
@@ -230,7 +231,7 @@ async def _record(conn: Connection, kind: Kind, desk: Desk, resident: Resident) 
             kind=kind,
             actor=desk.actor,
             resident_key=resident.resident_key,
-            detail={"organization_id": desk.organization_id, "factors": ["pwd", "otp"]},
+            detail=AuthenticatorHandedOver(organization_id=desk.organization_id, factors=["pwd", "otp"]),
         ),
     )
 

@@ -19,6 +19,7 @@ from moyai.base.errors import Problem
 from moyai.identity import store_pairwise
 from moyai.identity.residents import find
 from moyai.ledger import Act, Kind
+from moyai.ledger.contents import SubjectTied
 from moyai.registry import store_parties
 from moyai.registry.store_parties import ClientParty, ServedScope
 
@@ -51,7 +52,7 @@ async def tie(conn: Connection, client: ClientParty, resident_key: int) -> UUID:
                 kind=Kind.SUBJECT_TIED,
                 actor=f"client:{client.client_id}",
                 resident_key=resident_key,
-                detail={"component_id": client.component_id, "client_id": client.client_id},
+                detail=SubjectTied(component_id=client.component_id or "", client_id=client.client_id),
             ),
         )
         return subject

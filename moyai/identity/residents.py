@@ -281,7 +281,7 @@ async def erase(conn: Connection, resident_key: int, actor: str, ground: str, jo
         Act(
             kind=Kind.RESIDENT_ERASED,
             actor=actor,
-            detail={"resident_id": resident.resident_id, "ground": ground},
+            detail=contents.Erased(resident_id=resident.resident_id, ground=ground),
         ),
     )
 

@@ -127,6 +127,10 @@ class Kind(IntEnum):
         return self.name.lower()
 
 
+class Nothing(msgspec.Struct, frozen=True):
+    """No content. No kind is recorded with it (`contents.check`)."""
+
+
 class Act(msgspec.Struct, frozen=True):
     """One act to record.
 
@@ -139,7 +143,7 @@ class Act(msgspec.Struct, frozen=True):
     kind: Kind
     actor: str
     resident_key: int = 0
-    detail: dict[str, Any] | msgspec.Struct = {}
+    detail: msgspec.Struct = Nothing()
     at: datetime | None = None
 
 

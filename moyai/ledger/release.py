@@ -73,7 +73,7 @@ class Released(msgspec.Struct, frozen=True):
 def prepare(
     kind: Kind,
     actor: str,
-    detail: dict[str, Any] | msgspec.Struct,
+    detail: msgspec.Struct,
     judged: Judged,
     *,
     at_ms: int | None = None,

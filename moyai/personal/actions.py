@@ -15,6 +15,7 @@ from moyai.base.ids import random_uuid
 from moyai.consent.permit import ErasurePermit, Permit
 from moyai.identity.residents import hold_active
 from moyai.ledger import Act, Kind, record
+from moyai.ledger.contents import ItemsChanged
 from moyai.personal import store_control, store_items
 from moyai.personal.model import Condition, NewItem, Stored, etag_of
 from moyai.personal.stores import Store, Stores
@@ -171,12 +172,12 @@ def _act(kind: Kind, permit: Permit, items: int, actor: str) -> Act:
         kind=kind,
         actor=actor,
         resident_key=permit.resident_key,
-        detail={
-            "dataset": permit.dataset_id,
-            "provider": permit.component_id,
-            "provider_organization": permit.organization_id,
-            "items": items,
-        },
+        detail=ItemsChanged(
+            dataset=permit.dataset_id,
+            provider=permit.component_id,
+            provider_organization=permit.organization_id,
+            items=items,
+        ),
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
@@ -17,7 +18,8 @@ from moyai.base.ids import uuid_text
 from moyai.base.lanes import Lane
 from moyai.consent.gate import Question, Refusal, Verdict
 from moyai.identity.model import ClientCaller
-from moyai.ledger import Kind, Recorded
+from moyai.ledger import Kind, Recorded, contents
+from moyai.ledger.contents import Content, Exchanged, Part, Repeated
 from moyai.ledger.release import Judged, Release, prepare
 from moyai.personal.door import Door, until_released
 from moyai.personal.model import ExchangeAnswer, ExchangeRequest, Result, Source
@@ -43,6 +45,7 @@ class Outcome(msgspec.Struct, frozen=True):
 
     judged: Judged
     results: list[Result]
+    parts: list[Part]
     refusals: list[Refusal]
     released: bool
     next: str | None
@@ -118,11 +121,12 @@ class Exchange:
         permits = [permit for verdict in verdicts for permit in verdict.permits]
         refusals = [refusal for verdict in verdicts for refusal in verdict.refusals]
         pages = await read_all(self._stores, permits, page)
-        results = [*pages.results, *[self._refused(refusal) for refusal in refusals]]
+        closed = [self._refused(refusal) for refusal in refusals]
+        parts = pages.parts + [summary(told, one.link_id) for told, one in zip(closed, refusals, strict=True)]
         first = verdicts[0].judged
         ends = min(verdict.judged.ends_ms for verdict in verdicts)
         judged = msgspec.structs.replace(first, ends_ms=ends) if ends != first.ends_ms else first
-        return Outcome(judged, results, refusals, bool(permits), pages.next)
+        return Outcome(judged, [*pages.results, *closed], parts, refusals, bool(permits), pages.next)
 
     def _refused(self, refusal: Refusal) -> Result:
         source = None
@@ -142,15 +146,17 @@ class Exchange:
     ) -> Recording | None:
         """The entry that records this; None if it must be judged anew."""
         detail = _detail(caller, request, outcome)
-        kind = Kind.EXCHANGE if outcome.released else Kind.REFUSAL
-        made = _prepare(kind, caller, outcome, detail, proof)
+        if outcome.released:
+            made = _prepare(Kind.EXCHANGE, caller, outcome, Exchanged(**detail), proof)
+        else:
+            made = _prepare(Kind.REFUSAL, caller, outcome, contents.Refusal(**detail), proof)
         if retry_key is None or not outcome.released:
             released = await self.door.release(made)
             return None if released is None else Recording(made.name, released.at)
         assert caller.component_key is not None
 
         def repeated(earlier: Recorded) -> Release:
-            again = {**detail, "exchange": str(earlier.entry_id)}
+            again = Repeated(**detail, exchange=str(earlier.entry_id))
             return _prepare(Kind.EXCHANGE_REPEATED, caller, outcome, again, proof)
 
         request_hash = hashlib.sha256(_encode(_asked(request))).digest()
@@ -170,7 +176,7 @@ def _asked(request: ExchangeRequest) -> dict[str, object]:
 
 
 def _prepare(
-    kind: Kind, caller: ClientCaller, outcome: Outcome, detail: dict[str, object], proof: ProofOfSender
+    kind: Kind, caller: ClientCaller, outcome: Outcome, detail: Content, proof: ProofOfSender
 ) -> Release:
     return prepare(
         kind,
@@ -182,12 +188,12 @@ def _prepare(
     )
 
 
-def _detail(caller: ClientCaller, request: ExchangeRequest, outcome: Outcome) -> dict[str, object]:
+def _detail(caller: ClientCaller, request: ExchangeRequest, outcome: Outcome) -> dict[str, Any]:
     """What the ledger's commitment opens to: parties, purpose, counts and a digest. Never the items."""
     return {
         "consumer": caller.component_id,
         "consumer_organization": caller.organization_id,
         "digest": hashlib.sha256(_encode(outcome.results)).hexdigest(),
         "purpose": request.purpose,
-        "sources": [summary(result) for result in outcome.results],
+        "sources": outcome.parts,
     }

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from moyai.base.db import PostgresError
 from moyai.base.errors import Problem
 from moyai.consent.permit import Permit
+from moyai.ledger.contents import Part
 from moyai.personal.model import ITEM_BYTES, Item, Result, Source
 from moyai.personal.paging import Page, Position, cursor_of
 from moyai.personal.projection import SCHEMA_OPEN, StoredItem
@@ -29,6 +30,15 @@ class Pages(msgspec.Struct, frozen=True):
 
     results: list[Result]
     next: str | None = None
+    asked: Sequence[Permit] = ()
+    """The permits that the results are of, one by one."""
+
+    @property
+    def parts(self) -> list[Part]:
+        """What the ledger keeps of them."""
+        return [
+            summary(result, permit.link_id) for result, permit in zip(self.results, self.asked, strict=True)
+        ]
 
 
 class _Part(msgspec.Struct, frozen=True):
@@ -63,11 +73,11 @@ async def read_all(stores: Stores, permits: Sequence[Permit], page: Page) -> Pag
     else:
         parts = list(await asyncio.gather(*(_read(stores, permit, page, share) for permit in asked)))
     if not any(part.more for part in parts):
-        return Pages([part.result for part in parts])
+        return Pages([part.result for part in parts], asked=asked)
     if any(part.starved for part in parts):
         await _feed(stores, asked, page, parts)
     go_on = None if page.item_id else _next(asked, page, parts)
-    return Pages([part.result for part in parts], go_on)
+    return Pages([part.result for part in parts], go_on, asked)
 
 
 async def _feed(stores: Stores, asked: Sequence[Permit], page: Page, parts: list[_Part]) -> None:
@@ -181,14 +191,16 @@ async def read_own_item(stores: Stores, permit: Permit, item_id: str) -> StoredI
     return found.items[0] if found.items else None
 
 
-def summary(result: Result) -> dict[str, object]:
-    """What the ledger keeps of one source's part: who, what kind, how many, or why not. Never the items."""
-    detail: dict[str, object] = {"dataset": result.dataset, "status": result.status}
-    if result.source is not None:
-        detail["provider"] = result.source.component_id
-        detail["provider_organization"] = result.source.organization_id
-    if result.code is not None:
-        detail["code"] = result.code
-    else:
-        detail["items"] = len(result.items or [])
-    return detail
+def summary(result: Result, link_id: str | None) -> Part:
+    """What the ledger keeps of one source's part: who, what kind, which text, how many, or why not. Never the items."""
+    source = result.source
+    return Part(
+        dataset=result.dataset,
+        status=result.status,
+        provider="" if source is None else source.component_id,
+        provider_organization="" if source is None else source.organization_id,
+        link_id=link_id or "",
+        version=result.version,
+        items=len(result.items or []) if result.code is None else None,
+        code=result.code or "",
+    )

@@ -8,6 +8,7 @@ from moyai.base.db import Database, is_unavailable
 from moyai.base.later import Later
 from moyai.identity import subject_of
 from moyai.ledger import Act, Kind, record
+from moyai.ledger.contents import ItemsChanged
 from moyai.personal import store_control, store_items
 from moyai.personal.actions import apply_to_location
 from moyai.personal.stores import Stores
@@ -89,10 +90,10 @@ def _act(resident_key: int, dataset: Dataset, component: Component, added: int) 
         kind=Kind.ITEMS_DELETED if added < 0 else Kind.ITEMS_STORED,
         actor="system",
         resident_key=resident_key,
-        detail={
-            "dataset": dataset.dataset_id,
-            "provider": component.component_id,
-            "provider_organization": component.organization_id,
-            "items": abs(added),
-        },
+        detail=ItemsChanged(
+            dataset=dataset.dataset_id,
+            provider=component.component_id,
+            provider_organization=component.organization_id,
+            items=abs(added),
+        ),
     )

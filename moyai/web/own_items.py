@@ -16,7 +16,7 @@ from moyai.consent.gate import OwnVerdict
 from moyai.consent.permit import Permit
 from moyai.identity.model import ClientCaller
 from moyai.ledger import Kind
-from moyai.ledger.contents import ItemsRead
+from moyai.ledger.contents import ItemsRead, Part, Refusal
 from moyai.ledger.release import prepare
 from moyai.personal import actions
 from moyai.personal.door import until_released
@@ -105,13 +105,9 @@ async def _own_permit(request: Request, caller: ClientCaller) -> Permit:
 async def _refuse_own(request: Request, caller: ClientCaller, verdict: OwnVerdict) -> OwnVerdict | None:
     """Record a refusal of the caller's own items; None if it must be judged anew."""
     dataset_id = request.path_params["dataset"]
-    source = {
-        "dataset": dataset_id,
-        "status": "refused",
-        "provider": caller.component_id,
-        "code": verdict.code,
-    }
-    detail = {"consumer": caller.component_id, "code": verdict.code, "sources": [source]}
+    component_id, code = caller.component_id or "", verdict.code or ""
+    source = Part(dataset=dataset_id, status="refused", provider=component_id, code=code)
+    detail = Refusal(consumer=component_id, code=code, sources=[source])
     released = await _platform(request).hot.door.release(
         prepare(Kind.REFUSAL, actor_of(caller), detail, verdict.judged)
     )

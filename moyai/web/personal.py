@@ -13,7 +13,7 @@ from moyai.consent import gate
 from moyai.consent.gate import Verdict
 from moyai.identity.model import ClientCaller
 from moyai.ledger import Kind
-from moyai.ledger.contents import LocationsRead
+from moyai.ledger.contents import LocationsRead, Part, Refusal
 from moyai.ledger.release import Release, prepare
 from moyai.personal.door import until_released
 from moyai.personal.exchange import ProofOfSender
@@ -103,16 +103,21 @@ def _looked_up(
 ) -> Release:
     """The entry of a look-up, or of its refusal: where data lies is personal, too."""
     if not verdict.permits:
-        sources = [
-            {"dataset": query.dataset, "status": "refused", "provider": one.component_id, "code": one.code}
-            for one in verdict.refusals
-        ]
-        detail = {
-            "consumer": caller.component_id,
-            "consumer_organization": caller.organization_id,
-            "purpose": query.purpose,
-            "sources": sources,
-        }
+        detail = Refusal(
+            consumer=caller.component_id or "",
+            consumer_organization=caller.organization_id,
+            purpose=query.purpose,
+            sources=[
+                Part(
+                    dataset=query.dataset,
+                    status="refused",
+                    provider=one.component_id or "",
+                    link_id=one.link_id or "",
+                    code=one.code,
+                )
+                for one in verdict.refusals
+            ],
+        )
         return prepare(Kind.REFUSAL, actor_of(caller), detail, verdict.judged)
     content = LocationsRead(
         component_id=caller.component_id or "",

@@ -334,6 +334,7 @@ def _part(part: history.Movement, language: Language) -> PartView:
         source_organization=words(source, "organization", language) if source else "",
         items=part.items,
         code=part.code,
+        version=part.version,
     )
 
 

@@ -146,13 +146,14 @@ class ProofView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PartView(msgspec.Struct, frozen=True, kw_only=True):
-    """One source's part of a movement; `code` is why it was refused."""
+    """One source's part of a movement; `code` is why it was refused, `version` which text of the link was agreed to."""
 
     dataset: str
     source: str
     source_organization: str
     items: int | None
     code: str | None
+    version: int | None
 
 
 class MovementView(msgspec.Struct, frozen=True, kw_only=True):

@@ -19,7 +19,8 @@ from moyai.consent.model import Sharing
 from moyai.consent.permit import Permit
 from moyai.identity import residents
 from moyai.identity.model import ResidentCaller
-from moyai.ledger import Kind
+from moyai.ledger import Kind, contents
+from moyai.ledger.contents import Part, SharedView
 from moyai.ledger.release import Judged, Release, epochs, prepare
 from moyai.personal.door import until_released
 from moyai.personal.model import Result, Source
@@ -77,16 +78,16 @@ async def _look(platform: Platform, caller: ResidentCaller, sharing_id: UUID, pa
     refused = _viewer_refused(caller, shared, links)
     if shared is None or refused is not None:
         refused = refused or Refused("grant_not_in_force", f"sharing {sharing_id}")
-        return _View(
-            _entry(Kind.REFUSAL, caller, epochs_read, sharing_id, [], refused.code), Pages([]), refused
-        )
+        return _View(_refusal(caller, epochs_read, sharing_id, refused.code), Pages([]), refused)
     # the cursor names no link: whose data it is may be whose town it is
     names = {link.link_id: str(n) for n, link in enumerate(sorted(links, key=lambda one: one.link_key))}
     read = await read_all(platform.stores, permits, replace(page, names=names))
-    results = [*read.results, *[_closed(refusal, links) for refusal in refusals]]
+    closed = [_closed(refusal, links) for refusal in refusals]
+    parts = read.parts + [summary(told, one.link_id) for told, one in zip(closed, refusals, strict=True)]
+    results = [*read.results, *closed]
     ends = min([permit.ends_ms for permit in permits], default=epochs_read.ends_ms)
     judged = replace(epochs_read, ends_ms=min(ends, int(shared.expires_at.timestamp() * 1000)))
-    entry = _entry(Kind.SHARED_VIEW, caller, judged, sharing_id, results)
+    entry = _viewed(caller, judged, sharing_id, parts)
     shown = [replace(result, source=None) for result in results] if hidden else results
     return _View(entry, Pages(shown, read.next))
 
@@ -119,20 +120,13 @@ def _closed(refusal: Refusal, links: Iterable[Link]) -> Result:
     return Result(dataset_id, "refused", source, code=refusal.code)
 
 
-def _entry(
-    kind: Kind,
-    caller: ResidentCaller,
-    judged: Judged,
-    sharing_id: UUID,
-    results: list[Result],
-    code: str | None = None,
-) -> Release:
+def _viewed(caller: ResidentCaller, judged: Judged, sharing_id: UUID, parts: list[Part]) -> Release:
+    """On the record of the resident who shared."""
+    viewed = SharedView(sharing_id=str(sharing_id), client=caller.client_id, sources=parts)
+    return prepare(Kind.SHARED_VIEW, f"resident:{caller.resident_id}", viewed, judged)
+
+
+def _refusal(caller: ResidentCaller, judged: Judged, sharing_id: UUID, code: str) -> Release:
     """On the record of the resident who shared, if it was this viewer that it was shared with."""
-    detail: dict[str, object] = {
-        "sharing_id": str(sharing_id),
-        "client": caller.client_id,
-        "sources": [summary(result) for result in results],
-    }
-    if code is not None:
-        detail["code"] = code
-    return prepare(kind, f"resident:{caller.resident_id}", detail, judged)
+    refused = contents.Refusal(sharing_id=str(sharing_id), client=caller.client_id, sources=[], code=code)
+    return prepare(Kind.REFUSAL, f"resident:{caller.resident_id}", refused, judged)

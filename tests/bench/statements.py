@@ -7,8 +7,11 @@ from moyai.bench import data
 from moyai.consent import gate
 from moyai.consent.gate import Question
 from moyai.ledger import Kind
+from moyai.ledger.contents import Exchanged
 from moyai.ledger.release import Outcome, prepare, release_many
 from moyai.personal.stores import ANSWER_BYTES, Read, read_items
+
+_EXCHANGED = Exchanged(consumer="", consumer_organization="", purpose="", digest="", sources=[])
 
 
 @asynccontextmanager
@@ -35,7 +38,7 @@ async def exchange_statements(conn, ground, sources, number):
     async with recorded(conn, control):
         verdicts = await gate.ask(conn, asked)
         permits = [permit for verdict in verdicts for permit in verdict.permits]
-        made = prepare(Kind.EXCHANGE, "bench", {}, verdicts[0].judged)
+        made = prepare(Kind.EXCHANGE, "bench", _EXCHANGED, verdicts[0].judged)
         (released,) = await release_many(conn, [made])
         assert released.outcome is Outcome.WRITTEN
     for permit, party in zip(permits, ground.parties, strict=False):

@@ -7,7 +7,7 @@ import asyncio
 import hashlib
 import json
 from datetime import timedelta
-from typing import Any, get_origin
+from typing import get_origin
 
 import msgspec
 import pytest
@@ -29,13 +29,9 @@ async def exchange(conn: Connection, town: Town, *, code: str | None = None) -> 
     """One exchange (or its refusal) as the road records it."""
     source = {"dataset": "vitals", "provider": "kenko-app", "provider_organization": "koiki"}
     outcome = {"status": "refused", "code": code} if code else {"status": "ok", "items": 3}
-    detail = {
-        "consumer": "mimamori",
-        "consumer_organization": "c1",
-        "purpose": "health-support",
-        "sources": [{**source, **outcome}],
-    }
     kind = Kind.REFUSAL if code else Kind.EXCHANGE
+    said = {"consumer": "mimamori", "consumer_organization": "c1", "purpose": "health-support", "digest": ""}
+    detail = msgspec.convert({**said, "v": 1, "sources": [{**source, **outcome}]}, CONTENTS[kind])
     await asyncio.sleep(0.002)  # the record keeps milliseconds: what follows must be later
     await record(conn, Act(kind=kind, actor="client", resident_key=town.hanako.key, detail=detail))
 
@@ -123,11 +119,9 @@ async def test_history_is_newest_first_in_plain_words(control: Connection, town:
     }
 
 
-def _least(kind: Kind) -> dict[str, Any] | msgspec.Struct:
+def _least(kind: Kind) -> msgspec.Struct:
     """The smallest content that the kind may have."""
-    wanted = CONTENTS.get(kind)
-    if wanted is None:
-        return {}
+    wanted = CONTENTS[kind]
     made = {
         field.name: (get_origin(field.type) or field.type)()
         for field in msgspec.structs.fields(wanted)

@@ -12,6 +12,8 @@ from moyai.ledger import Act, Kind, record
 from tests.consent.conftest import HERE, Walk, calls
 from tests.factories import Town, make_resident
 
+pytestmark = pytest.mark.usefixtures("plain_contents")
+
 WHO = "「健康見守りアプリ」（高松市）"
 STEPS: dict[str, Any] = {"dataset": "steps", "provider": "undo-app", "status": "ok", "items": 7}
 NO_STEPS = STEPS | {"items": 0}

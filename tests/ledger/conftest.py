@@ -11,6 +11,7 @@ from uuid import UUID
 import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from msgspec.structs import replace
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -22,7 +23,7 @@ from moyai.base.engine import ADMIN
 from moyai.base.errors import Problem
 from moyai.base.keys import KeyRing
 from moyai.base.roles import WORKER
-from moyai.ledger import Act, Kind, public
+from moyai.ledger import Act, Kind, contents, public
 from moyai.ledger.integrator import Integrator, drain
 from moyai.ledger.note import Signer
 from moyai.ledger.verifiers import Witness
@@ -31,6 +32,20 @@ from tests.serving import served
 
 ORIGIN = "localhost/log/v1"
 WITNESS_PROGRAM = Path(__file__).parents[2] / "examples" / "witness" / "witness.py"
+
+
+_DECIDED = contents.Decided(
+    act_id="",
+    service="kenko-mimamori",
+    client="portal",
+    service_terms=1,
+    platform_terms=1,
+    links={},
+    versions={},
+    text_sha256="",
+    ial=2,
+    aal=2,
+)
 
 
 class Log:
@@ -50,7 +65,9 @@ class Log:
 
     async def record(self, count: int, resident_key: int = 7) -> list[UUID]:
         return [
-            await ledger.record(self.serve, Act(Kind.CONSENT_GIVEN, "x", resident_key, {"n": n}))
+            await ledger.record(
+                self.serve, Act(Kind.CONSENT_GIVEN, "x", resident_key, replace(_DECIDED, act_id=str(n)))
+            )
             for n in range(count)
         ]
 

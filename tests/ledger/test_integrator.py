@@ -23,6 +23,8 @@ from moyai.ledger.marks import marks
 from moyai.ledger.release import Outcome, epochs, prepare, release_many
 from moyai.ledger.verifiers import log_keys
 
+pytestmark = pytest.mark.usefixtures("plain_contents")
+
 
 async def order(log) -> list[object]:
     return [

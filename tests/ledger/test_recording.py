@@ -16,6 +16,8 @@ from moyai.ledger import Act, Event, Kind, Sealed
 from moyai.ledger.model import canonical, commit, milliseconds, parse_leaf
 from moyai.ledger.release import Judged, Outcome, Release, epochs, prepare, release_many
 
+pytestmark = pytest.mark.usefixtures("plain_contents")
+
 AT = datetime(2026, 11, 24, 9, 30, 0, 123_456, tzinfo=UTC)
 
 

@@ -15,6 +15,8 @@ from moyai.ledger.model import Kind
 from moyai.ledger.release import Judged, Outcome, Release, Released, epochs, prepare, release_many
 from tests.personal.conftest import Person, World, close_process, open_process
 
+pytestmark = pytest.mark.usefixtures("plain_contents")
+
 STEPS = {"steps": 8123}
 
 

@@ -18,6 +18,7 @@ from moyai.base.roles import OWNER
 from moyai.consent.permit import RestorePermit
 from moyai.identity import residents
 from moyai.ledger import Act, Kind, newest, record
+from moyai.ledger.contents import ItemsChanged
 from moyai.recovery import manifest
 from moyai.recovery.cluster import BackupError
 from moyai.recovery.one_store import Restored, restore_store
@@ -65,7 +66,7 @@ async def test_h5_one_store_comes_back_without_what_was_erased_or_deleted_since(
             ichiro = await residents.by_id(conn, town.ichiro.id)
         await erase_resident(platform, ichiro, "staff:desk", "本人の申出")
     owner = await running.platform.connect(OWNER)
-    detail = {"dataset": "vitals", "provider": town.undo_app.id, "provider_organization": "c1", "items": 1}
+    detail = ItemsChanged(dataset="vitals", provider=town.undo_app.id, provider_organization="c1", items=1)
     await record(owner, Act(Kind.ITEMS_DELETED, "component:undo-app", town.hanako.key, detail))
     await lose_store(running, how)
     done = await restore(running)

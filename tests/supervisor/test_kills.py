@@ -19,7 +19,7 @@ from moyai.supervisor import Supervisor, bind
 
 VICTIMS = ("serve-1", "serve-2", "worker", "postgres")
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.usefixtures("plain_contents")]
 
 
 def command(home, *arguments: str) -> list[str]:

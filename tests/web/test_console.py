@@ -32,6 +32,8 @@ from tests.serving import served
 from tests.web import in_process
 from tests.web.conftest import PageAt
 
+pytestmark = pytest.mark.usefixtures("plain_contents")
+
 PAGES = [
     "/console",
     "/console/organizations",

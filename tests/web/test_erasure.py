@@ -14,7 +14,7 @@ from moyai.base.journal import Journal
 from moyai.base.provision import Store
 from moyai.base.secrets import SecretBox
 from moyai.base.stops import Line, ResidentClosed, ResidentErased
-from moyai.ledger import Act, Kind
+from moyai.ledger import Act, Kind, contents
 from moyai.web import erasure
 from moyai.web.erasure import erase_due, tried_later
 from tests import factories
@@ -108,7 +108,12 @@ async def test_everything_about_the_person_goes_and_the_proof_stays(
     await factories.make_consent(control, other, town.links["steps"])
     entry = await ledger.record(
         control,
-        Act(kind=Kind.CONSENT_GIVEN, actor="resident", resident_key=hanako.key, detail={"code": "marked"}),
+        Act(
+            kind=Kind.REFUSAL,
+            actor="resident",
+            resident_key=hanako.key,
+            detail=contents.Refusal(sources=[], code="marked"),
+        ),
     )
     assert await _erase(app, control, web, town, hanako.id) == 1
 

@@ -23,6 +23,8 @@ from moyai.ledger.verify_source import VerifyError, copy_log
 from tests.serving import served
 from tests.web import in_process
 
+pytestmark = pytest.mark.usefixtures("plain_contents")
+
 
 class Platform:
     def __init__(self, url: str, entries: list) -> None:

@@ -20,6 +20,8 @@ from moyai.worker import work
 from moyai.worker.platform_jobs import log_origin, platform_jobs
 from tests.factories import make_component, make_dataset, make_organization, make_resident, tie
 
+pytestmark = pytest.mark.usefixtures("plain_contents")
+
 
 @pytest.fixture
 async def jobs(fresh_platform):

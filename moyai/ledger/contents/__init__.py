@@ -5,7 +5,7 @@ What is hashed is hashed for ever, so the words are chosen once: ids that people
 changes its meaning makes a new class with the next version. `v` is in the text that was committed to; a text without
 it is from before there were contents, and is read as the plain JSON it is.
 
-Kinds that are not in `CONTENTS` yet still record a plain dict.
+Every kind has one (`tests/house/test_contents.py`), and nothing else is recorded.
 """
 
 from __future__ import annotations
@@ -15,8 +15,17 @@ from typing import Any
 import msgspec
 
 from moyai.ledger.contents.content import Content, Replaced
+from moyai.ledger.contents.decisions import (
+    Decided,
+    SharingAccepted,
+    SharingEnded,
+    SharingGiven,
+    Stopped,
+)
 from moyai.ledger.contents.desk import (
+    AuthenticatorHandedOver,
     Enrolled,
+    Erased,
     Met,
     Moved,
     Proofed,
@@ -35,6 +44,16 @@ from moyai.ledger.contents.logins import (
     LoggedOut,
     LoginLocked,
     PasswordChanged,
+    SubjectTied,
+)
+from moyai.ledger.contents.movements import (
+    Exchanged,
+    Imported,
+    ItemsChanged,
+    Part,
+    Refusal,
+    Repeated,
+    SharedView,
 )
 from moyai.ledger.contents.personal import ItemsRead, LocationsRead, TermsAccepted
 from moyai.ledger.contents.platform import KeyRevoked, KeyRotated, PlatformRestored, StoreRestored
@@ -59,11 +78,17 @@ __all__ = [
     "ActConfirmed",
     "ActDone",
     "ActEnded",
+    "AuthenticatorHandedOver",
     "AuthorizationEnded",
     "Authorized",
     "Content",
+    "Decided",
     "Enrolled",
+    "Erased",
+    "Exchanged",
+    "Imported",
     "InitialSecretsChanged",
+    "ItemsChanged",
     "ItemsRead",
     "KeyRevoked",
     "KeyRotated",
@@ -74,20 +99,29 @@ __all__ = [
     "Met",
     "Moved",
     "OrganizationCertified",
+    "Part",
     "PasswordChanged",
     "PlatformRestored",
     "Proofed",
     "Protection",
+    "Refusal",
     "RegistryEntry",
+    "Repeated",
     "Replaced",
     "SecondPerson",
+    "SharedView",
+    "SharingAccepted",
+    "SharingEnded",
+    "SharingGiven",
     "StaffAccess",
     "StaffChanged",
     "StaffRegistered",
     "StateChanged",
     "StopBegun",
     "StopEnded",
+    "Stopped",
     "StoreRestored",
+    "SubjectTied",
     "SuccessionRecorded",
     "TermsAccepted",
     "TermsPublished",
@@ -99,6 +133,24 @@ __all__ = [
 ]
 
 CONTENTS: dict[Kind, type[Content]] = {
+    Kind.EXCHANGE: Exchanged,
+    Kind.REFUSAL: Refusal,
+    Kind.ITEMS_STORED: ItemsChanged,
+    Kind.ITEMS_DELETED: ItemsChanged,
+    Kind.SHARED_VIEW: SharedView,
+    Kind.IMPORTED: Imported,
+    Kind.EXCHANGE_REPEATED: Repeated,
+    Kind.CONSENT_GIVEN: Decided,
+    Kind.CONSENT_REFUSED: Decided,
+    Kind.CONSENT_WITHDRAWN: Stopped,
+    Kind.SHARING_GIVEN: SharingGiven,
+    Kind.SHARING_ACCEPTED: SharingAccepted,
+    Kind.SHARING_ENDED: SharingEnded,
+    Kind.SERVICE_LEFT: Stopped,
+    Kind.RESIDENT_ERASED: Erased,
+    Kind.SUBJECT_TIED: SubjectTied,
+    Kind.AUTHENTICATOR_ISSUED: AuthenticatorHandedOver,
+    Kind.AUTHENTICATOR_RECOVERED: AuthenticatorHandedOver,
     Kind.TERMS_ACCEPTED: TermsAccepted,
     Kind.LOCATIONS_READ: LocationsRead,
     Kind.ITEMS_READ: ItemsRead,

@@ -92,3 +92,17 @@ class SecondPerson(Content, frozen=True, kw_only=True):
     withdrawn: bool = False
     by_program: bool = False
     ended: str = ""
+
+
+class Erased(Content, frozen=True, kw_only=True):
+    """RESIDENT_ERASED, on this ground. It is recorded under nobody, and outlives what was erased."""
+
+    resident_id: str
+    ground: str
+
+
+class AuthenticatorHandedOver(Content, frozen=True, kw_only=True):
+    """AUTHENTICATOR_ISSUED and AUTHENTICATOR_RECOVERED, on paper. `factors` by their names of RFC 8176."""
+
+    organization_id: str
+    factors: list[str]

@@ -60,3 +60,10 @@ class InitialSecretsChanged(Content, frozen=True, kw_only=True):
     """INITIAL_PASSWORD_CHANGED: what was handed over is replaced. `factors` by their names of RFC 8176."""
 
     factors: list[str]
+
+
+class SubjectTied(Content, frozen=True, kw_only=True):
+    """SUBJECT_TIED: the component knows the resident from now on, as a person it alone knows by that name."""
+
+    component_id: str
+    client_id: str

@@ -11,7 +11,7 @@ import pytest
 
 from moyai.base.db import Connection
 from moyai.consent import receipts
-from moyai.ledger import Act, Kind, record
+from moyai.ledger import Act, Kind, contents, record
 from moyai.web.operation import Resident
 from moyai.web.routes import ROUTES
 from tests.factories import Town
@@ -167,7 +167,7 @@ async def test_where_the_data_lies(hanako: Touch, control: Connection, town: Tow
 async def test_history_pages_and_proves_itself(hanako: Touch, control: Connection, town: Town) -> None:
     for n in range(5):
         await record(
-            control, Act(kind=Kind.EXCHANGE, actor="client", resident_key=town.hanako.key, detail={"n": n})
+            control, Act(Kind.LOGGED_IN, "client", town.hanako.key, contents.LoggedIn(factors=[], aal=n))
         )
     first = (await hanako.get("/consent/v1/history?limit=3")).json()
     rest = (

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from moyai.base.db import Connection
 from moyai.ledger import Act, Kind, record
+from moyai.ledger.contents import CONTENTS
 from tests.factories import Town
 
 SOURCES: dict[str, tuple[str, str]] = {
@@ -24,7 +27,8 @@ def source(dataset: str, *, items: int = 0, code: str | None = None) -> dict[str
 async def exchanged(conn: Connection, town: Town, *sources: dict[str, Any]) -> None:
     """The composite service asked: some sources answered, or (no source without a code) it was refused."""
     kind = Kind.REFUSAL if all("code" in each for each in sources) else Kind.EXCHANGE
-    detail = {"consumer": "mimamori", "purpose": "health-support", "sources": list(sources)}
+    said = {"consumer": "mimamori", "consumer_organization": "c1", "purpose": "health-support", "digest": ""}
+    detail = msgspec.convert({**said, "v": 1, "sources": list(sources)}, CONTENTS[kind])
     await record(
         conn, Act(kind=kind, actor="component:mimamori", resident_key=town.hanako.key, detail=detail)
     )

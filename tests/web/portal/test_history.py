@@ -16,7 +16,7 @@ from moyai.base.keys import KeyRing
 from moyai.base.roles import WORKER
 from moyai.identity import sessions
 from moyai.identity.credentials import Credential
-from moyai.ledger import Act, Kind, note, record, store_log
+from moyai.ledger import Act, Kind, contents, note, record, store_log
 from moyai.ledger.integrator import Integrator, drain
 from tests.conftest import Platform
 from tests.factories import Town, make_town
@@ -254,7 +254,7 @@ async def test_nobody_reads_the_proof_of_another_resident(
 async def test_a_look_after_the_sharing_ended_is_told_with_its_reason(
     control: Connection, town: Town, visitor: httpx.AsyncClient
 ) -> None:
-    detail = {"sharing_id": "x", "client": "portal", "sources": [], "code": "grant_not_in_force"}
+    detail = contents.Refusal(sharing_id="x", client="portal", sources=[], code="grant_not_in_force")
     refused = Act(kind=Kind.REFUSAL, actor="resident:x", resident_key=town.hanako.key, detail=detail)
     await record(control, refused)
     text = (await visitor.get("/portal/history")).text

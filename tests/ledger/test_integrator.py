@@ -207,7 +207,8 @@ async def test_marks_prove_what_is_shown_and_break_on_what_was_changed(log):
     found = await marks(log.serve, events)
     assert found == dict.fromkeys(ids, "proved") | {waiting: "waiting"}
     await log.tamper(
-        "update ledger.content set body = replace(body, '\"n\":5}', '\"n\":6}') where entry_id = $1", ids[5]
+        'update ledger.content set body = replace(body, \'"act_id":"5"\', \'"act_id":"6"\') where entry_id = $1',
+        ids[5],
     )
     await log.tamper(
         "update ledger.entry set leaf = set_byte(leaf, 9, 255 - get_byte(leaf, 9)) where entry_id = $1",

@@ -304,6 +304,7 @@ async def test_one_leaf_holds_the_whole_decision(control: Connection, town: Town
     assert [event.kind for event in events] == [Kind.CONSENT_GIVEN, Kind.TERMS_ACCEPTED]
     detail = events[0].detail
     assert detail["links"] == {**GIVEN, "kenko-vitals": "refused"}
+    assert detail["versions"] == dict.fromkeys(detail["links"], 1)
     assert (detail["act_id"], detail["service"], detail["aal"]) == (str(decided.act_id), "kenko-mimamori", 2)
     assert events[0].actor == f"resident:{town.hanako.id}"
     assert all(event.opens() for event in events)

@@ -50,6 +50,9 @@ async def test_value_written_at_one_organisation_is_read_at_another_and_logged_o
     (source,) = detail["sources"]
     assert (source["provider"], source["provider_organization"]) == ("kenko-app", "koiki")
     assert (source["items"], detail["purpose"]) == (1, "health-support")
+    (result,) = answer.json()["results"]
+    assert source["link_id"].endswith("vitals")
+    assert source["version"] == result["version"]
 
 
 async def test_record_holds_no_content_and_no_subject(road: Road) -> None:

@@ -33,7 +33,8 @@ from moyai.base.stops import AnyStop, EarlierLine, Line
 
 _FRAME = re.compile(rb'\[(\d{1,9}),"([0-9a-f]{16})",(\{.*\})\]')
 _EARLIER = b'{"kind":"'
-_LOCK_SECONDS = 5.0
+_LOCK_SECONDS = 1.0
+"""Whoever waits holds the locks of what it stops, which keep releases waiting."""
 _BLOCK = 65_536
 
 

@@ -153,7 +153,7 @@ async def test_a_withdrawn_consent_closes_the_shared_items_too(
     await mother.get_by_role("button", name="はい、止めます").click()
     await daughter.reload()
     text = await daughter.locator("main").inner_text()
-    assert "住民が同意を撤回しています。" in text
+    assert "いまは見られません" in text
 
 
 async def test_a_wrong_code_is_told_beside_the_field(town: Town, visit: Visit, stored: None) -> None:

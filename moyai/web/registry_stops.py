@@ -20,7 +20,7 @@ from moyai.registry import two_persons
 from moyai.registry.model import Change
 from moyai.registry.pending import Asker
 from moyai.web import examples
-from moyai.web.operation import describes, read_json, read_query
+from moyai.web.operation import answer, describes, read_json, read_query
 from moyai.web.registry import SHARED_CODES, actor, asker, carry_out, given, platform_of
 
 Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]
@@ -97,11 +97,10 @@ enable_client = _ending(two_persons.enable_client, examples.reason("nemuri", "�
 async def end_link(request: Request, caller: ClientCaller) -> Response:
     reason, one = read_query(request, ReasonQuery).reason, request.path_params["id"]
     journal = Journal.of(platform_of(request).home)
-    return given(
-        await carry_out(
-            request, caller, lambda conn: registry.end_link(conn, one, reason, actor(caller), journal)
-        )
+    change = await carry_out(
+        request, caller, lambda conn: registry.end_link(conn, one, reason, actor(caller), journal)
     )
+    return answer(change)  # the stop that began is new, but nothing was made at this address: 200
 
 
 end_witness = _ending(two_persons.end_witness, examples.reason("marugame", "証人の鍵を失った"))

@@ -56,6 +56,7 @@ OF_TWO: Final = frozenset(
             for whose in ("", "me/")
             for act in ("confirmation", "decline")
         ),
+        "DELETE /identity/v1/me/erasures/{erasure}",
         # what there is to end may be the very authorisation that the line is sent with
         "DELETE /identity/v1/me/sessions/{session}",
         "DELETE /identity/v1/me/authorizations/{authorization}",

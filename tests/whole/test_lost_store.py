@@ -37,6 +37,18 @@ async def held(home: Home, database: str) -> int:
         await conn.close()
 
 
+async def at_rest(home: Home, databases: list[str]) -> dict[str, int]:
+    """What the stores hold once the scenario's devices have sent what they had: what comes after a backup is lost."""
+    before: dict[str, int] = {}
+    async with asyncio.timeout(60):
+        while True:
+            now = {name: await held(home, name) for name in databases}
+            if now == before:
+                return now
+            before = now
+            await asyncio.sleep(3)
+
+
 async def lose(home: Home, database: str, how: str) -> None:
     conn = await admin(home, "postgres")
     if how == "dropped":
@@ -60,15 +72,15 @@ async def test_v1_a_lost_store_comes_back_into_a_platform_as_operation_has_it(pl
             who = active(world)
             await act(world, "record", 200, who=who, at="undo-app")
             await stored(home, list(world.people[who].subjects.values()))
-            await run(place, stack, "backup", str(place.backup))
             conn = await admin(home)
             names = [one["name"] for one in await store_copies.databases(conn) if "_personal_" in one["name"]]
             await conn.close()
+            had = await at_rest(home, names)
+            await run(place, stack, "backup", str(place.backup))
             for name, how in zip(names, ("dropped", "files"), strict=False):
-                before = await held(home, name)
                 await lose(home, name, how)
                 organization = name.removeprefix("moyai_personal_").replace("_", "-")
                 told = await run(place, stack, "restore", str(place.backup), "--store", organization)
                 assert "made anew from the backup" in told
-                assert await held(home, name) == before
+                assert await held(home, name) == had[name]
             await act(world, "exchange", 200, who=who, **STEPS)

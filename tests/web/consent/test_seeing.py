@@ -57,6 +57,8 @@ PORTAL_IN_THE_API = {
         "DELETE /identity/v1/me/authorizations",
         "DELETE /identity/v1/me/authorizations/{authorization}",
     ],
+    "GET /portal/erasure": ["GET /identity/v1/me/erasures"],
+    "POST /portal/erasure/{erasure}": ["DELETE /identity/v1/me/erasures/{erasure}"],
     "GET /portal/transfers": ["GET /identity/v1/me/transfers"],
     "POST /portal/transfers/{transfer}": [
         "POST /identity/v1/me/transfers/{transfer}/confirmation",

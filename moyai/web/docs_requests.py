@@ -17,7 +17,7 @@ import msgspec
 from moyai.web import docs_requests_data, docs_requests_desk, docs_requests_registry, docs_requests_residents
 from moyai.web.docs_facts import Facts
 from moyai.web.docs_making import REGISTRY, Make
-from moyai.web.operation import Client, Operation, Resident
+from moyai.web.operation import AnyOf, Client, Operation, Resident
 
 
 class Sent(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,8 +80,9 @@ def sent(operation: Operation, facts: Facts, table: Mapping[str, Operation]) -> 
 
 def _caller(operation: Operation, facts: Facts) -> dict[str, Any]:
     """Who can: a client with the scope, somebody who uses a service, or anybody."""
-    if isinstance(operation.auth, Client):
-        return {"client": facts.clients.get(operation.auth.scope, "CLIENT")}
-    if isinstance(operation.auth, Resident):
+    auth = operation.auth.demands[0] if isinstance(operation.auth, AnyOf) else operation.auth
+    if isinstance(auth, Client):
+        return {"client": facts.clients.get(auth.scope, "CLIENT")}
+    if isinstance(auth, Resident):
         return {"resident": f"using:{facts.service}"}
     return {}

@@ -332,6 +332,7 @@ def _changed(link: overview.LinkStanding) -> ChangedLink:
         ),
     ),
     status=201,
+    repeats=True,
     example={
         "path": _EXAMPLE,
         "body": {"sha256": _EXAMPLE_HASH, "links": {"kenko-steps": "given", "kenko-vitals": "refused"}},

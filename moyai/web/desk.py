@@ -111,7 +111,7 @@ async def record(request: Request, caller: StaffCaller) -> Response:
     """The record with a reason in the URL; without one, the page that asks for it and looks at nothing."""
     reason = request.query_params.get("reason", "")
     if reason == "other" or reason not in desk.REASONS:
-        return _ask_reason(request, caller)
+        return ask_reason(request, caller)
     return await _record(request, caller, desk.Looking(reason))
 
 
@@ -121,19 +121,23 @@ async def open_record(request: Request, caller: StaffCaller) -> Response:
     try:
         why = desk.looking(form.get("reason", ""), form.get("note", "")[:200])
     except Problem as problem:
-        return _ask_reason(request, caller, problem.status)
+        return ask_reason(request, caller, problem.status)
     return await _record(request, caller, why)
 
 
-def _ask_reason(request: Request, caller: StaffCaller, status: int = 200) -> Response:
+def ask_reason(request: Request, caller: StaffCaller, status: int = 200, door: str = "") -> Response:
+    """The page that asks why a record, or what is behind a `door` of it, is opened."""
     return render(
         request,
         "desk/reason.html",
         caller,
         status=status,
         resident_id=request.path_params["resident"][:40],
-        reasons=desk.REASONS,
+        reasons=desk.REASONS
+        if not door
+        else {key: one for key, one in desk.REASONS.items() if key != "other"},
         missing=status != 200,
+        door=door,
     )
 
 
@@ -148,6 +152,7 @@ async def _record(request: Request, caller: StaffCaller, why: desk.Looking) -> R
         "desk/resident.html",
         caller,
         found=found,
+        why=why,
         methods=PROOFING_METHODS,
         documents=DOCUMENT_CLASSES,
         done=request.query_params.get("done", ""),

@@ -20,15 +20,27 @@ from moyai.web import identity_api
 from moyai.web import portal_build as build
 from moyai.web.consent import this_platform
 from moyai.web.consent_sharing import described
-from moyai.web.desk import desk_of
+from moyai.web.desk import ask_reason, desk_of
 from moyai.web.oauth import platform_of
-from moyai.web.operation import answer, describes, read_json
+from moyai.web.operation import answer, describes, read_json, read_query
 from moyai.web.pages import Form, Language, language_of, read_form, render
 from moyai.web.platform import Platform
 from moyai.web.portal_views import ServiceView, SharingView
 
 _EXAMPLE_ID = "7Q2M-9XKD-4ZTA-B1WE"
-_WHY = desk.Looking("stop_request")
+_STOPPING = desk.Looking("stop_request")
+"""Why a clerk looks who is stopping something, with the number of the resident's request."""
+
+
+class Look(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Why: one of the desk's reasons but `other`. The resident reads it."""
+
+    reason: Annotated[str, msgspec.Meta(max_length=40)] = ""
+
+    def why(self) -> desk.Looking:
+        """Raises Problem reason_required."""
+        return desk.looking(self.reason)
+
 
 FormNumber = Annotated[str, msgspec.Meta(min_length=1, max_length=40, pattern=r"^[^\x00-\x1f]*$(?!\n)")]
 
@@ -129,17 +141,25 @@ async def _stop(
 
 
 async def show(request: Request, caller: StaffCaller) -> Response:
-    return await _page(request, caller)
+    """With the reason in the URL; without one, the page that asks for it and looks at nothing."""
+    reason = request.query_params.get("reason", "")
+    if reason == "other" or reason not in desk.REASONS:
+        return ask_reason(request, caller, door="/consents")
+    return await _page(request, caller, desk.Looking(reason))
 
 
 async def _page(
-    request: Request, caller: StaffCaller, problem: Problem | None = None, typed: dict[str, str] | None = None
+    request: Request,
+    caller: StaffCaller,
+    why: desk.Looking,
+    problem: Problem | None = None,
+    typed: dict[str, str] | None = None,
 ) -> Response:
     language = language_of(request)
     async with desk.transaction(platform_of(request).control) as conn:
         at = await desk_of(conn, caller)
-        found = await desk.open_record(conn, at, request.path_params["resident"], _WHY)
-        await desk.record_look(conn, at, found.resident.resident_key, "consents", _WHY)
+        found = await desk.open_record(conn, at, request.path_params["resident"], why)
+        await desk.record_look(conn, at, found.resident.resident_key, "consents", why)
         services, given = await _standing(conn, _acting(at, found.resident), language)
     return render(
         request,
@@ -181,7 +201,7 @@ async def stop(request: Request, caller: StaffCaller) -> Response:
     except Problem as problem:
         if problem.code not in ("invalid_request", "proofing_insufficient", "service_not_in_use"):
             raise
-        return await _page(request, caller, problem, typed)
+        return await _page(request, caller, _STOPPING, problem, typed)
     return render(
         request,
         "desk/stopped.html",
@@ -220,14 +240,16 @@ def _from_form(form: Form) -> StopRequest:
 
 @describes(
     response=DeskConsents,
-    codes=("forbidden", "does_not_exist"),
-    example={"path": {"resident": _EXAMPLE_ID}},
+    query=Look,
+    codes=("forbidden", "does_not_exist", "reason_required"),
+    example={"path": {"resident": _EXAMPLE_ID}, "query": {"reason": "consultation"}},
 )
 async def list_consents(request: Request, caller: ClientCaller) -> Response:
+    why = read_query(request, Look).why()
     async with desk.transaction(platform_of(request).control) as conn:
         at = await identity_api.desk_of(conn, caller)
         resident = await desk.at_desk(conn, at, request.path_params["resident"])
-        await desk.record_look(conn, at, resident.resident_key, "consents", _WHY)
+        await desk.record_look(conn, at, resident.resident_key, "consents", why)
         acting = _acting(at, resident)
         standings = await overview.consents(conn, acting)
         given = await described(conn, acting, await sharing.sharings(conn, acting))

@@ -20,7 +20,7 @@ def _enrolled(facts: Facts) -> dict[str, Any]:
     return {"body": {**examples.ENROLMENT, "person": person, "distinct_reason": reason}}
 
 
-def _somebody(*also: str, body: Any = None) -> Make:
+def _somebody(*also: str, body: Any = None, query: dict[str, str] | None = None) -> Make:
     """A name stands in a body, never in a URL: so the search is a call of its own, and piped."""
 
     return lambda _: {
@@ -28,6 +28,7 @@ def _somebody(*also: str, body: Any = None) -> Make:
         "pipe": f"POST {_RESIDENTS}/search",
         "take": {"resident": "-#/residents/0/resident/resident_id"},
         "body": body,
+        "query": query or {},
         "after": (f"POST {_RESIDENTS}", *also),
     }
 
@@ -54,7 +55,7 @@ MAKERS: dict[str, Make] = {
     f"POST {_PERSON}/authenticator": _somebody(f"POST {_PERSON}/credentials"),
     f"POST {_PERSON}/proofing": _somebody(body=examples.ENROLMENT["evidence"]),
     f"PUT {_PERSON}/residence": _moved,
-    f"GET {_PERSON}/consents": _somebody(),
+    f"GET {_PERSON}/consents": _somebody(query={"reason": "consultation"}),
     f"POST {_PERSON}/consents/stop": _somebody(
         body={"form": "2026-0417", "document_class": "my_number_card"}
     ),

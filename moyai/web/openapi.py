@@ -10,6 +10,7 @@ import msgspec
 
 from moyai import __version__
 from moyai.base.errors import CODES
+from moyai.registry.model import Change
 from moyai.web.oauth_forms import FORMS
 from moyai.web.operation import (
     AnyOf,
@@ -25,7 +26,7 @@ from moyai.web.operation import (
 _PARAMETER = re.compile(r"\{([a-z_]+)(?::path)?\}")
 _SCHEMAS = "#/components/schemas/{name}"
 
-ALWAYS = ("unavailable", "storage_full", "internal_error")
+ALWAYS = ("too_many_requests", "deadline_exceeded", "unavailable", "storage_full", "internal_error")
 WITH_TOKEN = (
     "unauthenticated",
     "token_invalid",
@@ -198,7 +199,7 @@ def _responses(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
     good: dict[str, Any] = {"description": "done"}
     if described.response is not None:
         good["content"] = {"application/json": {"schema": schemas[described.response]}}
-    responses: dict[str, Any] = {str(status): good for status in _good_statuses(operation)}
+    responses: dict[str, Any] = {str(status): good for status in good_statuses(operation)}
     for code in codes_of(operation):
         status = str(CODES[code].status)
         known = responses.setdefault(status, {"description": "", "content": _error_content(operation)})
@@ -206,9 +207,14 @@ def _responses(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
     return responses
 
 
-def _good_statuses(operation: Operation) -> list[int]:
-    """A PUT that answers with what it did says 201 where it made something, and 200 where it was there."""
+def good_statuses(operation: Operation) -> list[int]:
+    """Of a change: 201 where it made something, 202 where it waits for a second person, and 200 else. A PUT that answers with
+    what there is now says 201 where it made something, and 200 where it was there."""
     status = operation.description.status
+    if operation.description.response is Change:
+        return [200, 201, 202]
+    if operation.description.repeats:
+        return [200, status]
     return [200, 201] if (operation.method, status) == ("PUT", 200) else [status]
 
 

@@ -83,6 +83,7 @@ class Description:
     codes: tuple[str, ...] = ()
     status: int = 200
     example: dict[str, Any] | None = None
+    repeats: bool = False
 
 
 _H = TypeVar("_H", bound=Callable[..., Any])
@@ -96,16 +97,17 @@ def describes(
     codes: tuple[str, ...] = (),
     status: int = 200,
     example: dict[str, Any] | None = None,
+    repeats: bool = False,
 ) -> Callable[[_H], _H]:
     """Attach shapes and error codes to a handler; `request`, `response` and `query` are msgspec Structs.
 
-    `example` holds a working request: {"path": {…}, "query": {…}, "body": {…}}.
+    `repeats`: the same sent twice is done once, and answered with 200 the second time. `example` holds a working request: {"path": {…}, "query": {…}, "body": {…}}.
     """
     for code in codes:
         assert code in CODES, f"unknown error code {code}"
 
     def attach(handler: _H) -> _H:
-        handler.description = Description(request, response, query, codes, status, example)  # type: ignore[attr-defined]
+        handler.description = Description(request, response, query, codes, status, example, repeats)  # type: ignore[attr-defined]
         return handler
 
     return attach

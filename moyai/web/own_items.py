@@ -268,7 +268,7 @@ async def _released(
 
 
 @describes(
-    codes=("does_not_exist", "precondition_failed", *_WRITE_CODES),
+    codes=("does_not_exist", "precondition_failed", "invalid_request", *_WRITE_CODES),
     status=204,
     example={"path": {"subject": EXAMPLE_SUBJECT, "dataset": "steps", "item": "2026-11-24"}},
 )

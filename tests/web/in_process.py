@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 import httpx
@@ -23,6 +23,7 @@ from moyai.personal.opening import exchange_road, stores_of
 from moyai.web.access import AccessLog
 from moyai.web.health import Probe
 from moyai.web.platform import Platform
+from tests import declared
 
 BASE = "http://localhost:8400"
 
@@ -30,7 +31,7 @@ BASE = "http://localhost:8400"
 def client_of(app: object) -> httpx.AsyncClient:
     """A visitor with a cookie jar of its own. Redirects are looked at, not followed."""
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=True)  # type: ignore[arg-type]
-    return httpx.AsyncClient(transport=transport, base_url=BASE)
+    return httpx.AsyncClient(transport=transport, base_url=BASE, event_hooks={"response": [declared.look]})
 
 
 class OnSession:
@@ -47,7 +48,7 @@ class OnSession:
 @asynccontextmanager
 async def running(
     home: Home, control: Database, box: SecretBox, base_url: str = BASE
-) -> AsyncIterator[object]:
+) -> AsyncGenerator[object]:
     """The ASGI application, with everything but the exchange road's own lanes on `control`."""
     config = home.config()
     config = replace(config, server=replace(config.server, base_url=base_url))

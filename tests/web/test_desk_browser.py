@@ -132,7 +132,7 @@ async def _look_after(visit: Visit) -> None:
     await visit.page.goto(f"{record}/erase")
     await visit.good("desk-erase")
     for name in ("consents", "protection"):
-        await visit.page.goto(f"{record}/{name}")
+        await visit.page.goto(f"{record}/{name}?reason=stop_request")
         await visit.good(f"desk-{name}")
     await visit.page.goto(record)
     await visit.good("desk-reason")

@@ -10,7 +10,7 @@ from moyai.base.secrets import SecretBox
 from moyai.consent import history
 from tests import factories
 from tests.factories import Town
-from tests.web.peers import form_of
+from tests.web.peers import Party, form_of
 from tests.web.test_desk import clerk_of
 
 PROOF = {"form": "申-17", "document_class": "my_number_card"}
@@ -34,7 +34,7 @@ async def _given(control: Connection, town: Town) -> int:
 
 async def _stop(web: httpx.AsyncClient, town: Town, what: str, **change: str) -> httpx.Response:
     at = f"/desk/residents/{town.hanako.id}/consents"
-    page = await web.get(at)
+    page = await web.get(f"{at}?reason=stop_request")
     assert page.status_code == 200, page.text
     return await web.post(at, data={**form_of(page, at), "what": what, **PROOF, **change})
 
@@ -75,4 +75,46 @@ async def test_stopping_needs_the_proof_of_the_request(
 async def test_residents_of_others_are_not_shown_nor_stopped(
     control: Connection, web: httpx.AsyncClient, town: Town
 ) -> None:
-    assert (await web.get(f"/desk/residents/{town.midori.id}/consents")).status_code == 404
+    assert (
+        await web.get(f"/desk/residents/{town.midori.id}/consents?reason=consultation")
+    ).status_code == 404
+
+
+async def test_s6_a_look_says_why_and_nothing_is_made_up(
+    control: Connection, web: httpx.AsyncClient, town: Town
+) -> None:
+    at = f"/desk/residents/{town.hanako.id}/consents"
+    for query in ("", "?reason=other", "?reason=made-up"):
+        asked = await web.get(f"{at}{query}")
+        assert (asked.status_code, "どの理由で記録を開きますか" in asked.text, "歩数" in asked.text) == (
+            200,
+            True,
+            False,
+        )
+    assert not (await history.page(control, town.hanako.key)).rows
+    assert (await web.get(f"{at}?reason=consultation")).status_code == 200
+    for line in (await history.page(control, town.hanako.key)).rows:
+        assert '"reason":"consultation"' in line.proof.body
+
+
+async def test_s6_a_program_says_why_it_looks(
+    control: Connection, web: httpx.AsyncClient, town: Town
+) -> None:
+    party = Party(web, "desk-c1")
+    await factories.make_client(
+        control,
+        organization=town.c1,
+        client_id="desk-c1",
+        kind="desk",
+        jwks=party.key.jwks,
+        scopes=("identity:enrol",),
+    )
+    token = (await party.token(grant_type="client_credentials")).json()["access_token"]
+    path = f"/identity/v1/residents/{town.hanako.id}/consents"
+    for query in ("", "?reason=", "?reason=made-up", "?reason=other"):
+        refused = await party.call("GET", f"{path}{query}", token)
+        assert (refused.status_code, refused.json()["code"]) == (422, "reason_required"), query
+    assert not (await history.page(control, town.hanako.key)).rows
+    assert (await party.call("GET", f"{path}?reason=procedure", token)).status_code == 200
+    (line,) = (await history.page(control, town.hanako.key)).rows
+    assert '"reason":"procedure"' in line.proof.body

@@ -18,6 +18,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from moyai.web.openapi import document
 from moyai.web.routes import ROUTES
+from tests import declared
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*")
 
@@ -121,3 +122,11 @@ def test_v3_a_generated_client_reads_the_answers_of_the_main_calls(
     call = importlib.import_module(f"moyai_client.api.{tag}.{operation}")
     read = call._parse_response(client=client, response=httpx.Response(200, json=content))
     assert read.to_dict() == content
+
+
+def test_i5_an_answer_that_no_description_names_is_found() -> None:
+    path = "/identity/v1/me/erasures"
+    assert declared.undeclared("GET", path, 200, None) is None
+    assert declared.undeclared("GET", path, 429, "too_many_requests") is None
+    for status, code in ((201, None), (409, "request_changed"), (418, None)):
+        assert declared.undeclared("GET", path, status, code) is not None

@@ -112,7 +112,10 @@ async def test_no_other_desk_console_or_program_finds_the_town(
     for organization, login in ((TOWN_ID, "unnamed"), ("c1", "desk-c1"), ("unei", "desk-unei")):
         async with in_process.client_of(app) as http:
             await clerk_of(control, box, http, organization, login=login)
-            for path in (f"{record}?reason=procedure", *(f"{record}/{one}" for one in ("move", "consents"))):
+            for path in (
+                f"{record}?reason=procedure",
+                *(f"{record}/{one}" for one in ("move", "consents?reason=procedure")),
+            ):
                 assert (await http.get(path)).status_code == 404, (organization, path)
             home = await http.get("/desk")
             for text in ("まるがめ", "1950-05-05", hidden.resident.resident_id):
@@ -186,7 +189,7 @@ async def test_a_viewer_of_her_sharing_learns_no_town(
 
 
 MARK = "保護対象・閲覧制限"
-PAGES = ("consents", "erase", "move", "protection", "recover")
+PAGES = ("consents?reason=procedure", "erase", "move", "protection", "recover")
 
 
 async def test_people_h6_every_page_of_the_desk_about_her_says_that_she_is_protected(
@@ -220,6 +223,6 @@ async def test_people_h6_nobody_else_carries_the_mark(
     at = await desk_clerk(control, town.c1, "plain-clerk")
     made = await residents.enrol(control, at, person(), Evidence(2, "desk_document", "drivers_license"))
     await clerk_of(control, box, web, "c1")
-    for path in ("?reason=procedure", "/consents", "/move", "/protection"):
+    for path in ("?reason=procedure", "/consents?reason=procedure", "/move", "/protection"):
         answer = await web.get(f"/desk/residents/{made.resident_id}{path}")
         assert (answer.status_code, MARK in answer.text) == (200, False)

@@ -10,6 +10,7 @@ import msgspec
 
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
+from moyai.base.plain_text import unfit_in
 from moyai.ledger import Act, Kind, record
 from moyai.ledger.contents import RegistryEntry, Replaced
 from moyai.registry.hashing import canonical, digest
@@ -19,9 +20,9 @@ from moyai.registry.model import (
 
 
 def require_clean(declared: msgspec.Struct) -> None:
-    """PostgreSQL stores no NUL character, in text or in JSON. Raises Problem("invalid_request")."""
-    if b"\\u0000" in msgspec.json.encode(declared):
-        raise Problem("invalid_request", "a text holds a NUL character")
+    """Nobody is misled by a text (`base.plain_text`). Raises Problem("invalid_request")."""
+    if found := unfit_in(msgspec.to_builtins(declared)):
+        raise Problem("invalid_request", f"{found} must not stand in a text")
     for name in declared.__struct_fields__:
         value = getattr(declared, name)
         if isinstance(value, str) and value.endswith("\n") and name.endswith(("_id", "_code", "_version")):

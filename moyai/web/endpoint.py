@@ -22,7 +22,16 @@ from moyai.base.storage import is_full
 from moyai.identity.model import Caller
 from moyai.web import metrics, ngsi, oauth_errors, pages, problems
 from moyai.web.auth import authenticate
-from moyai.web.operation import CORRELATION_ID, AnyOf, Demand, Operation, PortalSession, StaffSession, header
+from moyai.web.operation import (
+    CORRELATION_ID,
+    AnyOf,
+    Demand,
+    Operation,
+    PortalSession,
+    StaffSession,
+    header,
+    read_body,
+)
 from moyai.web.platform import Platform
 from moyai.web.rate_limits import Taken, TooMany, tell
 
@@ -63,6 +72,8 @@ def endpoint(operation: Operation) -> Callable[[Request], Awaitable[Response]]:
             with limit:
                 _refuse_at_once(platform, operation)
                 taken = platform.limits.before(request, operation)
+                if operation.method not in _READS:
+                    await read_body(request)
                 caller = await _caller(request, operation)
                 if caller is not None:
                     taken = taken or platform.limits.after(caller)

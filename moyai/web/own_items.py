@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from moyai.base.errors import Problem, Refused
+from moyai.base.plain_text import NUL
 from moyai.consent import gate
 from moyai.consent.gate import OwnVerdict
 from moyai.consent.permit import Permit
@@ -151,7 +152,7 @@ async def put_item(request: Request, caller: ClientCaller) -> Response:
     """Create or replace one item of the caller's own component. 201 when created, 200 when replaced. With `If-Match`,
     only what has this `ETag` still; with `If-None-Match: *`, only what is not there."""
     condition = _condition(request)
-    body = await read_json(request, ItemContent)
+    body = await read_json(request, ItemContent, NUL)
     item = _convert(
         NewItem, {"item_id": _item_id(request), "content": body.content, "observed_at": body.observed_at}
     )
@@ -177,7 +178,7 @@ def _convert(shape: type[NewItem], members: dict[str, object]) -> NewItem:
 )
 async def put_items(request: Request, caller: ClientCaller) -> Response:
     """Create or replace many items of one person and dataset: all, or none."""
-    body = await read_json(request, ManyItems)
+    body = await read_json(request, ManyItems, NUL)
     return answer(StoredItems(await _put(request, caller, body.items)))
 
 
@@ -189,7 +190,7 @@ async def _put(
     async with platform.control.connection() as conn:
         dataset = await lookups.dataset(conn, permit.dataset_id)
     for item in items:
-        check_content(dataset, decode(bytes(item.content), object))
+        check_content(dataset, decode(bytes(item.content), object, NUL))
     # what an open schema lets in is never taken for what its text names: its shape is not known
     shape = shape_of(dataset.schema["properties"]) if is_closed(dataset.schema) else None
     return await actions.put_items(

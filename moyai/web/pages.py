@@ -21,6 +21,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from moyai.base.errors import CODES, Problem
+from moyai.base.plain_text import UNFIT
 from moyai.identity.model import Anonymous, Caller, ResidentCaller, StaffCaller
 from moyai.web import formats
 from moyai.web.operation import read_body
@@ -163,8 +164,8 @@ async def read_form(request: Request, caller: Caller) -> Form:
         fields = parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=500)
     except ValueError as error:
         raise Problem("malformed_request", "the body is not a form") from error
-    if any("\x00" in name or "\x00" in value for name, value in fields):
-        raise Problem("malformed_request", "a field holds a NUL character")
+    if any(UNFIT.search(name) or UNFIT.search(value) for name, value in fields):
+        raise Problem("malformed_request", "a field holds a character that no text may have")
     form = Form(fields)
     secret = _form_secret(request)
     if secret is None or not hmac.compare_digest(_form_token(secret).encode(), form.get("csrf", "").encode()):

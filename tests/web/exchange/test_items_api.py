@@ -76,13 +76,13 @@ async def test_content_comes_back_as_it_was_sent(road: Road) -> None:
     )
     person = await road.resident("steps")
     path = f"{person.items('steps')}/item-1"
-    body = b'{"content": {"steps": [1.10, 12345678901234567890, "\\u3042 \\u0000 \xe9\xab\x99"]}}'
+    body = b'{"content": {"steps": [1.10, 12345678901234567890, "\\u3042 \xe9\xab\x99"]}}'
     sent = await road.call(
         "undo-app", "PUT", path, content=body, headers={"Content-Type": "application/json"}
     )
     assert sent.status_code == 201, sent.text
     raw = (await person.ask("steps")).content
-    assert b'{"steps": [1.10, 12345678901234567890, "\\u3042 \\u0000 \xe9\xab\x99"]}' in raw
+    assert b'{"steps": [1.10, 12345678901234567890, "\\u3042 \xe9\xab\x99"]}' in raw
 
 
 @pytest.mark.parametrize("steps", [{"type": "integer"}, {}], ids=["root open", "all open"])

@@ -23,7 +23,7 @@ from moyai.consent.catalogue import ServiceFacts, facts_of
 from moyai.consent.choices import Choices, Standing
 from moyai.consent.eligibility import require_eligible
 from moyai.consent.enrolment import Ready, require_ready_to_decide
-from moyai.consent.model import Act, Choice, LinkText, Presentation, ThisPlatform, words_of_end
+from moyai.consent.model import Act, Choice, LinkText, Presentation, State, ThisPlatform, words_of_end
 from moyai.consent.terms import acceptance
 from moyai.identity.model import ResidentCaller
 from moyai.ledger import Act as LedgerAct
@@ -76,11 +76,20 @@ async def decide(
         if repeated is not None:
             return repeated
         raise Problem("nothing_to_change", "each of these links stands as it was chosen", links=list(chosen))
-    widened = [read[link_id].link for link_id, what in done.items() if what in ("given", "prolonged")]
+    wider = [read[link_id] for link_id, what in done.items() if what in ("given", "prolonged")]
+    if any(_stopped_since(one, text) for one in wider):
+        raise Problem("text_not_served", "it was stopped since: read the text again", service=service_id)
+    widened = [one.link for one in wider]
     await require_eligible(conn, caller, facts, widened)
     made = _Made(random_uuid(), at, text, read, done, ready)
     act = await _write(conn, caller, box, facts, made)
     return Decided(act.act_id, act.receipt or "", act.links, rfc3339(act.acted_at))
+
+
+def _stopped_since(one: Standing, text: Presentation) -> bool:
+    """Whether the resident said no after this text was served: a decision sent again is no answer to that stop."""
+    state = one.state
+    return state is not None and state.state is not State.GIVEN and state.since > text.served_at
 
 
 def _done(

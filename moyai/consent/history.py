@@ -216,14 +216,24 @@ def _desk(event: Event, known: Names, service: tuple[str | None, str | None]) ->
 
 
 def _shown_actor(event: Event) -> str:
-    """Staff are an office to residents, a viewer is known by the sharing. Old entries name logins and resident IDs."""
-    if event.actor.startswith("staff:"):
+    """Staff and the programs of a desk are an office to residents, a viewer is known by the sharing. Old entries name logins and resident IDs."""
+    of_desk = event.actor.startswith("client:") and history_desk.is_desks(event)  # its id names the town
+    if event.actor.startswith("staff:") or of_desk:
         return "staff"
-    viewed = event.kind in (Kind.SHARED_VIEW, Kind.SHARING_ACCEPTED)
-    return "viewer" if viewed else event.actor
+    return "viewer" if _names_viewer(event) else event.actor
+
+
+def _names_viewer(event: Event) -> bool:
+    """Whether an entry is of a viewer's act. Those written before name the viewer's own ID."""
+    views = event.kind in (Kind.SHARED_VIEW, Kind.SHARING_ACCEPTED)
+    return views or (event.kind is Kind.REFUSAL and "sharing_id" in event.detail)
 
 
 def _proof(event: Event) -> Proof:
+    if _names_viewer(event) and event.actor.startswith(
+        "resident:"
+    ):  # it opens to the ID: nobody else's to know
+        event = msgspec.structs.replace(event, body="", salt=b"")
     return Proof(
         leaf=event.leaf.hex(),
         salt=event.salt.hex(),

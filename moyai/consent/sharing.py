@@ -24,7 +24,7 @@ from moyai.consent import store, store_sharing
 from moyai.consent.catalogue import ServiceFacts, facts_of
 from moyai.consent.eligibility import require_eligible
 from moyai.consent.model import Act, Sharing
-from moyai.identity import guessing, step_up
+from moyai.identity import guessing, residents, step_up
 from moyai.identity.guessing import Counter
 from moyai.identity.model import ForResident, ResidentCaller
 from moyai.ledger import Act as LedgerAct
@@ -143,7 +143,7 @@ async def accept(conn: Connection, caller: ResidentCaller, code: str) -> Sharing
     Counted before it is judged, under a lock of this viewer's: codes sent side by side are judged one after the other.
     Taken again by the same viewer (whose answer was lost), it is the same sharing, and no second act.
 
-    Raises Problem: too_many_requests after too many wrong codes; sharing_with_oneself.
+    Raises Problem: too_many_requests after too many wrong codes; sharing_with_oneself; Refused resident_inactive.
     """
     counter = Counter(guessing.SHARING, str(caller.resident_key))
     await guessing.take(conn, [counter])
@@ -157,6 +157,7 @@ async def accept(conn: Connection, caller: ResidentCaller, code: str) -> Sharing
         return await _find(conn, earlier)
     if offered.resident_key == caller.resident_key:
         raise Problem("sharing_with_oneself")
+    await residents.hold_active(conn, caller.resident_key)
     await store_sharing.accept(conn, offered.sharing_id, caller.resident_key, offered.now)
     taken = await _find(conn, offered.sharing_id)
     accepted = SharingAccepted(sharing_id=str(taken.sharing_id), client=caller.client_id)

@@ -35,6 +35,7 @@ def back_up(home: Home, target: Path, progress: Progress, *, continuous: bool = 
 
     With `continuous` the server keeps all that it logs from before the copy on, until somebody has read it.
     """
+    target = target.absolute()  # the engine's programs work elsewhere
     _check(home, target)
     target.mkdir(parents=True, exist_ok=True, mode=0o700)
     target.chmod(0o700)

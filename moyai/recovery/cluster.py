@@ -60,6 +60,7 @@ def copy_server(home: Home, engine: Engine, target: Path, progress: Progress) ->
 
 def receive_wal(home: Home, engine: Engine, target: Path, slot: str) -> subprocess.Popen[bytes]:
     """Write the server's log to a directory as it comes, synced. Ends with this process; comes back by itself."""
+    target = target.absolute()
     target.mkdir(exist_ok=True, mode=0o700)
     command = [
         *(str(engine.program("pg_receivewal")), "--directory", str(target), "--slot", slot),

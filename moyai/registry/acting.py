@@ -30,7 +30,7 @@ from moyai.registry.hashing import digest
 from moyai.registry.model import Change
 from moyai.registry.own_word import require_own_word
 from moyai.registry.pending import Asker, Pending, TwoPersonAct, pending_act, still_waiting
-from moyai.registry.persons import Person, may
+from moyai.registry.persons import Person, as_now, may
 from moyai.registry.resting import Entry, read_now
 from moyai.registry.store import lock_for_writing
 
@@ -158,7 +158,8 @@ async def confirm(conn: Connection, pending_id: str, by: Person) -> Pending:
     no number, another organisation), too_many_pending.
     """
     row, act = await still_waiting(conn, pending_id)
-    if not await may(conn, act.level, row["organization_id"], by):
+    now = await as_now(conn, by)  # `by` is who they were when the request came in
+    if now is None or not await may(conn, act.level, row["organization_id"], now):
         raise Problem("forbidden", "whoever confirms administers what the act is about")
     await _require_another(conn, row, by)
     if row["first_staff_id"] is None:

@@ -68,6 +68,15 @@ async def stopped(
     return None
 
 
+async def as_now(conn: Connection, person: Person) -> Person | None:
+    """The same member of staff as the account is now; None for one that is disabled."""
+    if _find is None:
+        raise RuntimeError(
+            "nobody said who knows members of staff: `staff.introduce`, where a process begins"
+        )
+    return await _find(conn, person.staff_id)
+
+
 async def _client_stands(conn: Connection, client_id: str) -> bool:
     found = await store_clients.client(conn, client_id)
     return (

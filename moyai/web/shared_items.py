@@ -121,12 +121,12 @@ def _closed(refusal: Refusal, links: Iterable[Link]) -> Result:
 
 
 def _viewed(caller: ResidentCaller, judged: Judged, sharing_id: UUID, parts: list[Part]) -> Release:
-    """On the record of the resident who shared."""
+    """On the record of the resident who shared, who knows the viewer by the sharing alone."""
     viewed = SharedView(sharing_id=str(sharing_id), client=caller.client_id, sources=parts)
-    return prepare(Kind.SHARED_VIEW, f"resident:{caller.resident_id}", viewed, judged)
+    return prepare(Kind.SHARED_VIEW, sharing.VIEWER, viewed, judged)
 
 
 def _refusal(caller: ResidentCaller, judged: Judged, sharing_id: UUID, code: str) -> Release:
     """On the record of the resident who shared, if it was this viewer that it was shared with."""
     refused = contents.Refusal(sharing_id=str(sharing_id), client=caller.client_id, sources=[], code=code)
-    return prepare(Kind.REFUSAL, f"resident:{caller.resident_id}", refused, judged)
+    return prepare(Kind.REFUSAL, sharing.VIEWER, refused, judged)

@@ -263,3 +263,25 @@ async def test_a_withdrawal_has_a_receipt(control: Connection, hanako: Walk, sto
     assert [(e["moyai_link_id"], e["event_state"]) for e in payload["events"]] == [
         ("kenko-steps", "withdrawn")
     ]
+
+
+async def test_h1_a_decision_sent_again_after_a_stop_revives_nothing(
+    control: Connection, hanako: Walk, stop: Stopping
+) -> None:
+    """A retry, and a page from before the stop. Who reads the text again may decide again."""
+    await hanako.steps()
+    text = await hanako.present()
+    made = await hanako.decide(text.sha256)
+    assert (await hanako.decide(text.sha256)).act_id == made.act_id
+    (link, *_) = made.links
+    await stop(link)
+    for choices in ("given", {link: "given"}):
+        with pytest.raises(Problem) as refused:
+            await hanako.decide(text.sha256, choices)  # type: ignore[arg-type]
+        assert refused.value.code in ("text_not_served", "decision_contradictory")
+    state = await control.fetchval(
+        "select s.state from consent.state s join registry.link l using (link_key) where l.link_id = $1", link
+    )
+    assert state == State.WITHDRAWN
+    again = await hanako.decide((await hanako.present()).sha256, {link: "given"})
+    assert again.links == {link: "given"}

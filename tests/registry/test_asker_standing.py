@@ -10,6 +10,7 @@ import pytest
 from moyai import registry
 from moyai.base.clock import utc_now
 from moyai.base.db import Connection, PostgresError
+from moyai.base.errors import Problem
 from moyai.base.journal import Journal
 from moyai.identity import staff
 from moyai.identity.staff_model import StaffDeclaration
@@ -178,3 +179,13 @@ async def test_b9_no_statement_brings_the_hours_forward(control: Connection, ask
                     f"update registry.pending set due_at = now() + interval '{hours}' {standing}"
                 )
     assert (await pending_act(control, pending)).first_person == ("staff:a" if asked else None)
+
+
+@pytest.mark.parametrize("statement", ["state = 'disabled'", "roles = '{auditor}'"], ids=["account", "role"])
+async def test_f2_whoever_was_stopped_meanwhile_confirms_nothing(control: Connection, statement: str):
+    pending = await keys_asked(control, Asker(A.actor, "unei", A))
+    await control.raw.execute(f"update identity.staff set {statement} where staff_id = 'b'")
+    with pytest.raises(Problem) as refused:
+        await acting.confirm(control, pending, B)
+    assert refused.value.code == "forbidden"
+    assert await kid(control) == "advice-1"

@@ -117,6 +117,13 @@ async def test_ending_it_stops_access_on_the_next_call_and_is_in_the_history(fam
     view = next(row for row in rows if row["kind"] == "shared_view")
     assert view["movements"][0]["items"] == 1
     assert view["text_ja"] == "恵さん（娘）が、「歩数」を見ました。"
+    # f5: neither the line nor what its leaf opens to says which resident the viewer is
+    daughter = await family.control.fetchval(
+        "select r.resident_id from consent.sharing s join identity.resident r on r.resident_key = s.viewer_key"
+    )
+    assert daughter not in f"{rows}"
+    assert {row["actor"] for row in rows if row["kind"] in ("shared_view", "refusal")} == {"viewer"}
+    assert '"actor":"viewer"' in view["proof"]["body"]
 
 
 @pytest.mark.requirement("R-004", part="api", of=R004)

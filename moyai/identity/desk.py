@@ -159,11 +159,17 @@ async def search(conn: Connection, desk: Desk, text: str, why: Looking) -> list[
     rows = await _found(conn, desk, text.strip())
     found = [Enrolled(resident_of(row), _person(row), row["login"]) for row in rows]
     searched = contents.StaffAccess(
-        organization_id=desk.organization_id, what="resident_search", reason=why.reason, found=len(found)
+        organization_id=desk.organization_id,
+        what="resident_search",
+        reason=why.reason,
+        note=why.note,
+        found=len(found),
     )
     await ledger.record(conn, Act(Kind.STAFF_ACCESS, desk.actor, detail=searched))
+    # words that a clerk wrote about one of them are no reading for the others
+    code = Looking(why.reason)
     for one in found:
-        await record_look(conn, desk, one.resident.resident_key, "resident_search", why)
+        await record_look(conn, desk, one.resident.resident_key, "resident_search", code)
     return found
 
 

@@ -70,11 +70,15 @@ async def stopped(
 
 async def as_now(conn: Connection, person: Person) -> Person | None:
     """The same member of staff as the account is now; None for one that is disabled."""
+    return await _known(conn, person.staff_id)
+
+
+async def _known(conn: Connection, staff_id: str) -> Person | None:
     if _find is None:
         raise RuntimeError(
             "nobody said who knows members of staff: `staff.introduce`, where a process begins"
         )
-    return await _find(conn, person.staff_id)
+    return await _find(conn, staff_id)
 
 
 async def _client_stands(conn: Connection, client_id: str) -> bool:
@@ -85,11 +89,7 @@ async def _client_stands(conn: Connection, client_id: str) -> bool:
 
 
 async def _person_stands(conn: Connection, level: Level, organization_id: str | None, staff_id: str) -> bool:
-    if _find is None:
-        raise RuntimeError(
-            "nobody said who knows members of staff: `staff.introduce`, where a process begins"
-        )
-    person = await _find(conn, staff_id)
+    person = await _known(conn, staff_id)
     return (
         person is not None
         and await may(conn, level, organization_id, person)

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
-from moyai.identity import second_person
+from moyai.identity import residents, second_person
 from moyai.identity.model import ResidentCaller
 from moyai.identity.second_person import OwnErasure
 from moyai.registry import store_parties
@@ -27,12 +27,12 @@ _EXAMPLE = "6a3f2c1e-9b7d-4e21-8f54-2d9c0b7a1e63"
 
 class WaitingErasure(msgspec.Struct, frozen=True):
     """A desk asked for the erasure of everything about the resident. `takes_effect_at`: unless somebody stops it; null as long as
-    only a program asked for it, which erases nothing by waiting."""
+    only a program asked for it, which erases nothing by waiting. Whose record is protected is told no office."""
 
     request_id: str
-    organization_id: str
-    organization_ja: str
-    organization_en: str
+    organization_id: str | None
+    organization_ja: str | None
+    organization_en: str | None
     ground: str
     asked_at: datetime
     takes_effect_at: datetime | None
@@ -44,10 +44,14 @@ class WaitingErasures(msgspec.Struct, frozen=True):
     erasures: list[WaitingErasure]
 
 
-async def _waiting(conn: Connection, caller: ResidentCaller) -> tuple[OwnErasure, Party] | None:
+async def _waiting(conn: Connection, caller: ResidentCaller) -> tuple[OwnErasure, Party | None] | None:
+    """What waits, and the office that asked; of somebody protected no office, which would say where they live."""
     found = await second_person.own_erasure(conn, caller)
-    party = None if found is None else await store_parties.party(conn, found.organization_key)
-    return None if found is None or party is None else (found, party)
+    if found is None:
+        return None
+    resident = await residents.find(conn, caller.resident_key)
+    hidden = resident is None or resident.protected
+    return found, None if hidden else await store_parties.party(conn, found.organization_key)
 
 
 async def show(request: Request, caller: ResidentCaller) -> Response:
@@ -102,9 +106,9 @@ async def _own(conn: Connection, caller: ResidentCaller) -> WaitingErasures:
     erasure, office = found
     waiting = WaitingErasure(
         str(erasure.request_id),
-        office.organization_id,
-        office.name_ja,
-        office.name_en,
+        office and office.organization_id,
+        office and office.name_ja,
+        office and office.name_en,
         erasure.ground,
         erasure.asked_at,
         erasure.takes_effect_at,

@@ -8,6 +8,7 @@ import pytest
 from moyai.base.db import Connection
 from moyai.base.secrets import SecretBox
 from moyai.consent import history
+from moyai.ledger import Kind
 from tests import factories
 from tests.factories import Town
 from tests.web.peers import form_of
@@ -50,7 +51,12 @@ async def test_a_search_stands_in_the_history_of_whom_it_showed(
     assert (await web.post("/desk/search", data=fields)).status_code == 422
     found = await web.post("/desk/search", data={**fields, "reason": "other", "note": "電話の折り返し"})
     assert town.hanako.id in found.text
-    assert "電話の折り返し" in (await _lines(control, town.hanako))[0].text_ja
+    # words about one of those who were found are no reading for the others: they stay with the search itself
+    assert (await _lines(control, town.hanako))[0].text_ja.endswith("（理由：そのほか）。")
+    searched = await control.fetchval(
+        "select body from ledger.content where resident_key = 0 and kind = $1", int(Kind.STAFF_ACCESS)
+    )
+    assert "電話の折り返し" in searched
 
 
 async def test_m9_a_refused_look_is_on_record(

@@ -148,3 +148,13 @@ async def test_h5_an_app_lists_and_stops_it(
     assert (await scene.app.call("DELETE", f"{path}/{uuid4()}", token)).json()["code"] == "request_changed"
     assert (await scene.app.call("DELETE", f"{path}/{request}", token)).json() == {"erasures": []}
     assert await waits(control) == 0
+
+
+async def test_h1_a_protected_resident_reads_no_office(
+    control: Connection, town: Town, visitor: httpx.AsyncClient
+) -> None:
+    await wait(control, town)
+    assert "高松市" in (await visitor.get("/portal/erasure")).text
+    await control.execute("update identity.resident set protected_at = now()")
+    page = (await visitor.get("/portal/erasure")).text
+    assert ("消去を止める" in page, "高松市" in page) == (True, False)

@@ -154,6 +154,26 @@ async def standing_of_resident_links(
     )
 
 
+async def still_shared(
+    conn: Connection, resident_key: int, link_keys: Sequence[int], version_keys: Sequence[int | None]
+) -> list[int]:
+    """Of the links of a sharing those of which it still opens something: the version it was made on, and the one consented
+    to now. Whether data flows at all is not asked, nor whether the provider knows the resident yet."""
+    rows = await conn.fetch(
+        """
+        select q.link_key from unnest($2::int[], $3::int[]) as q(link_key, shared_version)
+          join consent.state k on k.resident_key = $1 and k.link_key = q.link_key
+          join registry.version_standing v on v.version_key = k.version_key and v.link_key = q.link_key
+          join registry.version_standing w on w.version_key = q.shared_version and w.link_key = q.link_key
+         where v.items && w.items
+        """,
+        resident_key,
+        list(link_keys),
+        list(version_keys),
+    )
+    return [row["link_key"] for row in rows]
+
+
 async def standing_of_consents(conn: Connection, resident_key: int, municipality_code: str) -> list[Record]:
     """What the gate would find for every consent of a resident that stands as given, whoever asked."""
     return await conn.fetch(

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from moyai.base.clock import rfc3339
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
-from moyai.consent import sharing
+from moyai.consent import sharing, store_gate
 from moyai.consent.catalogue import ServiceFacts, all_facts
 from moyai.consent.model import Sharing
 from moyai.identity import residents
@@ -55,6 +55,9 @@ class SharedLink(msgspec.Struct, frozen=True):
     dataset_id: str
     dataset_ja: str
     dataset_en: str
+    opened: bool | None = None
+    """For the sharer: whether the sharing still opens it. No more, once its text became another one: it is then shared anew, or
+    not at all. A viewer is not told."""
 
 
 class SharingAnswer(msgspec.Struct, frozen=True):
@@ -110,8 +113,16 @@ async def _what_is_shown(
     sharer = None if mine else await residents.find(conn, shared.resident_key)
     if not mine and (sharer is None or sharer.protected):
         return ("", *shared_items.HIDDEN), []
+    asked = shared.resident_key, shared.link_keys, shared.version_keys
+    still = await store_gate.still_shared(conn, *asked) if mine else ()
     links = [
-        SharedLink(link.link_id, link.dataset_id, link.dataset_name_ja, link.dataset_name_en)
+        SharedLink(
+            link.link_id,
+            link.dataset_id,
+            link.dataset_name_ja,
+            link.dataset_name_en,
+            link.link_key in still if mine else None,
+        )
         for link in facts.links
         if link.link_key in shared.versions
     ]

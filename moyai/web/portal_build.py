@@ -251,7 +251,11 @@ def viewers(
     found: list[ViewerView] = []
     for each in sharings:
         if each.role == "sharer" and each.state == "in_force":
-            shown = tuple(words(one, "dataset", language) for one in each.links if one.link_id in open_now)
+            shown = tuple(
+                words(one, "dataset", language)
+                for one in each.links
+                if one.opened and one.link_id in open_now
+            )
             if shown:
                 found.append(ViewerView(str(each.sharing_id), each.name, each.relation, shown))
     return found
@@ -368,7 +372,7 @@ def _counted(passed: int, refused: int, language: Language) -> str:
 
 def sharing(known: SharingAnswer, language: Language, open_now: Collection[str] | None = None) -> SharingView:
     """`open_now`: the sharer's open links. One who views is not told which of them are closed."""
-    shown = [link for link in known.links if open_now is None or link.link_id in open_now]
+    shown = [link for link in known.links if open_now is None or (link.opened and link.link_id in open_now)]
     return SharingView(
         sharing_id=str(known.sharing_id),
         name=known.name,

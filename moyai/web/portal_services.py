@@ -120,7 +120,7 @@ async def ask_withdrawal(request: Request, caller: ResidentCaller) -> Response:
         for each in known
         if each.role == "sharer"
         and each.state in ("offered", "in_force")
-        and stopping & {one.link_id for one in each.links}
+        and stopping & {one.link_id for one in each.links if one.opened}
     ]
     return render(
         request,

@@ -10,9 +10,10 @@ from moyai.base.db import Connection
 from moyai.base.secrets import SecretBox
 from moyai.consent import sharing
 from tests.admin import as_admin
-from tests.consent.conftest import calls
+from tests.consent.conftest import Walk, calls
 from tests.factories import Town
 from tests.web.portal.happenings import exchanged, locate, source
+from tests.web.portal.test_changed_texts import NEW_PURPOSE_OF_STEPS
 
 
 def section(text: str, heading: str) -> str:
@@ -122,6 +123,24 @@ async def test_p0_3_everybody_who_may_look_is_named_with_the_way_to_end_it(
     assert "恵（娘）" in section((await visitor.get("/portal")).text, "q-who"), (
         "the question alone ends nothing"
     )
+
+
+async def test_h3_a_text_that_was_decided_anew_is_shown_to_nobody_by_an_earlier_sharing(
+    control: Connection, box: SecretBox, town: Town, joined: str, visitor: httpx.AsyncClient
+) -> None:
+    """No page names a viewer whom the gate refuses: the sharing stands on the text that it was made on."""
+    await shared_with_megumi(control, box, town, "kenko-steps", "kenko-presence")
+    await control.raw.execute(NEW_PURPOSE_OF_STEPS)
+    walk = Walk(control, box, calls(town.hanako), town.kenko.id)
+    await walk.decide((await walk.present()).sha256, {"kenko-steps": "given"})
+    who = section((await visitor.get("/portal")).text, "q-who")
+    assert ("恵（娘）" in who, "在宅のようす" in who) == (True, True)
+    viewer = who.partition("恵（娘）")[2]
+    assert "歩数" not in viewer.partition("</li>")[0]
+    shared = (await visitor.get("/portal/sharing")).text
+    assert "<s>歩数</s>" in shared
+    asked = (await visitor.get("/portal/services/kenko-mimamori/withdrawal?link=kenko-steps")).text
+    assert "見られなくなります" not in asked
 
 
 async def test_p0_3_what_was_stopped_leaves_the_sharing_and_nobody_may_look(

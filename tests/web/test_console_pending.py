@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from moyai import registry
 from moyai.base.db import Connection
 from moyai.base.secrets import SecretBox
-from tests.registry.samples import ACTOR, CITY, WALKING, but
+from moyai.registry import others_entries, two_persons
+from moyai.registry.pending import Asker
+from tests.pages import assert_good_page
+from tests.registry.samples import ACTOR, CITY, CLIENT, SERVICE, STEPS, WALKING, but
+from tests.registry.test_two_persons import OTHER_KEYS
+from tests.web.test_console import Visit, visit
 from tests.web.test_registry_api import Operator, operator
 from tests.web.test_registry_pending import clerk, keys_asked, press, role_asked
 
-__all__ = ["operator"]
+__all__ = ["operator", "visit"]
 
 
 def words(page: str) -> str:
@@ -87,3 +94,21 @@ async def test_h7_every_page_of_the_console_says_how_much_waits(
         assert "確認待ち 1" in (await one.http.get(f"/console{path}")).text, path
     await press(one, pending, "revoke")
     assert "確認待ち" not in (await one.http.get("/console")).text
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [320, 1280])
+async def test_h7_what_waits_holds_on_a_phone_and_on_a_desk(visit: Visit, control: Connection, width: int):
+    """With an address, keys and names as long as they come."""
+    await registry.register_client(control, CLIENT, ACTOR)
+    place = "https://" + "very-long-name." * 12 + "example.jp/" + "a" * 120
+    asker = Asker("client:nobody-known-by-this-long-name", "unei")
+    for put, declared in (
+        (others_entries.put_service, but(SERVICE, url=place)),
+        (two_persons.put_client, but(CLIENT, jwks=OTHER_KEYS, redirect_uris=[place])),
+        (others_entries.put_dataset, but(STEPS, name_ja="歩数" * 60)),
+    ):
+        assert (await put(control, declared, asker)).outcome == "pending"
+    page = await visit("/console/pending", width)
+    await assert_good_page(page)
+    assert "確認待ち 3" in await page.inner_text("nav")

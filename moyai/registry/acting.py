@@ -159,8 +159,9 @@ async def confirm(conn: Connection, pending_id: str, by: Person) -> Pending:
     """
     row, act = await still_waiting(conn, pending_id)
     now = await as_now(conn, by)  # `by` is who they were when the request came in
-    if now is None or not await may(conn, act.level, row["organization_id"], now):
-        raise Problem("forbidden", "whoever confirms administers what the act is about")
+    for person in (by, now):
+        if person is None or not await may(conn, act.level, row["organization_id"], person):
+            raise Problem("forbidden", "whoever confirms administers what the act is about")
     await _require_another(conn, row, by)
     if row["first_staff_id"] is None:
         await _require_room(conn, by.actor, by.staff_id)

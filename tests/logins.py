@@ -7,7 +7,13 @@ import pyotp
 from moyai.base.db import Connection
 from moyai.base.secrets import SecretBox
 from moyai.identity import credentials, passwords, store_logins
-from moyai.identity.model import IssuedLogin
+from moyai.identity.model import IssuedLogin, RequestProof
+
+SHOWN = RequestProof("2026-0001", "drivers_license")
+"""Somebody stood at the desk, signed that request and showed that document."""
+
+PROOF = {"form": SHOWN.form, "document_class": SHOWN.document_class}
+"""The same, as a form sends it."""
 
 
 async def own_login(conn: Connection, box: SecretBox, issued: IssuedLogin) -> IssuedLogin:

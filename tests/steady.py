@@ -125,13 +125,6 @@ class Teller:
     async def _attempt(self, world: SteadyWorld, step: Step, given: dict[str, Any]) -> Got:
         try:
             got = await VERBS[step.do](world, **given)
-            if step.do == "issue_login" and got["code"] == "login_exists":
-                # handed out by a desk whose answer never came: the desk makes another
-                recovered = await world.recover(given["who"])
-                return {
-                    "status": 201 if recovered.status == 200 else recovered.status,
-                    "code": recovered.code,
-                }
         except FAULTS as error:
             return {"fault": f"{type(error).__name__}: {error}"}
         return got

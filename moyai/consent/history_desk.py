@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from moyai.identity.desk import REASONS
+from moyai.identity.model import DOCUMENT_CLASSES
 from moyai.ledger import Event, Kind
 
 DESK_KINDS = frozenset(
@@ -55,10 +56,6 @@ _DONE: dict[Kind, tuple[str, str]] = {
         "{office} checked your identity.",
     ),
     Kind.AUTHENTICATOR_ISSUED: ("{office}で、ログインを発行しました。", "A login was issued: {office}."),
-    Kind.AUTHENTICATOR_RECOVERED: (
-        "{office}で、パスワードと確認コードを再発行しました。",
-        "Password and codes were issued anew: {office}.",
-    ),
     Kind.PROTECTION_CHANGED: (
         "{office}で、支援措置の登録が変わりました。",
         "The protection of your record was changed: {office}.",
@@ -148,10 +145,27 @@ def sentence(
         return _WAYS.get(event.detail["way"], (f"{event.kind.ja}。", f"{event.kind.en}."))
     if event.kind is Kind.SECOND_PERSON_ASKED:
         return _second_person(event.detail, office_ja, office_en)
+    if event.kind is Kind.AUTHENTICATOR_RECOVERED:
+        return _recovered(event.detail, office_ja, office_en)
     texts = _DONE.get(event.kind) or _FOR_RESIDENT[event.kind]
     return (
         texts[0].format(office=office_ja, service=service[0]),
         texts[1].format(office=office_en, service=service[1]),
+    )
+
+
+def _recovered(detail: dict[str, Any], office_ja: str, office_en: str) -> tuple[str, str]:
+    document = DOCUMENT_CLASSES.get(detail.get("document_class", ""))
+    if document is None:  # from before it was asked for
+        return (
+            f"{office_ja}が、パスワードと確認コードを再発行しました。",
+            f"{office_en} issued password and codes anew.",
+        )
+    form = detail["form"]
+    return (
+        f"{office_ja}が、{document[0]}で本人を確かめ、申出書（番号 {form}）により、パスワードと確認コードを再発行しました。",
+        f"{office_en} checked a document ({document[1].lower()}) and issued password and codes anew, on the signed "
+        f"request {form}.",
     )
 
 
@@ -172,6 +186,11 @@ def _second_person(detail: dict[str, Any], office_ja: str, office_en: str) -> tu
         return (
             f"{act_ja}の申出は、{why_ja}、なくなりました（{office_ja}）。何も変わっていません。",
             f"{act_en} is not asked for any more: {why_en} ({office_en}). Nothing changed.",
+        )
+    if detail.get("act") != "erase" and detail.get("by_program"):
+        return (
+            f"{office_ja}のシステムが、{act_ja}を申し出ました。職員が行うまで、何も変わりません。",
+            f"A program of {office_en} asked for it: {act_en[:1].lower()}{act_en[1:]}. Nothing changes unless its staff do it.",
         )
     if detail.get("act") != "erase":
         return (

@@ -33,9 +33,9 @@ from moyai.identity import (
 )
 from moyai.identity.guessing import Origin
 from moyai.identity.login_acts import Whose
-from moyai.identity.model import Desk, IssuedLogin, Resident
+from moyai.identity.model import Desk, IssuedLogin, RequestProof, Resident
 from moyai.ledger import Act, Kind
-from moyai.ledger.contents import AuthenticatorHandedOver
+from moyai.ledger.contents import AuthenticatorHandedOver, AuthenticatorRecovered
 from moyai.registry import store_parties
 
 TOTP_SECONDS: Final = 30
@@ -44,6 +44,9 @@ TOTP_STEPS_AROUND: Final = 1
 
 CODE_DAYS: Final = 14
 """How long a desk that gained a municipality's code takes two clerks to replace the secrets of who was there before."""
+
+FACTORS: Final = ["pwd", "otp"]
+"""What is handed over."""
 
 _NOWHERE: Final = Origin()
 
@@ -84,17 +87,24 @@ async def issue(
     login: str | None = None,
     password: str | None = None,
     named: str | None = None,
+    again: bool = False,
 ) -> IssuedLogin | None:
-    """A first login for a resident, shown once. None where two clerks are needed and this is the first, as for `recover`:
-    whoever has no login is not safer than who lost one. Raises Problem login_exists, login_taken, invalid_request,
-    password_too_weak, transfer_pending, second_person_required, request_changed."""
+    """A first login for a resident, shown once; `again`, with new secrets, where the ones before were lost on the way:
+    only as long as nobody has logged in with them. None where two clerks are needed and this is the first, as for `recover`: whoever has no login is not safer than
+    who lost one. Raises Problem login_exists, login_taken, invalid_request, password_too_weak, transfer_pending,
+    second_person_required, request_changed."""
     await _no_transfer(conn, resident)
-    if await store_logins.login_of_resident(conn, resident.resident_key) is not None:
+    held = await store_logins.login_of_resident(conn, resident.resident_key)
+    if held is not None and (not again or await store_logins.is_owned(conn, held)):
         raise Problem("login_exists")
     if not await _stood_for(conn, desk, "issue", resident, named):
         return None
-    issued = await _insert(conn, box, issuer, login, password, resident_key=resident.resident_key)
-    await _record(conn, Kind.AUTHENTICATOR_ISSUED, desk, resident)
+    if held is not None:
+        issued = await _replace(conn, box, held, issuer)
+    else:
+        issued = await _insert(conn, box, issuer, login, password, resident_key=resident.resident_key)
+    detail = AuthenticatorHandedOver(organization_id=desk.organization_id, factors=FACTORS)
+    await ledger.record(conn, Act(Kind.AUTHENTICATOR_ISSUED, desk.actor, resident.resident_key, detail))
     return issued
 
 
@@ -172,12 +182,13 @@ async def recover(
     resident: Resident,
     issuer: str,
     journal: Journal,
+    proof: RequestProof,
     named: str | None = None,
 ) -> IssuedLogin | None:
     """New password and code secret for a resident whose authenticator is lost; the old ones and all sessions and
     authorisations end.
 
-    None where two clerks are needed and this is the first: the resident moved here without confirming it, or was there
+    Only a clerk hands them over, to whom stands there with `proof`; a program asks for it (`ask_for_recovery`). None where two clerks are needed and this is the first: the resident moved here without confirming it, or was there
     before this desk gained the code of the municipality. `named` is the first one's request as it was read (`second_person`).
     Raises Problem login_missing, transfer_pending, second_person_required, request_changed.
     """
@@ -185,19 +196,36 @@ async def recover(
     login = await store_logins.login_of_resident(conn, resident.resident_key)
     if login is None:
         raise Problem("login_missing")
+    if desk.staff_key is None:
+        raise Problem("second_person_required", "at the desk's pages only")
     if not await _stood_for(conn, desk, "recover", resident, named):
         return None
     await login_acts.secrets_replaced(conn, Whose(login, resident.resident_key), journal)
     issued = await _replace(conn, box, login, issuer)
     await store_sessions.end_all_of_resident(conn, resident.resident_key)
-    await _record(conn, Kind.AUTHENTICATOR_RECOVERED, desk, resident)
+    detail = AuthenticatorRecovered(
+        organization_id=desk.organization_id,
+        factors=FACTORS,
+        form=proof.form,
+        document_class=proof.document_class,
+    )
+    await ledger.record(conn, Act(Kind.AUTHENTICATOR_RECOVERED, desk.actor, resident.resident_key, detail))
     return issued
+
+
+async def ask_for_recovery(conn: Connection, desk: Desk, resident: Resident, ground: str) -> None:
+    """A program asks that a clerk recovers a login, and gets nothing itself. Raises Problem login_missing, transfer_pending."""
+    await _no_transfer(conn, resident)
+    if await store_logins.login_of_resident(conn, resident.resident_key) is None:
+        raise Problem("login_missing")
+    await second_person.ask_by_program(conn, desk, "recover", resident, {"ground": ground})
 
 
 async def _stood_for(conn: Connection, desk: Desk, act: str, resident: Resident, named: str | None) -> bool:
     """Whether as many clerks hand over this resident's secrets as it takes; else this one has asked for it."""
     held = await store_desk.recovery_held(conn, resident.resident_key)
     if not held and not await _gained(conn, desk, resident):
+        await second_person.do_alone(conn, desk, act, resident, named)
         return True
     if await second_person.join(conn, desk, act, resident, named) is not None:
         return True
@@ -222,18 +250,6 @@ async def _no_transfer(conn: Connection, resident: Resident) -> None:
     await store_residents.lock_resident(conn, resident.resident_key)
     if await store_transfers.pending_of(conn, resident.resident_key) is not None:
         raise Problem("transfer_pending")
-
-
-async def _record(conn: Connection, kind: Kind, desk: Desk, resident: Resident) -> None:
-    await ledger.record(
-        conn,
-        Act(
-            kind=kind,
-            actor=desk.actor,
-            resident_key=resident.resident_key,
-            detail=AuthenticatorHandedOver(organization_id=desk.organization_id, factors=["pwd", "otp"]),
-        ),
-    )
 
 
 # --- checked --------------------------------------------------------------------------------------------------

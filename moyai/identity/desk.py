@@ -18,13 +18,14 @@ from moyai import ledger
 from moyai.base.db import Connection, Database
 from moyai.base.errors import Problem
 from moyai.identity import names, store_residents
-from moyai.identity.model import Desk, Enrolled, Person, Proofing, Resident
+from moyai.identity.model import DOCUMENT_CLASSES, Desk, Enrolled, Person, Proofing, RequestProof, Resident
 from moyai.identity.residents import reaches, resident_of
 from moyai.ledger import Act, Kind, contents
 from moyai.registry import store_parties
 
 _SEARCH_LIMIT = 50
 _RESIDENT_ID = re.compile(r"[0-9A-Z]{4}(-[0-9A-Z]{4}){3}")
+_FORM = re.compile(r"[^\x00-\x1f]{1,40}")
 _NOTE = re.compile(r"[^\x00-\x1f]{0,200}")
 
 REASONS: Final[dict[str, tuple[str, str]]] = {
@@ -55,6 +56,15 @@ def looking(reason: str, note: str = "") -> Looking:
     if reason not in REASONS or not _NOTE.fullmatch(note) or (reason == "other" and not note):
         raise Problem("reason_required", f"reason: one of {', '.join(REASONS)}; other needs a note")
     return Looking(reason, note)
+
+
+def proven(form: str, document_class: str) -> RequestProof:
+    """That a resident who stands here asked. Raises Problem: proofing_insufficient (no document), invalid_request `form`."""
+    if document_class == "none" or document_class not in DOCUMENT_CLASSES:
+        raise Problem("proofing_insufficient", "acting for somebody takes a document that they showed")
+    if not _FORM.fullmatch(form.strip()):
+        raise Problem("invalid_request", "form")
+    return RequestProof(form.strip(), document_class)
 
 
 class NotHere(Problem):

@@ -71,6 +71,14 @@ class ResidentCaller(msgspec.Struct, frozen=True):
         return {}
 
 
+class RequestProof(msgspec.Struct, frozen=True):
+    """That a resident who stands at the desk asked: the number of the request that they signed, and the kind of document
+    that they showed."""
+
+    form: str
+    document_class: str
+
+
 class ForResident(msgspec.Struct, frozen=True):
     """A desk that stops something for a resident who stands there. It can stop, and nothing else.
 

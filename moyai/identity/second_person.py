@@ -91,8 +91,11 @@ async def ask(
     if desk.staff_key is None:
         raise Problem("second_person_required", "at the desk's pages only")
     await _require_number(conn, desk.staff_key)
-    await _read(conn, desk, act, resident, named)
-    await _insert(conn, desk, act, resident, content or {})
+    row = await _read(conn, desk, act, resident, named)
+    if row is not None and row["staff_key"] is None:
+        await store_desk.stand_first(conn, row["request_id"], desk.staff_key, MINUTES)
+    else:
+        await _insert(conn, desk, act, resident, content or {})
 
 
 async def ask_by_program(
@@ -178,6 +181,13 @@ async def join(
         return None
     await store_desk.delete_request(conn, row["request_id"])
     return row["content"]
+
+
+async def do_alone(conn: Connection, desk: Desk, act: str, resident: Resident, named: str | None) -> None:
+    """One person does what takes one: what somebody asked for is done with it. Raises Problem request_changed, as `join`."""
+    row = await _read(conn, desk, act, resident, named)
+    if row is not None:
+        await store_desk.delete_request(conn, row["request_id"])
 
 
 async def stand(

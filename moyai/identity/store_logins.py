@@ -25,6 +25,11 @@ async def login_of_resident(conn: Connection, resident_key: int) -> str | None:
     return await conn.fetchval("select login from identity.credential where resident_key = $1", resident_key)
 
 
+async def is_owned(conn: Connection, login: str) -> bool:
+    """Whether its owner has ever chosen secrets of their own."""
+    return await conn.fetchval("select owned_at is not null from identity.credential where login = $1", login)
+
+
 async def insert_credential(
     conn: Connection,
     login: str,
@@ -74,7 +79,7 @@ async def replace_initial(
         """
         update identity.credential
            set password_hash = $3, sealed_totp = $4, totp_step = $5, must_change = false,
-               changed_at = clock_timestamp()
+               changed_at = clock_timestamp(), owned_at = clock_timestamp()
          where login = $1 and password_hash = $2 and must_change
         returning true
         """,

@@ -85,8 +85,8 @@ class Page(msgspec.Struct, frozen=True):
 
 
 class Person:
-    """One person. `authorization` is what an earlier one held, to go on with; `changed` is told the password and
-    authenticator that they chose at their first log-in. Use `close` when done."""
+    """One person. `authorization` is what an earlier one held, to go on with. `choosing` is told the password and authenticator that
+    they are about to choose at their first log-in, `changed` those that they chose. Use `close` when done."""
 
     def __init__(
         self,
@@ -94,10 +94,12 @@ class Person:
         login: Login,
         touch_point: str,
         authorization: Authorization | None = None,
+        choosing: Callable[[Login], None] | None = None,
         changed: Callable[[Login], None] | None = None,
     ) -> None:
         self.base_url = base_url
         self.login = login
+        self._choosing = choosing
         self._changed = changed
         self._touch_point = touch_point
         self._browser = aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True))
@@ -130,6 +132,8 @@ class Person:
     async def _choose_own(self, page: Page, secret: str, stop_at: str | None) -> Page:
         """The first log-in: a password of one's own, and the authenticator app scans a new secret."""
         chosen = Login(self.login.login, passwords.generate(), secret)
+        if self._choosing is not None:
+            self._choosing(chosen)
         self.login, self._last_code = chosen, ""
         given = {"new": chosen.password, "again": chosen.password, "confirmation": await self._code(0)}
         page = await self._fill(page, "confirmation", given, stop_at)

@@ -171,9 +171,14 @@ async def confirm_erasure(world: World, *, who: str, by: str) -> Got:
     return {"status": shown.status, "state": shown.query.get("done", "erased")}
 
 
-async def recover(world: World, *, who: str) -> Got:
-    """A lost authenticator is replaced at the desk; the old one is good for nothing afterwards."""
-    return http(await world.recover(who))
+async def ask_recovery(world: World, *, who: str, ground: str) -> Got:
+    """The desk's program asks that a clerk replaces a lost authenticator; it gets nothing itself."""
+    return http(await world.desk_call(who, "POST", "authenticator", {"ground": ground}))
+
+
+async def recover(world: World, *, who: str, by: str) -> Got:
+    """A lost authenticator is replaced by a clerk at the desk; the old one is good for nothing afterwards."""
+    return {"status": (await world.recover(who, by)).status}
 
 
 async def share(
@@ -257,7 +262,7 @@ VERBS: dict[str, Verb] = {
     verb.__name__: verb
     for verb in (
         enrol, issue_login, join, decide, decide_unread, withdraw, log_in, record, store, delete, exchange, sources, same_exchange,
-        suspend, reinstate, confirm, move, erase, confirm_erasure, recover, share, accept, view, viewed, end_sharing, history, locations,
+        suspend, reinstate, confirm, move, erase, confirm_erasure, ask_recovery, recover, share, accept, view, viewed, end_sharing, history, locations,
         city_data, counted, bad_request, verify_log,
     )
 }  # fmt: skip

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import re
 import secrets
 import time
 from datetime import date, timedelta
@@ -21,9 +22,12 @@ from moyai.applying.client_keys import key_file
 from moyai.base import files
 from moyai.base.config import Home
 from moyai.calling import Answer, CallError, Client, read_key
-from moyai.up.person import Login, Person
+from moyai.up.person import Login, Page, Person
 
 TOUCH_POINT = "portal-app"
+_SHOWN = re.compile(r'<code translate="no">([^<]+)</code>')
+"""What the page of a hand-over shows: resident ID, login, password, secret."""
+
 _SEALED_AS = "demo-people"
 
 
@@ -37,6 +41,8 @@ class Known(msgspec.Struct):
     login: Login | None = None
     own: bool = False
     """Whether password and authenticator are their own, or still those that were handed over."""
+    choosing: Login | None = None
+    """What they were about to choose, in a start that may have been interrupted just then."""
     subjects: dict[str, str] = {}
 
     @property
@@ -135,11 +141,17 @@ class World:
             raise CallError(f"{key} has no login yet")
         if key not in self._browsers:
 
-            def changed(login: Login) -> None:
-                known.login, known.own = login, True
+            def choosing(login: Login) -> None:
+                known.choosing = login
                 self.save()
 
-            self._browsers[key] = Person(self.base_url, known.login, TOUCH_POINT, changed=changed)
+            def changed(login: Login) -> None:
+                known.login, known.own, known.choosing = login, True, None
+                self.save()
+
+            self._browsers[key] = Person(
+                self.base_url, known.login, TOUCH_POINT, choosing=choosing, changed=changed
+            )
         return self._browsers[key]
 
     async def clerk(self, login: str) -> Person:
@@ -152,15 +164,23 @@ class World:
     async def first_log_in(self, key: str) -> None:
         """What was handed over is good once: whoever has not logged in yet chooses password and authenticator.
 
-        Who cannot (a start was interrupted just then, and nobody knows what was chosen) goes to the desk again.
+        Who cannot, because a start was interrupted just then, has what they were choosing.
         """
-        for _ in range(2):
+        known = self.people[key]
+        for login in (known.login, known.choosing):
+            if login is None:
+                continue
+            known.login = login
             page = await (await self.person(key)).visit(f"{self.base_url}/login")
             if page.status < 400 and "/login" not in page.url:
-                self.people[key].own = True
+                known.own, known.choosing = True, None
                 return
-            await self.recover(key)
+            await self._forget_browser(key)
         raise CallError(f"{key} cannot log in")
+
+    async def _forget_browser(self, key: str) -> None:
+        if key in self._browsers:
+            await self._browsers.pop(key).close()
 
     async def first_log_in_of_staff(self, handed_over: Login) -> None:
         """The same for a member of staff whom the registry's file names."""
@@ -185,18 +205,26 @@ class World:
         return answer
 
     async def issue_login(self, key: str) -> Answer:
+        """What nobody has logged in with yet can be handed over again, where an answer never came."""
         answer = await self.desk_call(key, "POST", "credentials", {})
+        if answer.code == "login_exists":
+            answer = await self.desk_call(key, "POST", "credentials", {"again": True})
         if answer.status == 201:
             self.people[key].login = msgspec.convert(answer.body, Login)
         return answer
 
-    async def recover(self, key: str) -> Answer:
-        answer = await self.desk_call(key, "POST", "authenticator", {})
-        if answer.status == 200:
-            self.people[key].login, self.people[key].own = msgspec.convert(answer.body, Login), False
-            if key in self._browsers:
-                await self._browsers.pop(key).close()
-        return answer
+    async def recover(self, key: str, by: str) -> Page:
+        """The person stands at the desk with a document: a clerk opens the page of the recovery and hands over new secrets."""
+        known, clerk = self.people[key], await self.clerk(by)
+        shown = await clerk.visit(f"{self.base_url}/desk/residents/{known.resident_id}/recover")
+        proof = {"form": "2026-0001", "document_class": "drivers_license"}
+        page = await clerk.submit(shown, "form", proof)
+        handed_over = _SHOWN.findall(page.text)
+        if len(handed_over) >= 4:
+            _, login, password, secret = handed_over[:4]
+            known.login, known.own = Login(login, password, secret.replace(" ", "")), False
+            await self._forget_browser(key)
+        return page
 
     async def desk_call(self, key: str, method: str, act: str, body: Any) -> Answer:
         """The desk of the person's municipality does something for them."""

@@ -183,11 +183,22 @@ async def ask_recovery(request: Request, caller: StaffCaller) -> Response:
     return await _recovery_page(request, caller)
 
 
-async def _recovery_page(request: Request, caller: StaffCaller, problem: Problem | None = None) -> Response:
-    status = 200 if problem is None else problem.status
-    waiting = await _waiting(request, caller, "recover")
+async def _recovery_page(
+    request: Request,
+    caller: StaffCaller,
+    problem: Problem | None = None,
+    typed: dict[str, str] | None = None,
+) -> Response:
     return await _ask(
-        request, caller, "desk/recover.html", "recovery", waiting=waiting, problem=problem, status=status
+        request,
+        caller,
+        "desk/recover.html",
+        "recovery",
+        waiting=await _waiting(request, caller, "recover"),
+        documents=DOCUMENT_CLASSES,
+        typed=typed or {},
+        problem=problem,
+        status=200 if problem is None else problem.status,
     )
 
 
@@ -200,19 +211,22 @@ async def _waiting(request: Request, caller: StaffCaller, act: str) -> second_pe
 
 
 async def recover(request: Request, caller: StaffCaller) -> Response:
-    """At once, or as one of two: the form names the request that was read, or that there was none."""
+    """At once, or as one of two, to whom stands there: the form names the request that was read, or that there was none,
+    and the proof that the resident asked."""
     form, platform = await read_form(request, caller), platform_of(request)
     name, journal = platform.config.platform.name_ja, Journal.of(platform.home)
+    typed = {name: form.get(name, "")[:40] for name in ("form", "document_class")}
     try:
+        proof = desk.proven(form.get("form", ""), typed["document_class"])
         async with desk.transaction(platform.control) as conn:
             at, resident = await _resident(conn, request, caller)
             issued = await credentials.recover(
-                conn, platform.box, at, resident, name, journal, form.get("request", "")
+                conn, platform.box, at, resident, name, journal, proof, form.get("request", "")
             )
     except Problem as problem:
-        if problem.code != "request_changed":
+        if problem.code not in ("request_changed", "invalid_request", "proofing_insufficient"):
             raise
-        return await _recovery_page(request, caller, problem)
+        return await _recovery_page(request, caller, problem, typed)
     if issued is None:
         return go(f"/desk/residents/{resident.resident_id}?reason=recovery&done=second")
     return _handed_over(request, caller, resident, issued)

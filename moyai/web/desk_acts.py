@@ -61,7 +61,7 @@ DESK_ACTS: Final = (
     DeskAct(
         "issue a login",
         ("/credentials",),
-        "no pending transfer",
+        "no pending transfer; nobody has logged in with secrets handed over before",
         "as for a recovery",
         _HISTORY,
         "identity/test_transfers.py::test_b1_a_first_login_after_a_transfer_or_a_gained_code_takes_two_clerks_too",
@@ -69,10 +69,10 @@ DESK_ACTS: Final = (
     DeskAct(
         "recover a login",
         ("/recover", "/authenticator"),
-        "no pending transfer",
+        "number of the signed request, kind of document shown; no pending transfer. A program only asks",
         "a second clerk for 14 days after a move that the resident did not confirm, or after the desk gained the "
         "municipality's code",
-        f"{_HISTORY}; journal of stops",
+        f"{_HISTORY} and document; journal of stops",
         "identity/test_transfers.py::test_h1_after_a_transfer_without_the_resident_a_recovery_takes_two_clerks",
     ),
     DeskAct(

@@ -107,10 +107,7 @@ class StoppedAnswer(msgspec.Struct, frozen=True):
 
 
 def _checked(wanted: StopRequest) -> StopRequest:
-    if wanted.document_class == "none" or wanted.document_class not in DOCUMENT_CLASSES:
-        raise Problem("proofing_insufficient", "stopping for somebody takes a document that they showed")
-    if not wanted.form.strip():
-        raise Problem("invalid_request", "form")
+    desk.proven(wanted.form, wanted.document_class)
     return wanted
 
 

@@ -52,7 +52,7 @@ MAKERS: dict[str, Make] = {
     f"POST {_RESIDENTS}": _enrolled,
     f"POST {_RESIDENTS}/search": lambda _: {"body": _FIND},
     f"POST {_PERSON}/credentials": _somebody(body={}),
-    f"POST {_PERSON}/authenticator": _somebody(f"POST {_PERSON}/credentials"),
+    f"POST {_PERSON}/authenticator": _somebody(f"POST {_PERSON}/credentials", body={"ground": "本人の申出"}),
     f"POST {_PERSON}/proofing": _somebody(body=examples.ENROLMENT["evidence"]),
     f"PUT {_PERSON}/residence": _moved,
     f"GET {_PERSON}/consents": _somebody(query={"reason": "consultation"}),

@@ -11,7 +11,6 @@ from starlette.responses import Response
 
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
-from moyai.base.journal import Journal
 from moyai.identity import credentials, desk, residents, second_person
 from moyai.identity.model import (
     ClientCaller,
@@ -75,8 +74,10 @@ class Search(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class LoginRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is left out is chosen by the platform."""
+    """What is left out is chosen by the platform. `again`: the answer before was lost; login and password are new ones of the
+    platform then, and what was handed over before opens nothing. Not possible once somebody has logged in."""
 
+    again: bool = False
     login: Annotated[str, msgspec.Meta(max_length=64)] | None = None
     password: Annotated[str, msgspec.Meta(max_length=200)] | None = None
 
@@ -93,6 +94,19 @@ class ErasureRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`ground` is what audits will read as the reason."""
 
     ground: Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*$(?!\n)")]
+
+
+class RecoveryRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`ground` is why the program asks; the clerk who recovers the login reads it."""
+
+    ground: Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]*$(?!\n)")]
+
+
+class RecoveryAsked(msgspec.Struct, frozen=True):
+    """What waits for a clerk."""
+
+    resident_id: str
+    state: str = "waiting"
 
 
 class ErasureAsked(msgspec.Struct, frozen=True):
@@ -175,12 +189,21 @@ async def search(request: Request, caller: ClientCaller) -> Response:
 )
 async def issue_login(request: Request, caller: ClientCaller) -> Response:
     asked = await read_json(request, LoginRequest)
+    if asked.again and (asked.login is not None or asked.password is not None):
+        raise Problem("invalid_request", "again: the platform chooses")
     platform = platform_of(request)
     async with desk.transaction(platform.control) as conn:
         at = await desk_of(conn, caller)
         resident = await desk.at_desk(conn, at, request.path_params["resident"])
         issued = await credentials.issue(
-            conn, platform.box, at, resident, platform.config.platform.name_ja, asked.login, asked.password
+            conn,
+            platform.box,
+            at,
+            resident,
+            platform.config.platform.name_ja,
+            asked.login,
+            asked.password,
+            again=asked.again,
         )
     if issued is None:
         raise Problem("second_person_required")
@@ -188,20 +211,21 @@ async def issue_login(request: Request, caller: ClientCaller) -> Response:
 
 
 @describes(
-    response=IssuedLogin,
-    codes=(*_DESK_CODES, "login_missing", "transfer_pending", "second_person_required"),
-    example={"path": {"resident": _EXAMPLE_ID}},
+    request=RecoveryRequest,
+    response=RecoveryAsked,
+    status=202,
+    codes=(*_DESK_CODES, "login_missing", "transfer_pending", "invalid_request"),
+    example={"path": {"resident": _EXAMPLE_ID}, "body": {"ground": "本人の申出"}},
 )
 async def recover(request: Request, caller: ClientCaller) -> Response:
-    platform = platform_of(request)
-    async with desk.transaction(platform.control) as conn:
+    """Ask for a recovery. A clerk does it at the desk's page, to whom stands there and shows a document; a program gets no
+    secrets of somebody who has a login. What nobody does in 30 days lapses."""
+    asked = await read_json(request, RecoveryRequest)
+    async with desk.transaction(platform_of(request).control) as conn:
         at = await desk_of(conn, caller)
         resident = await desk.at_desk(conn, at, request.path_params["resident"])
-        name, journal = platform.config.platform.name_ja, Journal.of(platform.home)
-        issued = await credentials.recover(conn, platform.box, at, resident, name, journal)
-    if issued is None:
-        raise Problem("second_person_required")
-    return answer(issued)
+        await credentials.ask_for_recovery(conn, at, resident, asked.ground)
+    return answer(RecoveryAsked(resident.resident_id), 202)
 
 
 @describes(

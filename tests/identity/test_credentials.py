@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
+import msgspec
 import pyotp
 import pytest
 
@@ -17,6 +18,7 @@ from moyai.identity.model import IssuedLogin, Resident
 from tests import factories
 from tests.conftest import RolledBack
 from tests.identity.conftest import Scene
+from tests.logins import SHOWN, own_login
 
 
 async def _code(attempt: object) -> str:
@@ -139,7 +141,7 @@ async def test_recovery_replaces_everything(
     login: IssuedLogin,
     journal: Journal,
 ) -> None:
-    new = await credentials.recover(control, box, scene.c1, taro, "test", journal)
+    new = await credentials.recover(control, box, scene.c1, taro, "test", journal, SHOWN)
     assert new.login == login.login
     assert await _code(credentials.check_password(control_db, login.login, login.password)) == "login_failed"
     assert await _code(credentials.check_code(control_db, box, login.login, _at(login))) == "login_failed"
@@ -152,6 +154,37 @@ async def test_one_resident_has_one_login(
     control: Connection, box: SecretBox, scene: Scene, taro: Resident, login: IssuedLogin
 ) -> None:
     assert await _code(credentials.issue(control, box, scene.c1, taro, "test")) == "login_exists"
+
+
+async def test_a3_what_was_lost_on_the_way_is_issued_again_until_somebody_logs_in(
+    control: Connection,
+    control_db: RolledBack,
+    box: SecretBox,
+    scene: Scene,
+    taro: Resident,
+    login: IssuedLogin,
+) -> None:
+    new = await credentials.issue(control, box, scene.c1, taro, "test", again=True)
+    assert new is not None
+    assert new.login == login.login
+    assert await _code(credentials.check_password(control_db, login.login, login.password)) == "login_failed"
+    await own_login(control, box, new)
+    assert await _code(credentials.issue(control, box, scene.c1, taro, "test", again=True)) == "login_exists"
+
+
+async def test_a3_no_program_is_handed_the_secrets_of_a_login_that_somebody_has(
+    control: Connection,
+    box: SecretBox,
+    scene: Scene,
+    taro: Resident,
+    login: IssuedLogin,
+    journal: Journal,
+) -> None:
+    before = await control.fetchrow("select * from identity.credential where login = $1", login.login)
+    program = msgspec.structs.replace(scene.c1, actor="client:desk-c1", staff_key=None)
+    asked = credentials.recover(control, box, program, taro, "test", journal, SHOWN)
+    assert await _code(asked) == "second_person_required"
+    assert await control.fetchrow("select * from identity.credential where login = $1", login.login) == before
 
 
 @pytest.mark.parametrize("password", ["short", "aaaaaaaaaaaa", "ababababab", "x" * 300])

@@ -18,6 +18,7 @@ from moyai.registry import store_parties
 from tests import factories
 from tests.factories import C2
 from tests.identity.conftest import EVIDENCE, Scene, clerk, person
+from tests.logins import SHOWN
 
 HERE = {"municipality_code": C2, "address": "香川県木田郡三木町氷上310"}
 CERTIFICATE = "転出-2026-000123"
@@ -114,7 +115,7 @@ async def test_the_resident_confirms_with_two_factors(
     assert await code_of(weak) == "assurance_insufficient"
     await transfers.confirm_as_resident(control, _caller(taro), asked.transfer_id)
     moved = await desk.at_desk(control, miki.first, taro.resident_id)
-    assert await credentials.recover(control, box, miki.first, moved, "test", journal) is not None
+    assert await credentials.recover(control, box, miki.first, moved, "test", journal, SHOWN) is not None
 
 
 async def test_h2_a_browser_that_was_left_alone_confirms_nothing(
@@ -185,7 +186,7 @@ async def test_h1_no_login_is_issued_or_recovered_while_a_transfer_is_pending(
 ) -> None:
     await miki.ask()
     assert (
-        await code_of(credentials.recover(control, box, scene.c1, taro, "test", journal))
+        await code_of(credentials.recover(control, box, scene.c1, taro, "test", journal, SHOWN))
         == "transfer_pending"
     )
     assert await code_of(credentials.issue(control, box, scene.c1, taro, "test")) == "transfer_pending"
@@ -202,8 +203,8 @@ async def test_h1_after_a_transfer_without_the_resident_a_recovery_takes_two_cle
         await transfers.confirm_as_second_clerk(control, miki.second, asked.transfer_id, CERTIFICATE)
     moved = await desk.at_desk(control, miki.first, taro.resident_id)
     for _ in range(2):
-        assert await credentials.recover(control, box, miki.first, moved, "test", journal) is None
-    assert await credentials.recover(control, box, miki.second, moved, "test", journal) is not None
+        assert await credentials.recover(control, box, miki.first, moved, "test", journal, SHOWN) is None
+    assert await credentials.recover(control, box, miki.second, moved, "test", journal, SHOWN) is not None
 
 
 @pytest.mark.parametrize("way", ["losing_desk", "certificate", "code"])
@@ -248,9 +249,9 @@ async def test_a2_a_town_that_the_desk_gained_a_moment_ago_takes_two_clerks_for_
         for one in (miki.first, miki.second)
     ]
     reached = await desk.at_desk(control, first, taro.resident_id)
-    assert await credentials.recover(control, box, first, reached, "test", journal) is None
-    assert await credentials.recover(control, box, first, reached, "test", journal) is None
-    assert await credentials.recover(control, box, second, reached, "test", journal) is not None
+    assert await credentials.recover(control, box, first, reached, "test", journal, SHOWN) is None
+    assert await credentials.recover(control, box, first, reached, "test", journal, SHOWN) is None
+    assert await credentials.recover(control, box, second, reached, "test", journal, SHOWN) is not None
 
 
 @pytest.mark.parametrize("days", [0, 13, 15])
@@ -327,7 +328,7 @@ async def test_a_program_counts_for_nobody(
     asked = await miki.ask()
     await transfers.confirm_at_losing_desk(control, miki.losing, asked.transfer_id)
     moved = await desk.at_desk(control, scene.c2, taro.resident_id)
-    recover = credentials.recover(control, box, scene.c2, moved, "test", journal)
+    recover = credentials.recover(control, box, scene.c2, moved, "test", journal, SHOWN)
     assert await code_of(recover) == "second_person_required"
 
 
@@ -336,7 +337,7 @@ async def test_a_move_to_another_desk_also_holds_recovery(
 ) -> None:
     await residents.move(control, miki.losing, taro, C2, "", HERE["address"])
     moved = await desk.at_desk(control, miki.first, taro.resident_id)
-    assert await credentials.recover(control, box, miki.first, moved, "test", journal) is None
+    assert await credentials.recover(control, box, miki.first, moved, "test", journal, SHOWN) is None
 
 
 async def test_both_desks_see_it_and_the_asking_one_learns_no_id(

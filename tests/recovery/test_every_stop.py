@@ -33,6 +33,7 @@ from tests.conftest import Platform, _running
 from tests.consent.conftest import calls
 from tests.factories import Town, make_client, make_consent, make_membership, make_town
 from tests.identity.conftest import clerk
+from tests.logins import SHOWN
 
 BOTH = ["https://a.example/", "https://b.example/"]
 KEY = {"kty": "EC", "crv": "P-256", "x": "x" * 43, "y": "y" * 43, "kid": "old"}
@@ -284,7 +285,9 @@ async def _log_in(here: Here) -> None:
 
 async def _replace_secrets(here: Here) -> None:
     hanako = await residents.by_id(here.owner, here.town.hanako.id)
-    await credentials.recover(here.owner, here.platform.home.box(), here.desk, hanako, "test", here.journal)
+    await credentials.recover(
+        here.owner, here.platform.home.box(), here.desk, hanako, "test", here.journal, SHOWN
+    )
 
 
 async def _suspend(here: Here) -> None:

@@ -19,6 +19,7 @@ from moyai.registry.two_persons import reinstate_organization
 from tests.consent.conftest import Walk, calls
 from tests.factories import MadeResident
 from tests.identity.conftest import clerk
+from tests.logins import SHOWN
 from tests.recovery.test_restore import Running, restored, running
 
 __all__ = ["running"]
@@ -45,7 +46,7 @@ async def test_a6_secrets_replaced_and_protection_begun_after_the_backup_stay_so
     await running.back_up()
     hanako = await residents.by_id(owner, town.hanako.id)
     async with owner.transaction():
-        assert await credentials.recover(owner, running.home.box(), first, hanako, "test", journal)
+        assert await credentials.recover(owner, running.home.box(), first, hanako, "test", journal, SHOWN)
         named = [one.actor.removeprefix("staff:") for one in (first, second)]
         await protection.ask(owner, first, hanako, "begin", "支-12", named)
         (waits,) = await second_person.waiting(owner, second, hanako)

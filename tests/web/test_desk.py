@@ -15,7 +15,7 @@ from moyai.identity.staff_model import StaffDeclaration
 from moyai.web.erasure import erase_due
 from tests import factories
 from tests.factories import C2, Town
-from tests.logins import own_login
+from tests.logins import PROOF, own_login
 from tests.web import in_process
 from tests.web.peers import Person, form_of
 
@@ -145,7 +145,7 @@ async def test_a_lost_authenticator_is_replaced(desk: Desk, app: object) -> None
     resident = _id_in(await desk.enrol())
     record = f"/desk/residents/{resident}"
     old = _secrets(await desk.send(f"{record}?reason=recovery", f"{record}/credentials"))
-    new = _secrets(await desk.send(f"{record}/recover", f"{record}/recover"))
+    new = _secrets(await desk.send(f"{record}/recover", f"{record}/recover", **PROOF))
     async with in_process.client_of(app) as browser:
         assert (await Person(browser, *old).log_in()).status_code == 401
         assert (await Person(browser, *new).log_in()).status_code == 303

@@ -12,6 +12,7 @@ from moyai.base.db import Connection
 from moyai.base.secrets import SecretBox
 from moyai.identity import store_desk
 from tests.factories import C2
+from tests.logins import PROOF
 from tests.web import in_process
 from tests.web.peers import Person, form_of
 from tests.web.test_desk import Desk, _id_in, _secrets, clerk_of, desk, second_clerk
@@ -118,12 +119,12 @@ async def test_a15_a_recovery_is_confirmed_as_it_was_read(two: Two) -> None:
     )
     await store_desk.hold_recovery(control, key, 14)
     unread = form_of(await two.second.get(at), at)
-    assert (await two.desk.send(at, at)).headers["location"].endswith("done=second")
+    assert (await two.desk.send(at, at, **PROOF)).headers["location"].endswith("done=second")
     assert "別の職員が行ってください" in (await two.desk.http.get(at)).text
-    answer = await two.second.post(at, data=unread)
+    answer = await two.second.post(at, data={**unread, **PROOF})
     assert said(answer) == CHANGED
     assert "別の職員が、次の日時に申し出ました" in answer.text
-    handed = await two.second.post(at, data=form_of(answer, at))
+    handed = await two.second.post(at, data={**form_of(answer, at), **PROOF})
     assert _secrets(handed)[0] == login
 
 

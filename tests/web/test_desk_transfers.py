@@ -15,6 +15,7 @@ from moyai.identity.model import Evidence
 from tests import factories
 from tests.factories import C2, Town
 from tests.identity.conftest import person
+from tests.logins import PROOF
 from tests.pages import assert_good_page
 from tests.serving import served
 from tests.web import in_process
@@ -103,7 +104,7 @@ async def test_the_losing_desk_confirms_on_its_page(
     assert "丸亀" in (await web.get(f"/desk/residents/{taro['id']}?reason=transfer")).text
     recover = f"/desk/residents/{taro['id']}/recover"
     page = await web.get(recover)
-    first = await web.post(recover, data=form_of(page, recover))
+    first = await web.post(recover, data={**form_of(page, recover), **PROOF})
     assert first.headers["location"].endswith("done=second")
     assert "もう一人の職員" in (await web.get(first.headers["location"])).text
 

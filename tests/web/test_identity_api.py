@@ -168,7 +168,7 @@ async def test_searching_needs_a_reason(desk: Desk, reason: dict[str, str]) -> N
     ("method", "act", "body"),
     [
         ("POST", "credentials", {}),
-        ("POST", "authenticator", None),
+        ("POST", "authenticator", {"ground": "x"}),
         ("POST", "proofing", EVIDENCE),
         ("PUT", "residence", {"municipality_code": "372013", "address": "x"}),
         ("POST", "erasure", {"ground": "x"}),
@@ -198,7 +198,7 @@ async def test_the_other_desk_does_not_enrol_for_this_one(
 async def test_each_act_needs_its_scope(control: Connection, web: httpx.AsyncClient, town: Town) -> None:
     narrow = await _desk(control, web, town.c1, ("identity:enrol",))
     resident_id = (await narrow.enrol()).json()["resident_id"]
-    for act, body in (("authenticator", None), ("erasure", {"ground": "x"})):
+    for act, body in (("authenticator", {"ground": "x"}), ("erasure", {"ground": "x"})):
         answer = await narrow.call("POST", f"/residents/{resident_id}/{act}", body)
         assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
 

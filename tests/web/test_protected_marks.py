@@ -134,7 +134,9 @@ async def test_no_other_desk_console_or_program_finds_the_town(
         assert STREET not in (await http.get("/console/record")).text
     program = await _desk(control, web, hidden.office)
     assert (await program.search("まるがめ")).json() == {"residents": []}
-    answer = await program.call("POST", f"/residents/{hidden.resident.resident_id}/authenticator", {})
+    answer = await program.call(
+        "POST", f"/residents/{hidden.resident.resident_id}/authenticator", {"ground": "x"}
+    )
     assert answer.status_code == 404
 
 

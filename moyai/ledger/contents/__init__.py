@@ -24,6 +24,7 @@ from moyai.ledger.contents.decisions import (
 )
 from moyai.ledger.contents.desk import (
     AuthenticatorHandedOver,
+    AuthenticatorRecovered,
     Enrolled,
     Erased,
     Met,
@@ -79,6 +80,7 @@ __all__ = [
     "ActDone",
     "ActEnded",
     "AuthenticatorHandedOver",
+    "AuthenticatorRecovered",
     "AuthorizationEnded",
     "Authorized",
     "Content",
@@ -150,7 +152,7 @@ CONTENTS: dict[Kind, type[Content]] = {
     Kind.RESIDENT_ERASED: Erased,
     Kind.SUBJECT_TIED: SubjectTied,
     Kind.AUTHENTICATOR_ISSUED: AuthenticatorHandedOver,
-    Kind.AUTHENTICATOR_RECOVERED: AuthenticatorHandedOver,
+    Kind.AUTHENTICATOR_RECOVERED: AuthenticatorRecovered,
     Kind.TERMS_ACCEPTED: TermsAccepted,
     Kind.LOCATIONS_READ: LocationsRead,
     Kind.ITEMS_READ: ItemsRead,

@@ -102,7 +102,17 @@ class Erased(Content, frozen=True, kw_only=True):
 
 
 class AuthenticatorHandedOver(Content, frozen=True, kw_only=True):
-    """AUTHENTICATOR_ISSUED and AUTHENTICATOR_RECOVERED, on paper. `factors` by their names of RFC 8176."""
+    """AUTHENTICATOR_ISSUED, on paper. `factors` by their names of RFC 8176."""
 
     organization_id: str
     factors: list[str]
+
+
+class AuthenticatorRecovered(Content, frozen=True, kw_only=True):
+    """AUTHENTICATOR_RECOVERED, on paper, to whom signed the request with this number and showed a document of this kind.
+    Entries from before have neither."""
+
+    organization_id: str
+    factors: list[str]
+    form: str = ""
+    document_class: str = ""

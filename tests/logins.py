@@ -7,13 +7,21 @@ import pyotp
 from moyai.base.db import Connection
 from moyai.base.secrets import SecretBox
 from moyai.identity import credentials, passwords, store_logins
-from moyai.identity.model import IssuedLogin, RequestProof
+from moyai.identity.desk import desk_of
+from moyai.identity.model import Desk, IssuedLogin, RequestProof
+from tests.factories import Made, make_clerks
 
 SHOWN = RequestProof("2026-0001", "drivers_license")
 """Somebody stood at the desk, signed that request and showed that document."""
 
 PROOF = {"form": SHOWN.form, "document_class": SHOWN.document_class}
 """The same, as a form sends it."""
+
+
+async def clerk_at(conn: Connection, office: Made) -> Desk:
+    """The desk of an organisation, as one of its clerks, in force."""
+    (clerk,) = await make_clerks(conn, office, 1)
+    return await desk_of(conn, office.key, clerk.actor, clerk.key)
 
 
 async def own_login(conn: Connection, box: SecretBox, issued: IssuedLogin) -> IssuedLogin:

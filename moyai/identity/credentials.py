@@ -241,8 +241,9 @@ async def _gained(conn: Connection, desk: Desk, resident: Resident) -> bool:
 
 
 async def make_useless(conn: Connection, box: SecretBox, login: str) -> None:
-    """New secrets that nobody knows: the login opens nothing until its owner gets others."""
+    """New secrets that nobody knows: the login opens nothing until its owner gets others, from a clerk."""
     await _replace(conn, box, login, "")
+    await store_logins.mark_owned(conn, login)
 
 
 async def _no_transfer(conn: Connection, resident: Resident) -> None:

@@ -30,6 +30,12 @@ async def is_owned(conn: Connection, login: str) -> bool:
     return await conn.fetchval("select owned_at is not null from identity.credential where login = $1", login)
 
 
+async def mark_owned(conn: Connection, login: str) -> None:
+    await conn.execute(
+        "update identity.credential set owned_at = coalesce(owned_at, clock_timestamp()) where login = $1", login
+    )
+
+
 async def insert_credential(
     conn: Connection,
     login: str,

@@ -167,7 +167,6 @@ ENGLISH: Final[dict[str, str]] = {
     "POST /identity/v1/me/transfers/{transfer}/confirmation": "The resident, with two factors, says that they moved.",
     "POST /identity/v1/me/transfers/{transfer}/decline": "The resident declines a move that they know nothing of.",
     f"POST {_RESIDENT}/credentials": "Login, password and the secret of the code, shown here once. They open nothing but the first log-in, in which the resident chooses others; until then `again` issues new ones, for an answer that was lost.",
-    f"POST {_RESIDENT}/authenticator": "Asks for a new authenticator for a lost one (202). A clerk does it, for whoever stands at the desk and shows a document; a program gets neither password nor secret.",
     f"POST {_RESIDENT}/proofing": "Records the evidence and level of a new proofing.",
     f"PUT {_RESIDENT}/residence": "A new address. Who may use a service is judged by it from the next request on.",
     f"GET {_RESIDENT}/consents": "Consents and sharings, without any data. The resident reads that it was looked at.",

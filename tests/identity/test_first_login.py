@@ -16,7 +16,7 @@ from moyai.identity.model import IssuedLogin, Resident, Session
 from moyai.identity.staff_model import StaffDeclaration
 from tests.conftest import RolledBack
 from tests.identity.conftest import Scene
-from tests.logins import SHOWN
+from tests.logins import SHOWN, clerk_at
 
 OWN = "みどりの舟が三つ並ぶ港"
 
@@ -78,7 +78,12 @@ async def test_m10_new_secrets_from_the_desk_end_a_first_log_in_that_was_begun(
 ) -> None:
     begun = await _begun(control, control_db, box, sheet)
     code = await _code(control, box, begun)
-    assert await credentials.recover(control, box, scene.c1, taro, "test", journal, SHOWN) is not None
+    assert (
+        await credentials.recover(
+            control, box, await clerk_at(control, scene.town.c1), taro, "test", journal, SHOWN
+        )
+        is not None
+    )
     with pytest.raises(Problem, match="unauthenticated"):
         await first_login.choose(control_db, box, begun, OWN, code, journal)
 

@@ -19,7 +19,7 @@ from moyai.identity.guessing import Counter, Origin, Rule
 from moyai.identity.model import IssuedLogin, Resident
 from tests.conftest import Platform, RolledBack
 from tests.identity.conftest import Scene
-from tests.logins import SHOWN
+from tests.logins import SHOWN, clerk_at
 
 HOME = Origin("192.0.2.1", b"h" * 32)
 STRANGER = Origin("198.51.100.7")
@@ -143,7 +143,12 @@ async def test_m11_new_secrets_and_the_desk_open_a_locked_login(
     await credentials.unlock(control, login.login)
     assert await _guess(control_db, login.login, STRANGER) == "login_failed"
     await guessing.remember(control, login.login, HOME.browser or b"")
-    assert await credentials.recover(control, box, scene.c1, taro, "test", journal, SHOWN) is not None
+    assert (
+        await credentials.recover(
+            control, box, await clerk_at(control, scene.town.c1), taro, "test", journal, SHOWN
+        )
+        is not None
+    )
     assert not await store_guessing.is_known(control, HOME.browser or b"", login.login)
 
 

@@ -13,7 +13,7 @@ from moyai.identity.model import IssuedLogin, Resident, ResidentCaller, StaffCal
 from moyai.identity.staff_model import StaffDeclaration
 from tests.conftest import Platform
 from tests.identity.conftest import Scene
-from tests.logins import SHOWN, own_login
+from tests.logins import SHOWN, clerk_at, own_login
 
 
 def _credential(login: IssuedLogin, taro: Resident) -> Credential:
@@ -102,7 +102,9 @@ async def test_recovery_and_erasure_end_it(
     control: Connection, box: SecretBox, scene: Scene, login: IssuedLogin, taro: Resident, journal: Journal
 ) -> None:
     opened = await sessions.open_session(control, _credential(login, taro), ("pwd", "otp"))
-    await credentials.recover(control, box, scene.c1, taro, "test", journal, SHOWN)
+    await credentials.recover(
+        control, box, await clerk_at(control, scene.town.c1), taro, "test", journal, SHOWN
+    )
     assert await sessions.caller_of(control, opened.cookie) is None
     opened = await sessions.open_session(control, _credential(login, taro), ("pwd", "otp"))
     await residents.erase(control, taro.resident_key, "staff:c1", "本人の申出", journal)

@@ -11,7 +11,7 @@ from moyai.base.keys import current
 from moyai.base.roles import OWNER
 from moyai.commands.key_acts import revoke_key
 from moyai.consent import sharing
-from moyai.identity import credentials, desk, passwords, protection, residents, second_person, store_logins
+from moyai.identity import credentials, desk, passwords, protection, residents, second_person, store_logins, store_logins
 from moyai.identity.model import IssuedLogin
 from moyai.registry import suspend_organization
 from moyai.registry.pending import Asker
@@ -55,6 +55,7 @@ async def test_a6_secrets_replaced_and_protection_begun_after_the_backup_stay_so
     async with restored(running.kept, scratch) as (_, done, conn):
         assert not await _opens(conn, stolen), "the secrets that were lost to somebody"
         assert await _opens(conn, kept), "nobody replaced these"
+        assert await store_logins.is_owned(conn, stolen.login), "no program hands over others"
         again = await residents.by_id(conn, town.hanako.id)
         assert again.protected
         for one in (first, second):

@@ -14,7 +14,7 @@ from moyai.base.secrets import SecretBox
 from moyai.identity import credentials, residents, sessions, store_sessions
 from tests import factories
 from tests.conftest import RolledBack
-from tests.logins import SHOWN, next_codes
+from tests.logins import SHOWN, clerk_at, next_codes
 from tests.web import in_process
 from tests.web.peers import Key, Party, Person, form_of, members_of
 from tests.web.touch_point import CALLBACK, Scene, make_scene
@@ -40,7 +40,9 @@ Ending = Callable[[Scene], Awaitable[None]]
 @pytest.fixture
 def endings(control: Connection, box: SecretBox, journal: Journal) -> dict[str, Ending]:
     async def recovery(scene: Scene) -> None:
-        assert await credentials.recover(control, box, scene.desk, scene.resident, "test", journal, SHOWN)
+        assert await credentials.recover(
+            control, box, await clerk_at(control, scene.town.c1), scene.resident, "test", journal, SHOWN
+        )
 
     async def password(scene: Scene) -> None:
         form = form_of(await scene.hanako.http.get("/login/password"), "/login/password")
@@ -127,7 +129,9 @@ async def test_h3_others_go_on(
     midori = await residents.find(control, scene.town.midori.key)
     assert midori is not None
     await credentials.issue(control, box, scene.desk, midori, "test")
-    await credentials.recover(control, box, scene.desk, midori, "test", journal, SHOWN)
+    await credentials.recover(
+        control, box, await clerk_at(control, scene.town.c1), midori, "test", journal, SHOWN
+    )
     assert await scene.works()
     assert (await scene.hanako.http.get("/portal")).status_code == 200
 

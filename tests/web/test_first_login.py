@@ -17,7 +17,7 @@ from moyai.identity.staff_model import StaffDeclaration
 from moyai.ledger import Kind
 from tests import factories
 from tests.factories import Town
-from tests.logins import SHOWN, in_force, next_codes
+from tests.logins import SHOWN, clerk_at, in_force, next_codes
 from tests.web import in_process
 from tests.web.peers import Party, Person, form_of, secret_of
 
@@ -196,7 +196,7 @@ async def test_m10_recovered_secrets_are_initial_again(
     await _choose(person)
     resident = await find(control, town.hanako.key)
     assert resident is not None
-    at = await desk.desk_of(control, town.unei.key, "staff:test")
+    at = await clerk_at(control, town.unei)
     again = await credentials.recover(control, box, at, resident, "test", journal, SHOWN)
     assert again is not None
     assert (await web.get("/portal")).headers["location"].startswith("/login?")

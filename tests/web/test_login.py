@@ -13,7 +13,7 @@ from moyai.identity.model import IssuedLogin
 from moyai.identity.residents import find
 from moyai.web.login import safe_next
 from tests import factories
-from tests.logins import SHOWN, own_login
+from tests.logins import SHOWN, clerk_at, own_login
 from tests.web.peers import Person, form_of
 from tests.web.touch_point import make_scene
 
@@ -173,7 +173,7 @@ async def test_a8_a_password_change_beside_a_recovery_changes_nothing(
     async def beside(new: str) -> str:
         if new == NEW and not handed:
             issued = await credentials.recover(
-                control, box, scene.desk, scene.resident, "test", journal, SHOWN
+                control, box, await clerk_at(control, scene.town.c1), scene.resident, "test", journal, SHOWN
             )
             assert issued is not None
             handed.append(issued)

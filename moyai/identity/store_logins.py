@@ -32,7 +32,8 @@ async def is_owned(conn: Connection, login: str) -> bool:
 
 async def mark_owned(conn: Connection, login: str) -> None:
     await conn.execute(
-        "update identity.credential set owned_at = coalesce(owned_at, clock_timestamp()) where login = $1", login
+        "update identity.credential set owned_at = coalesce(owned_at, clock_timestamp()) where login = $1",
+        login,
     )
 
 

@@ -11,7 +11,7 @@ from moyai.base.keys import current
 from moyai.base.roles import OWNER
 from moyai.commands.key_acts import revoke_key
 from moyai.consent import sharing
-from moyai.identity import credentials, desk, passwords, protection, residents, second_person, store_logins, store_logins
+from moyai.identity import credentials, desk, passwords, protection, residents, second_person, store_logins
 from moyai.identity.model import IssuedLogin
 from moyai.registry import suspend_organization
 from moyai.registry.pending import Asker

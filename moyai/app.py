@@ -24,7 +24,7 @@ from moyai.base.journal import Journal
 from moyai.base.keys import KeyRing
 from moyai.base.roles import SERVE, context_database
 from moyai.base.tasks import hold, keep_going
-from moyai.identity import passwords, staff
+from moyai.identity import as_now, passwords, staff
 from moyai.identity.proof_queue import ProofQueue
 from moyai.identity.tokens import TokenVerifier
 from moyai.personal.names import Names
@@ -49,7 +49,9 @@ async def open_platform(home: Home) -> AsyncGenerator[Platform]:
     journal.check()
     box = home.box()
     size = config.database.pool_size
-    control = await Pool.open(home.dsn(SERVE), min_size=1, max_size=size, before_commit=journal.write_due)
+    control = await Pool.open(
+        home.dsn(SERVE), min_size=1, max_size=size, before_commit=journal.write_due, after_begin=as_now.judge
+    )
     context = await Pool.open(home.dsn(SERVE, context_database(home)), max_size=4)
     stores = stores_of(control, box, config)
     names = Names(control)

@@ -21,14 +21,14 @@ import pytest
 
 from moyai.base import engine_place
 from moyai.base.config import Home
-from moyai.base.db import BeforeCommit, Connection, Pool, connect
+from moyai.base.db import Connection, Pool, Step, connect
 from moyai.base.engine import ADMIN, Engine
 from moyai.base.journal import Journal
 from moyai.base.migrate import migrate_context, migrate_control
 from moyai.base.provision import Store, provision_store
 from moyai.base.roles import OWNER, SERVE, context_database
 from moyai.base.secrets import SecretBox
-from moyai.identity import staff
+from moyai.identity import as_now, staff
 from moyai.ledger import contents
 
 _CONFIGURATION = """\
@@ -81,7 +81,7 @@ class Platform:
         self._connections.append(conn)
         return conn
 
-    def _before_commit(self, role: str, database: str | None) -> BeforeCommit | None:
+    def _before_commit(self, role: str, database: str | None) -> Step | None:
         """As in the program: whoever can stop something writes it into the journal."""
         stops = database is None and role in (SERVE, OWNER)
         return Journal.of(self.home).write_due if stops else None
@@ -100,8 +100,9 @@ class RolledBack:
     journal before it ends, as elsewhere.
     """
 
-    def __init__(self, conn: Connection, journal: Journal | None = None) -> None:
+    def __init__(self, conn: Connection, journal: Journal | None = None, *, people: bool = True) -> None:
         self._conn = conn
+        self._people = people
         self._journal = journal
         self._lock = asyncio.Lock()
         self._holder: asyncio.Task[object] | None = None
@@ -121,7 +122,14 @@ class RolledBack:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         async with self.connection() as conn, conn.transaction():
-            yield conn
+            if self._people:  # the other databases know nobody
+                await as_now.judge(conn)
+            try:
+                yield conn
+            finally:
+                conn.holds_registry = (
+                    False  # the next transaction is another one, though the session is the same
+                )
             if self._journal is not None:
                 await self._journal.write_due(conn)
 
@@ -287,7 +295,7 @@ async def store(
 
 @pytest.fixture
 async def store_db(store: Connection) -> RolledBack:
-    return RolledBack(store)
+    return RolledBack(store, people=False)
 
 
 @pytest.fixture
@@ -299,7 +307,7 @@ async def context(home: Home, kept_sessions: dict[str, Connection]) -> AsyncIter
 
 @pytest.fixture
 async def context_db(context: Connection) -> RolledBack:
-    return RolledBack(context)
+    return RolledBack(context, people=False)
 
 
 @pytest.fixture

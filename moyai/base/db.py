@@ -49,6 +49,8 @@ _UNAVAILABLE = (
     # a statement that was cancelled or took too long, a server that is going down
     asyncpg.exceptions.OperatorInterventionError,
     asyncpg.exceptions.LockNotAvailableError,
+    # two that waited for each other: one of them was ended
+    asyncpg.exceptions.DeadlockDetectedError,
     asyncpg.exceptions.IdleInTransactionSessionTimeoutError,
     # no room left: disk, memory, sessions; a disk that fails
     asyncpg.exceptions.InsufficientResourcesError,
@@ -96,19 +98,24 @@ async def _close(raw: Any) -> None:
         raw.terminate()
 
 
-BeforeCommit = Callable[["Connection"], Awaitable[None]]
+Step = Callable[["Connection"], Awaitable[None]]
+"""What is done at the border of every transaction of a pool."""
 
 
 class Connection:
     """One session. Every query is a literal; values travel as parameters.
 
-    `before_commit` is what has to be done in each transaction before it commits (the journal's part: `Journal.write_due`).
+    `after_begin` is what has to be done first in each transaction (who acts is judged: `identity.as_now`), `before_commit` what
+    has to be done before it commits (the journal's part: `Journal.write_due`).
     """
 
-    def __init__(self, raw: Any, before_commit: BeforeCommit | None = None) -> None:
+    def __init__(self, raw: Any, before_commit: Step | None = None, after_begin: Step | None = None) -> None:
         self.raw = raw
         self.before_commit = before_commit
+        self.after_begin = after_begin
         self.given_up = False
+        self.holds_registry = False
+        """Whether closings of the registry wait for this transaction (`identity.as_now`); it must not change it then."""
 
     async def fetch(self, query: LiteralString, *args: object) -> list[Record]:
         return cast("list[Record]", await self.raw.fetch(query, *args))
@@ -139,6 +146,8 @@ class Connection:
         begun, outermost = self.raw.transaction(), not self.raw.is_in_transaction()
         try:
             await begun.start()
+            if outermost and self.after_begin is not None:
+                await self.after_begin(self)
             yield
             if outermost and self.before_commit is not None:
                 await self.before_commit(self)
@@ -235,13 +244,19 @@ async def connect(dsn: str, **settings: str) -> Connection:
 class Pool:
     """A bounded set of sessions on one database. `jsonb` columns take and give Python values."""
 
-    def __init__(self, raw: Any, before_commit: BeforeCommit | None = None) -> None:
+    def __init__(self, raw: Any, before_commit: Step | None = None, after_begin: Step | None = None) -> None:
         self._raw = raw
-        self._before_commit = before_commit
+        self._steps = before_commit, after_begin
 
     @classmethod
     async def open(
-        cls, dsn: str, *, min_size: int = 0, max_size: int = 4, before_commit: BeforeCommit | None = None
+        cls,
+        dsn: str,
+        *,
+        min_size: int = 0,
+        max_size: int = 4,
+        before_commit: Step | None = None,
+        after_begin: Step | None = None,
     ) -> Pool:
         """Open a pool on a libpq URI. Raises OSError or asyncpg.PostgresError if the server does not answer."""
         raw = await _asyncpg.create_pool(
@@ -255,14 +270,14 @@ class Pool:
             timeout=CONNECT_SECONDS,
             command_timeout=_COMMAND_SECONDS,
         )
-        return cls(raw, before_commit)
+        return cls(raw, before_commit, after_begin)
 
     @asynccontextmanager
     async def connection(self) -> AsyncGenerator[Connection]:
         """A session. Raises TimeoutError when none is free for so long that something else must be wrong."""
         async with asyncio.timeout(CONNECT_SECONDS):
             raw = await self._raw.acquire()
-        conn = Connection(raw, self._before_commit)
+        conn = Connection(raw, *self._steps)
         try:
             yield conn
         except _INTERRUPTED:

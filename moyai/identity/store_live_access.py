@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from moyai.base.db import Connection, Record
+from moyai.identity.store_sessions import hold_resident
 
 
 async def sessions_of(conn: Connection, resident_key: int) -> list[Record]:
@@ -41,6 +42,7 @@ async def authorizations_of(conn: Connection, resident_key: int) -> list[Record]
 
 async def revoke_authorization(conn: Connection, resident_key: int, grant_id: UUID) -> Record | None:
     """The authorisation that was ended by this, if there was one of this resident."""
+    await hold_resident(conn, resident_key)
     return await conn.fetchrow(
         """
         update identity.authorization_grant set revoked_at = clock_timestamp()
@@ -53,6 +55,7 @@ async def revoke_authorization(conn: Connection, resident_key: int, grant_id: UU
 
 
 async def revoke_other_authorizations(conn: Connection, resident_key: int, kept: UUID | None) -> list[Record]:
+    await hold_resident(conn, resident_key)
     return await conn.fetch(
         """
         update identity.authorization_grant set revoked_at = clock_timestamp()

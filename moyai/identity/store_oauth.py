@@ -198,7 +198,21 @@ async def session_of_grant(conn: Connection, grant_id: UUID) -> bytes | None:
     )
 
 
+async def _hold_owner(conn: Connection, grant_id: UUID | None, session_hash: bytes | None) -> None:
+    """Whose authorisations end acts no more meanwhile (`store_sessions.hold_resident`)."""
+    await conn.execute(
+        """
+        select pg_advisory_xact_lock(hashtextextended('consent', resident_key))
+          from (select distinct resident_key from identity.authorization_grant
+                 where (grant_id = $1 or session_hash = $2) and revoked_at is null order by resident_key) g
+        """,
+        grant_id,
+        session_hash,
+    )
+
+
 async def revoke_grant(conn: Connection, grant_id: UUID) -> None:
+    await _hold_owner(conn, grant_id, None)
     await conn.execute(
         """
         update identity.authorization_grant set revoked_at = clock_timestamp()
@@ -210,6 +224,7 @@ async def revoke_grant(conn: Connection, grant_id: UUID) -> None:
 
 async def revoke_grants_of_session(conn: Connection, session_hash: bytes, kept: UUID | None) -> None:
     """Whatever was authorised in a session, but for one."""
+    await _hold_owner(conn, None, session_hash)
     await conn.execute(
         """
         update identity.authorization_grant set revoked_at = clock_timestamp()

@@ -138,6 +138,8 @@ async def hold_state(conn: Connection, resident_key: int) -> str | None:
 
 
 async def lock_resident(conn: Connection, resident_key: int) -> None:
+    """As `lock_for_change`."""
+    await conn.execute("select pg_advisory_xact_lock(hashtextextended('consent', $1))", resident_key)
     await conn.execute("select from identity.resident where resident_key = $1 for update", resident_key)
 
 

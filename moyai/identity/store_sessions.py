@@ -9,6 +9,17 @@ from uuid import UUID
 from moyai.base.db import Connection, Record
 
 
+async def hold_resident(conn: Connection, resident_key: int) -> None:
+    """Acts of a resident, and whatever ends something of theirs, take turns from here on: the lock of
+    `consent.store.lock_resident`. To be taken before rows, in a statement of its own."""
+    await conn.execute("select pg_advisory_xact_lock(hashtextextended('consent', $1))", resident_key)
+
+
+async def hold_staff(conn: Connection, staff_key: int) -> None:
+    """The same for a member of staff."""
+    await conn.execute("select pg_advisory_xact_lock(hashtextextended('staff', $1))", staff_key)
+
+
 async def generation(conn: Connection, resident_key: int | None, staff_key: int | None) -> int:
     """The generation of a person; what was made in an earlier one has ended."""
     return await conn.fetchval(
@@ -158,6 +169,16 @@ async def go_on(
 
 
 async def delete_session(conn: Connection, session_hash: bytes) -> None:
+    await conn.execute(
+        """
+        select case when resident_key is not null
+                    then pg_advisory_xact_lock(hashtextextended('consent', resident_key))
+                    when staff_key is not null
+                    then pg_advisory_xact_lock(hashtextextended('staff', staff_key)) end
+          from identity.session where session_hash = $1
+        """,
+        session_hash,
+    )
     await conn.execute("delete from identity.session where session_hash = $1", session_hash)
 
 
@@ -169,6 +190,7 @@ async def end_all_of_resident(
     The row of one `session` or `grant` is left, and has ended with the others unless it is taken into that generation
     (`go_on`, `keep_authorization`) in this transaction, which holds the person's row.
     """
+    await hold_resident(conn, resident_key)
     return await conn.fetchval(
         """
         with next as (
@@ -196,6 +218,7 @@ async def end_all_of_resident(
 
 async def end_all_of_staff(conn: Connection, staff_key: int, *, session: bytes | None = None) -> int:
     """Every session of a member of staff; gives the generation that begins. `session` as for a resident."""
+    await hold_staff(conn, staff_key)
     return await conn.fetchval(
         """
         with next as (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from moyai.base.db import Connection, Record
+from moyai.identity.store_sessions import hold_staff
 
 
 async def accounts(conn: Connection, organization_key: int | None, limit: int) -> list[Record]:
@@ -59,6 +60,7 @@ async def account_of_key(conn: Connection, staff_key: int) -> Record | None:
 
 
 async def set_state(conn: Connection, staff_key: int, state: str, reason: str) -> None:
+    await hold_staff(conn, staff_key)
     await conn.execute(
         "update identity.staff set state = $2, state_reason = $3 where staff_key = $1",
         staff_key,
@@ -68,6 +70,7 @@ async def set_state(conn: Connection, staff_key: int, state: str, reason: str) -
 
 
 async def set_roles(conn: Connection, staff_key: int, roles: list[str]) -> None:
+    await hold_staff(conn, staff_key)
     await conn.execute("update identity.staff set roles = $2 where staff_key = $1", staff_key, roles)
 
 
@@ -97,6 +100,7 @@ async def any_in_force(conn: Connection, organization_key: int, role: str) -> bo
 
 
 async def end_credential(conn: Connection, staff_key: int) -> None:
+    await hold_staff(conn, staff_key)
     await conn.execute("delete from identity.credential where staff_key = $1", staff_key)
 
 

@@ -28,5 +28,10 @@ async def hold_unchanged(conn: Connection) -> None:
 
 
 async def lock_for_writing(conn: Connection) -> None:
-    """Writers of the registry take turns until their transaction ends; readers and the gate never wait."""
+    """Writers of the registry take turns until their transaction ends; readers and the gate never wait.
+
+    Raises RuntimeError where the transaction holds off closings already: two of those would wait for each other.
+    """
+    if conn.holds_registry:
+        raise RuntimeError("a route whose acts change the registry is not declared as one (web/endpoint.py)")
     await conn.execute("select pg_advisory_xact_lock(hashtext('moyai.registry'))")

@@ -9,8 +9,10 @@ import time
 
 from starlette.requests import Request
 
+from moyai.base.db import Connection
 from moyai.base.errors import Problem
 from moyai.identity import sessions, tokens
+from moyai.identity.as_now import Read
 from moyai.identity.dpop import Proof
 from moyai.identity.model import Anonymous, Caller, ClientCaller, ResidentCaller, StaffCaller
 from moyai.identity.standing import use_once
@@ -28,11 +30,27 @@ from moyai.web.operation import (
 from moyai.web.platform import Platform
 
 _PROOF = "moyai.proof"
+_VERIFIED = "moyai.verified"
 
 
 def proof_of(request: Request) -> Proof:
     """The proof with which the caller of this request was authenticated."""
     return request.scope[_PROOF]
+
+
+def read_again(request: Request, caller: Caller) -> Read:
+    """How to ask who has been authenticated, as they are now, in whatever transaction."""
+    token: AccessToken | None = request.scope.get(_VERIFIED)
+    platform: Platform = request.app.state.platform
+
+    async def read(conn: Connection) -> Caller | None:
+        if token is None:
+            return await sessions.caller_of(conn, request.cookies.get(platform.cookie_name))
+        if isinstance(caller, ResidentCaller):
+            return await tokens.resident(conn, token)
+        return await tokens.client(conn, token)
+
+    return read
 
 
 async def authenticate(request: Request, demand: Demand) -> Caller:
@@ -124,6 +142,7 @@ async def _token(request: Request, scope: str) -> tuple[AccessToken, Proof]:
         raise Problem("proof_invalid", "the proof's key is not the one the token is bound to")
     _require_scope(scope, token.scopes)
     request.scope[_PROOF] = proof
+    request.scope[_VERIFIED] = token
     return token, proof
 
 

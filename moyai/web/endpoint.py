@@ -7,6 +7,7 @@ import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,12 +20,14 @@ from moyai.base.db import DiskFull, is_unavailable
 from moyai.base.deadlines import within
 from moyai.base.errors import Problem
 from moyai.base.storage import is_full
-from moyai.identity.model import Caller
+from moyai.identity import as_now
+from moyai.identity.model import Anonymous, Caller
 from moyai.web import metrics, ngsi, oauth_errors, pages, problems
-from moyai.web.auth import authenticate
+from moyai.web.auth import authenticate, read_again
 from moyai.web.operation import (
     CORRELATION_ID,
     AnyOf,
+    Client,
     Demand,
     Operation,
     PortalSession,
@@ -42,6 +45,9 @@ _numbers = itertools.count()
 _PROBES = ("/health", "/metrics")
 _HSTS = (b"strict-transport-security", b"max-age=31536000")
 """RFC 6797: a browser that has been here by https comes by nothing else for a year."""
+
+_CHANGING_REGISTRY = ("/registry/", "/console/", "/desk/staff", "/identity/v1/staff")
+"""Routes whose acts change the registry, or wait in it for a second person."""
 
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _CORRELATION = re.compile(r"[A-Za-z0-9._-]{8,64}")
@@ -77,7 +83,8 @@ def endpoint(operation: Operation) -> Callable[[Request], Awaitable[Response]]:
                 caller = await _caller(request, operation)
                 if caller is not None:
                     taken = taken or platform.limits.after(caller)
-                    response = await operation.handler(request, caller)
+                    with _acting(request, operation, caller):
+                        response = await operation.handler(request, caller)
                 elif operation.expired is not None:
                     response = await operation.expired(request)
                 else:
@@ -117,6 +124,15 @@ def endpoint(operation: Operation) -> Callable[[Request], Awaitable[Response]]:
         return response
 
     return respond
+
+
+def _acting(request: Request, operation: Operation, caller: Caller) -> AbstractContextManager[None]:
+    """Judge who acts once more in every transaction of the act. On the exchange road the gate's statement does."""
+    demand = operation.auth
+    if isinstance(caller, Anonymous) or (isinstance(demand, Client) and demand.single_use == "ledger"):
+        return nullcontext()
+    changes = operation.method not in _READS and operation.path.startswith(_CHANGING_REGISTRY)
+    return as_now.acting(caller, read_again(request, caller), changes_registry=changes)
 
 
 async def _caller(request: Request, operation: Operation) -> Caller | None:

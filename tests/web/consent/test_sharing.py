@@ -12,6 +12,8 @@ import pytest
 from moyai.base.db import Connection, connect
 from moyai.base.provision import Store
 from moyai.base.secrets import SecretBox
+from moyai.ledger import Kind
+from moyai.web import shared_items
 from tests.factories import Made, Town, make_resident, tie
 from tests.web.consent.conftest import SERVICE, SignIn, Touch
 
@@ -269,3 +271,34 @@ async def test_an_offer_that_makes_no_sense_is_refused(family: Family, change: d
     answer = await family.hanako.post("/consent/v1/sharings", {**body, **change})
     assert problem(answer) == (422, "invalid_request")
     assert await family.control.fetchval("select count(*) from consent.sharing") == 0
+
+
+ENDS = {
+    "authorisation": "update identity.authorization_grant set revoked_at = clock_timestamp() where resident_key = $1",
+    "everything": """insert into identity.authority as a (resident_key, generation) values ($1, 1)
+        on conflict (resident_key) do update set generation = a.generation + 1""",
+    "standing": "update identity.resident set state = 'closed' where resident_key = $1",
+    "touch point": "update registry.client set state = 'disabled' where client_id = 'portal-app' and $1 > 0",
+}
+
+
+@pytest.mark.parametrize("what", ENDS)
+async def test_a2_nothing_is_released_to_a_viewer_who_was_stopped_while_a_source_was_slow(
+    family: Family, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    items = await family.shared("kenko-steps")
+    read_all = shared_items.read_all
+    daughter = await family.control.fetchval("select viewer_key from consent.sharing")
+
+    async def slowly(*args: Any) -> Any:
+        pages = await read_all(*args)
+        await family.control.execute("set local moyai.journal = ''")
+        await family.control.execute(ENDS[what], daughter)
+        return pages
+
+    monkeypatch.setattr(shared_items, "read_all", slowly)
+    answer = await family.daughter.get(items)
+    assert (answer.status_code, "steps" in answer.text) == (401, False)
+    assert not await family.control.fetchval(
+        "select exists (select from ledger.content where kind = $1)", int(Kind.SHARED_VIEW)
+    )

@@ -55,8 +55,20 @@ class Texts:
     said: dict[str, Text] = field(default_factory=dict)
     meanings: dict[str, dict[str, Any]] = field(default_factory=dict)
     suspended: set[str] = field(default_factory=set)
+    closed: dict[str, set[str]] = field(default_factory=dict)
+    """Why nothing of a resident may come out, whatever they read; under "" what holds for everybody."""
+
+    untied: set[tuple[str, str]] = field(default_factory=set)
+    """Residents and the components that know them no more."""
+
+    silent: set[str] = field(default_factory=set)
+    """Why the consumer may not ask."""
+
     decided: dict[tuple[str, str], Decision] = field(default_factory=dict)
     shares: dict[str, Share] = field(default_factory=dict)
+
+    def is_closed(self, resident: str) -> bool:
+        return bool(self.closed.get(resident) or self.closed.get(""))
 
     def says(self, links: Iterable[Text], meanings: dict[str, dict[str, Any]]) -> None:
         """What the platform says of its links now; `meanings` are the schemas of the items, by dataset and name."""
@@ -103,13 +115,15 @@ class Texts:
     def items(self, resident: str, link_id: str) -> set[str]:
         """The items of a link that this resident agreed to, and that still are what was read."""
         read = self.decided.get((resident, link_id))
-        if read is None or not read.given or self.now + self.later >= read.ends:
+        if read is None or not read.given or self.is_closed(resident) or self.now + self.later >= read.ends:
             return set()
-        return self._still_so(read, link_id)
+        return self._still_so(resident, read, link_id)
 
-    def _still_so(self, read: Decision, link_id: str) -> set[str]:
+    def _still_so(self, resident: str, read: Decision, link_id: str) -> set[str]:
         now = self.said.get(link_id)
         if now is None:
+            return set()
+        if (resident, now["generates"]["component_id"]) in self.untied:
             return set()
         parties = {now["generates"]["organization_id"], now["uses"]["organization_id"]}
         if parties & self.suspended or any(now[name] != read.text[name] for name in SAME):
@@ -126,6 +140,8 @@ class Texts:
 
     def may_flow(self, consumer: str, purpose: str, resident: str, dataset: str, provider: str) -> set[str]:
         """Names of items that may come out for this component and purpose, from this provider."""
+        if self.silent or (resident, consumer) in self.untied:
+            return set()
         return {
             name
             for link_id, said in self.said.items()
@@ -133,6 +149,24 @@ class Texts:
             if (said["dataset_id"], said["generates"]["component_id"]) == (dataset, provider)
             for name in self.items(resident, link_id)
         }
+
+    def words(
+        self, consumer: str, purpose: str, resident: str, dataset: str, provider: str | None
+    ) -> set[str]:
+        """The codes that say what this resident decided, where nothing else closes the one link that is asked for."""
+        links = [
+            link_id
+            for link_id, said in self.said.items()
+            if (said["uses"]["component_id"], said["purpose_id"], said["dataset_id"])
+            == (consumer, purpose, dataset)
+            if provider in (None, said["generates"]["component_id"])
+        ]
+        if len(links) != 1 or self.silent or self.is_closed(resident) or self.suspended or self.untied:
+            return set()
+        read = self.decided.get((resident, links[0]))
+        if read is None:
+            return {"consent_missing"}
+        return set() if read.given else {"consent_refused", "consent_withdrawn"}
 
     def is_linked(self, consumer: str, purpose: str, dataset: str) -> bool:
         """Whether something is said of this: then no answer may say that there is no link."""
@@ -152,5 +186,6 @@ class Texts:
             for link_id in share.links.keys() & self.said.keys()
             if self.said[link_id]["dataset_id"] == dataset
             if self.said[link_id]["generates"]["component_id"] == provider
-            for name in self.items(share.sharer, link_id) & self._still_so(share.links[link_id], link_id)
+            for name in self.items(share.sharer, link_id)
+            & self._still_so(share.sharer, share.links[link_id], link_id)
         }

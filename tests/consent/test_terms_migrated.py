@@ -11,7 +11,7 @@ from tests.factories import make_consent, make_membership, make_resident, make_t
 BEFORE = """
 drop view registry.link_standing;
 drop table registry.link_standing_kept;
-drop function registry.keep_link_standing cascade;
+create or replace function registry.renew_standing(touched int[]) returns void language plpgsql as 'begin end';
 drop view registry.link_standing_followed;
 drop trigger asks_for_acceptance on registry.terms_version;
 drop trigger knows_platform_terms on registry.service;

@@ -11,7 +11,7 @@ from moyai.base.errors import Problem
 from moyai.consent.model import Party
 from moyai.identity.model import Resident
 from moyai.identity.residents import find
-from moyai.registry import lookups, store_links, store_organizations, store_services, store_terms
+from moyai.registry import lookups, standing, store_links, store_organizations, store_services, store_terms
 from moyai.registry import model as registry
 from moyai.registry.services import is_offered, offered_service
 
@@ -75,8 +75,8 @@ def _published(terms: registry.TermsVersion | None, what: str) -> registry.Terms
 
 
 def _could_flow(link: registry.Link) -> bool:
-    ends = {link.provider.organization_state, link.consumer.organization_state}
-    return link.state == "registered" and ends == {"certified"}
+    ends = (link.provider.organization_state, link.consumer.organization_state)
+    return link.state == "registered" and all(standing.of_organization(one) is None for one in ends)
 
 
 def party(end: registry.Party) -> Party:

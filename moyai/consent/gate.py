@@ -21,7 +21,7 @@ from moyai.identity import pairwise
 from moyai.identity.model import Resident
 from moyai.identity.residents import find
 from moyai.ledger.release import NEVER_MS, Judged
-from moyai.registry import lookups
+from moyai.registry import lookups, standing
 
 GIVEN, REFUSED, WITHDRAWN = 1, 2, 3
 """`consent.state.state`"""
@@ -45,6 +45,7 @@ GATE_CODES = (
     *OWN_CODES[:-1],
     "consumer_not_linked",
     "purpose_not_registered",
+    "service_suspended",
     "service_not_certified",
     "outside_user_scope",
     "consent_missing",
@@ -172,7 +173,7 @@ def judge(row: Row) -> str | None:
     if row["client_state"] != "active" or not row["client_may_exchange"]:
         return "forbidden"
     if row["organization_state"] != "certified":
-        return _organization_code(row["organization_state"])
+        return standing.of_organization(row["organization_state"])
     if row["resident_key"] is None or row["tie_ended"]:
         return "subject_unknown"
     if row["resident_state"] != "active":
@@ -185,9 +186,9 @@ def judge(row: Row) -> str | None:
 def _judge_link(row: Row) -> str | None:
     for state in (row["provider_state"], row["consumer_state"]):
         if state != "certified":
-            return _organization_code(state)
+            return standing.of_organization(state)
     if row["service_state"] != "certified":
-        return _SERVICE_CODES.get(row["service_state"], "service_not_certified")
+        return standing.of_kept_service(row["service_state"])
     if not row["in_scope"]:
         return "outside_user_scope"
     if row["consent_state"] != GIVEN:
@@ -203,17 +204,6 @@ def _judge_link(row: Row) -> str | None:
     if row["provider_subject"] is None:
         return "subject_unknown"
     return None
-
-
-_SERVICE_CODES = {
-    "organization_suspended": "organization_suspended",
-    "organization_registered": "organization_not_certified",
-}
-"""Of a service whose own organisation is not in force (`service_state` of the kept row says so)."""
-
-
-def _organization_code(state: str | None) -> str:
-    return "organization_suspended" if state == "suspended" else "organization_not_certified"
 
 
 async def _why_no_link(conn: Connection, question: Question) -> str:
@@ -303,7 +293,7 @@ def _judge_own(row: Record | None) -> str | None:
     if row is None or row["client_state"] != "active":
         return "forbidden"
     if row["organization_state"] != "certified":
-        return _organization_code(row["organization_state"])
+        return standing.of_organization(row["organization_state"])
     if row["resident_key"] is None or row["tie_ended"]:
         return "subject_unknown"
     if row["resident_state"] != "active":

@@ -21,7 +21,8 @@ from moyai.consent.eligibility import obstacle
 from moyai.consent.enrolment import is_current
 from moyai.consent.model import Granularity, ItemText, LinkState, Membership, Party, granularity_of
 from moyai.identity.model import ForResident, ResidentCaller
-from moyai.registry.model import Link, Succession
+from moyai.registry import standing
+from moyai.registry.model import Link, Service, Succession
 from moyai.registry.successions import successions
 from moyai.registry.version_text import VersionText, version_texts
 
@@ -33,7 +34,10 @@ STOPPABLE: frozenset[Standing] = frozenset({"given", "outdated"})
 
 
 _NOT_ON_OFFER = frozenset(
-    {"organization_suspended", "organization_not_certified", "consumer_not_linked", "service_not_certified"}
+    {
+        *("organization_suspended", "organization_not_certified", "consumer_not_linked"),
+        *("service_suspended", "service_not_certified"),
+    }
 )
 """Why a link is closed so that no text of it is served."""
 
@@ -125,9 +129,9 @@ async def consents(conn: Connection, caller: ResidentCaller | ForResident) -> li
 
 async def consents_of_service(conn: Connection, caller: ResidentCaller, service_id: str) -> ServiceStanding:
     """Raises Problem does_not_exist."""
-    for standing in await _standings(conn, caller):
-        if standing.service_id == service_id:
-            return standing
+    for one in await _standings(conn, caller):
+        if one.service_id == service_id:
+            return one
     raise Problem("does_not_exist", f"service {service_id}")
 
 
@@ -165,6 +169,10 @@ def _to_compare(links: Iterable[Link], states: dict[int, LinkState]) -> set[int]
     return {key for pair in pairs for key in pair if key is not None}
 
 
+def _not_offered(service: Service) -> str:
+    return standing.of_service(service.state, service.organization_state) or "service_not_offered"
+
+
 def _service(
     facts: ServiceFacts, member: Membership | None, known: _Known, problem: Problem | None
 ) -> ServiceStanding:
@@ -186,7 +194,7 @@ def _service(
         in_use=member is not None,
         accepted_at=member.accepted_at if member else None,
         terms_changed=member is not None and on_offer and not is_current(member, facts),
-        reason=problem.code if problem else None if on_offer else "service_not_offered",
+        reason=problem.code if problem else None if on_offer else _not_offered(service),
         links=tuple(_link(link, known, facts) for link in shown),
         accept_by=member.accept_by if member else None,
         paused=member is not None and member.terms_paused,
@@ -266,15 +274,10 @@ def _waiting(link: Link, state: LinkState | None) -> tuple[str, ...]:
 
 def _closed(link: Link, facts: ServiceFacts) -> str | None:
     """Why a link could not flow whatever the resident decided."""
-    ends = {
+    return standing.of_link(
+        link.state,
         link.provider.organization_state,
         link.consumer.organization_state,
+        facts.service.state,
         facts.service.organization_state,
-    }
-    if "suspended" in ends:
-        return "organization_suspended"
-    if ends != {"certified"}:
-        return "organization_not_certified"
-    if link.state != "registered":
-        return "consumer_not_linked"
-    return "service_not_certified" if facts.service.state != "certified" else None
+    )

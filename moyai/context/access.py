@@ -11,6 +11,7 @@ from typing import Final
 from moyai.base.db import Connection
 from moyai.context.errors import Kind, NgsiError, bad_request
 from moyai.context.model import Author
+from moyai.registry.standing import of_organization
 from moyai.registry.store_standing import client_standing
 
 COMMON_TENANT: Final = ""
@@ -44,12 +45,8 @@ async def author(control: Connection, client_id: str, tenant: str) -> Author:
     standing = await client_standing(control, client_id)
     if standing is None or standing.client_state != "active":
         raise NgsiError(Kind.FORBIDDEN, "This client may not use the platform")
-    if standing.organization_state == "suspended":
-        raise NgsiError(Kind.FORBIDDEN, "The client's organisation is suspended (organization_suspended)")
-    if standing.organization_state != "certified":
-        raise NgsiError(
-            Kind.FORBIDDEN, "The client's organisation is not certified (organization_not_certified)"
-        )
+    if code := of_organization(standing.organization_state):
+        raise NgsiError(Kind.FORBIDDEN, f"The client's organisation is not in force ({code})")
     if tenant not in (COMMON_TENANT, tenant_of_organization(standing.organization_id)):
         raise NgsiError(Kind.FORBIDDEN, "This tenant belongs to another organisation")
     return Author(organization_id=standing.organization_id, tenant=tenant)

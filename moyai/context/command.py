@@ -22,6 +22,7 @@ from moyai.context.model import Author
 from moyai.ledger import Act, Kind, record
 from moyai.ledger.contents import Imported
 from moyai.registry import operating_organization
+from moyai.registry.standing import of_office
 
 
 async def import_file(
@@ -60,8 +61,8 @@ def _content(file: Path) -> bytes:
 
 async def _operator(conn: Connection) -> Author:
     organization = await operating_organization(conn)
-    if organization.state == "suspended":
-        raise Problem("organization_suspended", organization.organization_id)
+    if code := of_office(organization.state):
+        raise Problem(code, organization.organization_id)
     return Author(organization.organization_id)
 
 

@@ -21,7 +21,7 @@ from moyai.identity import names, store_residents
 from moyai.identity.model import DOCUMENT_CLASSES, Desk, Enrolled, Person, Proofing, RequestProof, Resident
 from moyai.identity.residents import reaches, resident_of
 from moyai.ledger import Act, Kind, contents
-from moyai.registry import store_parties
+from moyai.registry import standing, store_parties
 
 _SEARCH_LIMIT = 50
 _RESIDENT_ID = re.compile(r"[0-9A-Z]{4}(-[0-9A-Z]{4}){3}")
@@ -102,7 +102,7 @@ async def _record_refusal(conn: Connection, desk: Desk, resident: Resident) -> N
 async def desk_of(conn: Connection, organization_key: int, actor: str, staff_key: int | None = None) -> Desk:
     """The desk of an organisation. `actor` is `staff:ID` or `client:ID`, and goes on record."""
     party = await store_parties.party(conn, organization_key)
-    if party is None or party.state == "suspended":
+    if party is None or standing.of_office(party.state) is not None:
         raise Problem("forbidden", "this organisation has no desk")
     return Desk(
         actor,

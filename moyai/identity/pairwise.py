@@ -20,7 +20,7 @@ from moyai.identity import store_pairwise
 from moyai.identity.residents import find
 from moyai.ledger import Act, Kind
 from moyai.ledger.contents import SubjectTied
-from moyai.registry import store_parties
+from moyai.registry import standing, store_parties
 from moyai.registry.store_parties import ClientParty, ServedScope
 
 
@@ -76,26 +76,36 @@ async def check_may_act(conn: Connection, client: ClientParty, municipality_code
 
     Raises Problem: organization_suspended, organization_not_certified, service_not_certified, outside_user_scope.
     """
-    if client.organization_state == "suspended":
-        raise Problem("organization_suspended")
-    if client.kind == "touch_point":
-        return  # a touch point serves every resident of the platform; it is no service of its own
-    if client.organization_state != "certified":
-        raise Problem("organization_not_certified")
+    touch_point = client.kind == "touch_point"
+    judged = standing.of_office if touch_point else standing.of_organization
+    if code := judged(client.organization_state):
+        raise Problem(code)
+    if touch_point:
+        return  # it serves every resident of the platform; it is no service of its own
     services = await store_parties.services_of_component(conn, client.component_key or 0)
     check_scope(services, municipality_code)
+
+
+_LEAST_FIRST = (
+    "service_suspended",
+    "organization_suspended",
+    "service_not_certified",
+    "organization_not_certified",
+)
+"""What keeps a service from being in force, by what its end takes."""
 
 
 def check_scope(services: list[ServedScope], municipality_code: str) -> None:
     """Whether one of a component's certified services is for residents of this municipality.
 
-    Raises Problem service_not_certified if none is certified (organization_suspended where that is all that is missing),
-    outside_user_scope if none of those is for them.
+    Raises Problem, if none is in force, with the code of the one that misses least; outside_user_scope if none of
+    those is for them.
     """
-    certified = [s for s in services if s.state == "certified" and s.organization_state == "certified"]
+    codes = [standing.of_service(one.state, one.organization_state) for one in services]
+    certified = [one for one, code in zip(services, codes, strict=True) if code is None]
     if not certified:
-        stopped = any(s.state == "certified" and s.organization_state == "suspended" for s in services)
-        raise Problem("organization_suspended" if stopped else "service_not_certified")
+        told = [code for code in _LEAST_FIRST if code in codes]
+        raise Problem(told[0] if told else "service_not_certified")
     if not any(municipality_code in service.municipality_codes for service in certified):
         raise Problem("outside_user_scope")
 

@@ -27,7 +27,7 @@ from moyai.identity.staff_model import (
     StaffDeclaration,
 )
 from moyai.ledger import Act, Kind, contents
-from moyai.registry import acting, ending, persons, store_parties
+from moyai.registry import acting, ending, persons, standing, store_parties
 from moyai.registry.hashing import digest
 from moyai.registry.model import Change
 from moyai.registry.pending import Asker, TwoPersonAct, known
@@ -52,8 +52,8 @@ async def administrator(
     party = await store_parties.party_by_id(conn, organization_id)
     if party is None:
         raise Problem("does_not_exist", f"organization {organization_id}")
-    if party.state == "suspended":
-        raise Problem("organization_suspended")
+    if code := standing.of_office(party.state):
+        raise Problem(code)
     everywhere = party.kind == "operating_organization" and (person is None or "operator" in person.roles)
     return Administrator(
         Asker(actor, organization_id, person), organization_id, party.organization_key, everywhere

@@ -21,7 +21,7 @@ from moyai.base.errors import Problem
 from moyai.identity import store_staff
 from moyai.identity.staff_model import CONSOLE_ROLES
 from moyai.ledger import Act, Kind, contents
-from moyai.registry import acting, find_operating_organization, store_parties
+from moyai.registry import acting, find_operating_organization, standing, store_parties
 from moyai.registry.model import Change
 from moyai.registry.pending import Asker, TwoPersonAct, known
 from moyai.registry.persons import Person
@@ -35,15 +35,15 @@ def roles_in_force(roles: Iterable[str], since: datetime | None, party: Party) -
         return frozenset()
     if party.kind == "operating_organization":
         return frozenset(roles)
-    return frozenset() if party.state == "suspended" else frozenset(roles) - CONSOLE_ROLES
+    return frozenset() if standing.of_office(party.state) else frozenset(roles) - CONSOLE_ROLES
 
 
 def why_closed(since: datetime | None, party: Party) -> str:
     """The code of what keeps somebody out who has logged in; empty where nothing does."""
     if since is None:
         return "staff_waiting"
-    suspended = party.state == "suspended" and party.kind != "operating_organization"
-    return "own_organization_suspended" if suspended else ""
+    suspended = standing.of_office(party.state) is not None
+    return "own_organization_suspended" if suspended and party.kind != "operating_organization" else ""
 
 
 async def person(conn: Connection, staff_id: str) -> Person | None:

@@ -9,7 +9,7 @@ import msgspec
 
 from moyai.base.config import StorageMode
 from moyai.base.db import Connection
-from moyai.registry import store_links, store_organizations, store_services, store_terms
+from moyai.registry import standing, store_links, store_organizations, store_services, store_terms
 from moyai.registry.links import Responsibility, responsibility
 from moyai.registry.model import (
     AuthenticationService,
@@ -198,8 +198,13 @@ def _service(service: Service, terms: TermsVersion | None) -> CatalogueService:
 
 
 def _link(link: Link, service: Service, operator: Organization, authorises_only: bool) -> CatalogueLink:
-    ends = {link.provider.organization_state, link.consumer.organization_state}
-    standing = {*ends, service.organization_state, service.state}
+    closed = standing.of_link(
+        link.state,
+        link.provider.organization_state,
+        link.consumer.organization_state,
+        service.state,
+        service.organization_state,
+    )
     return CatalogueLink(
         link_id=link.link_id,
         service_id=link.service_id,
@@ -215,5 +220,5 @@ def _link(link: Link, service: Service, operator: Organization, authorises_only:
         required_ial=link.required_ial,
         required_aal=link.required_aal,
         responsible=responsibility(link, operator, authorises_only=authorises_only),
-        open=standing == {"certified"},
+        open=closed is None,
     )

@@ -11,6 +11,7 @@ from typing import Final
 
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
+from moyai.registry import standing
 from moyai.registry import store_clients as store
 
 HOURS: Final = 24
@@ -28,8 +29,8 @@ async def require_own_word(
     client = await store.standing(conn, client_id, asked_at, HOURS)
     if client is None or client["organization_id"] != organization_id or client["state"] != "active":
         raise Problem("second_person_required", "members of staff confirm this, in the console")
-    if client["organization_state"] == "suspended":
-        raise Problem("organization_suspended")
+    if code := standing.of_office(client["organization_state"]):
+        raise Problem(code)
     if client["kind"] not in ("desk", "operator"):
         raise Problem("second_person_required", "a client of the organisation itself, not one of a component")
     if asked_by == f"client:{client_id}":

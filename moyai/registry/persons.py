@@ -12,7 +12,7 @@ from typing import Literal
 import msgspec
 
 from moyai.base.db import Connection
-from moyai.registry import store_clients, store_organizations
+from moyai.registry import standing, store_clients, store_organizations
 
 Level = Literal["registry", "staff"]
 
@@ -99,4 +99,4 @@ async def _person_stands(conn: Connection, level: Level, organization_id: str | 
 
 async def _in_force(conn: Connection, organization_id: str) -> bool:
     found = await store_organizations.organization(conn, organization_id)
-    return found is not None and found.state != "suspended"
+    return found is not None and standing.of_office(found.state) is None

@@ -8,7 +8,7 @@ from moyai.base.db import Connection
 from moyai.base.errors import Problem
 from moyai.ledger import Act, Kind, record
 from moyai.ledger.contents import Replaced, StateChanged
-from moyai.registry import lookups, store_organizations, store_terms
+from moyai.registry import lookups, standing, store_organizations, store_terms
 from moyai.registry import store_services as store
 from moyai.registry.declarations import (
     ComponentDeclaration,
@@ -192,16 +192,13 @@ async def offered_services(conn: Connection) -> list[Service]:
 
 
 def is_offered(service: Service) -> bool:
-    return service.state == "certified" and service.organization_state == "certified"
+    return standing.of_service(service.state, service.organization_state) is None
 
 
 async def offered_service(conn: Connection, service_id: str) -> Service:
     """One service on offer. Raises Problem: does_not_exist; service_not_offered with the `reason` (R-002)."""
     service = await lookups.service(conn, service_id)
-    if not is_offered(service):
-        reason = "service_not_certified"
-        if service.state == "certified":
-            suspended = service.organization_state == "suspended"
-            reason = "organization_suspended" if suspended else "organization_not_certified"
+    reason = standing.of_service(service.state, service.organization_state)
+    if reason is not None:
         raise Problem("service_not_offered", f"service {service_id}: {reason}", reason=reason)
     return service

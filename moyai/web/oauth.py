@@ -187,6 +187,7 @@ async def _keep(
         "scope_not_allowed",
         "organization_suspended",
         "organization_not_certified",
+        "service_suspended",
         "service_not_certified",
         "outside_user_scope",
     ),
@@ -243,7 +244,13 @@ async def revoke(request: Request, caller: Anonymous) -> Response:
 
 @describes(
     response=UserInfo,
-    codes=("subject_unknown", "organization_not_certified", "service_not_certified", "outside_user_scope"),
+    codes=(
+        "subject_unknown",
+        "organization_not_certified",
+        "service_suspended",
+        "service_not_certified",
+        "outside_user_scope",
+    ),
 )
 async def userinfo(request: Request, caller: ResidentCaller) -> Response:
     async with platform_of(request).control.transaction() as conn:

@@ -16,7 +16,7 @@ from moyai import registry
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
 from moyai.identity.model import ClientCaller
-from moyai.registry import others_entries, two_persons
+from moyai.registry import others_entries, standing, two_persons
 from moyai.registry.declarations import (
     AuthenticationServiceDeclaration,
     CertificationRequest,
@@ -74,9 +74,8 @@ async def require_operator(conn: Connection, caller: ClientCaller) -> None:
     organization = await registry.organization(conn, caller.organization_id)
     if organization.kind != "operating_organization":
         raise Problem("forbidden", "only the operating organisation registers")
-    if organization.state != "certified":
-        suspended = organization.state == "suspended"
-        raise Problem("organization_suspended" if suspended else "organization_not_certified")
+    if code := standing.of_organization(organization.state):
+        raise Problem(code)
 
 
 def given(change: Change) -> Response:

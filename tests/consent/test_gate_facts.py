@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from moyai.base.db import Connection
 from moyai.base.errors import CODES
 from moyai.consent import gate
+from moyai.registry import standing
 from moyai.web.openapi import codes_of, document
 from moyai.web.routes import ROUTES
 from tests.factories import (
@@ -80,7 +81,8 @@ BAD: list[tuple[str, dict[Any, str]]] = [
     (
         "service_state",
         {
-            **dict.fromkeys(("registered", "suspended", None), "service_not_certified"),
+            **dict.fromkeys(("registered", None), "service_not_certified"),
+            "suspended": "service_suspended",
             "organization_suspended": "organization_suspended",
             "organization_registered": "organization_not_certified",
         },
@@ -138,10 +140,11 @@ def codes_in(*functions: Any) -> set[str]:
 def test_i5_gate_codes_are_the_codes_that_the_gate_can_answer() -> None:
     by_rows = {code for _, bad in BAD for code in bad.values()} - {"link_missing"}
     assert by_rows | {"consumer_not_linked", "purpose_not_registered"} == set(gate.GATE_CODES)
-    judging = (gate.judge, gate._judge_link, gate._organization_code, gate._verdict, gate._why_no_link)
+    stands = (standing.of_organization, standing.of_service, standing.of_kept_service)
+    judging = (gate.judge, gate._judge_link, *stands, gate._verdict, gate._why_no_link)
     by_source = codes_in(*judging) | set(gate._CONSENT_CODES.values())
     assert by_source == set(gate.GATE_CODES)
-    assert codes_in(gate._judge_own, gate._organization_code) == set(gate.OWN_CODES)
+    assert codes_in(gate._judge_own, standing.of_organization) == set(gate.OWN_CODES)
     assert len(set(gate.GATE_CODES)) == len(gate.GATE_CODES)
 
 

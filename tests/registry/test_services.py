@@ -9,6 +9,7 @@ import pytest
 from moyai import registry
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
+from moyai.base.journal import Journal
 from moyai.base.stops import ServiceSuspended
 from moyai.ledger import Kind
 from tests.registry.samples import (
@@ -50,6 +51,16 @@ async def test_a_service_is_offered_only_once_it_is_certified(control: Connectio
     await registry.certify_service(control, "kenko", ACTOR)
     assert [service.service_id for service in await registry.offered_services(control)] == ["kenko"]
     assert (await registry.offered_service(control, "kenko")).certified_at is not None
+
+
+async def test_l8_a_suspended_service_says_that_it_is_suspended(control: Connection, journal: Journal):
+    await certified_service(control)
+    await registry.suspend_service(control, "kenko", "点検", ACTOR, journal)
+    with pytest.raises(Problem) as refused:
+        await registry.offered_service(control, "kenko")
+    assert (refused.value.code, refused.value.extra["reason"]) == ("service_not_offered", "service_suspended")
+    await registry.reinstate_service(control, "kenko", "点検の終了", ACTOR)
+    assert (await registry.offered_service(control, "kenko")).state == "certified"
 
 
 async def test_the_order_platform_then_service_is_on_record_with_actor_and_time(control: Connection):

@@ -201,7 +201,7 @@ async def test_m1_a_service_that_was_suspended_learns_nothing_more(
     assert (await service.call("GET", "/oauth2/userinfo", tokens["access_token"])).status_code == 200
     await control.execute("update registry.service set state = 'suspended'")
     refused = await service.call("GET", "/oauth2/userinfo", tokens["access_token"])
-    assert (refused.status_code, refused.json()["code"]) == (403, "service_not_certified")
+    assert (refused.status_code, refused.json()["code"]) == (403, "service_suspended")
 
 
 async def test_m1_a_client_without_a_resident_has_the_scopes_that_it_is_registered_with_now(

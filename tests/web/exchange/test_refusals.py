@@ -101,6 +101,13 @@ async def _(person: Asked) -> httpx.Response:
         return await person.ask("steps")
 
 
+@way("service_suspended")
+async def _(person: Asked) -> httpx.Response:
+    set_state = "update registry.service set state = '{}' where service_id = 'kenko-mimamori'"
+    async with changed(person, set_state.format("suspended"), set_state.format("certified")):
+        return await person.ask("steps")
+
+
 @way("outside_user_scope")
 async def _(person: Asked) -> httpx.Response:
     """The resident moved to the other municipality."""

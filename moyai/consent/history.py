@@ -164,7 +164,7 @@ def _row(event: Event, known: Names, viewers: Viewers) -> Row:
     viewer = _viewer(viewers.get(detail.get("sharing_id", "")), known)
     source = next((m.source for m in movements), None)
     scene = sentences.Scene(event, known, _parts(movements), source, target, viewer)
-    told = _desk(event, known, service) if history_desk.is_desks(event) else sentences.tell(scene)
+    told = _desk(scene, service) if history_desk.is_desks(event) else sentences.tell(scene)
     return Row(
         entry_id=str(event.entry_id),
         at=rfc3339(event.at),
@@ -210,9 +210,10 @@ def _parts(movements: Sequence[Movement]) -> tuple[sentences.Part, ...]:
     )
 
 
-def _desk(event: Event, known: Names, service: tuple[str | None, str | None]) -> sentences.Told:
-    office = known.organization(event.detail.get("organization_id"))
-    return sentences.Told(history_desk.sentence(event, office, service))
+def _desk(scene: sentences.Scene, service: tuple[str | None, str | None]) -> sentences.Told:
+    office = scene.names.organization(scene.event.detail.get("organization_id"))
+    what = sentences.what_was_stopped(scene)
+    return sentences.Told(history_desk.sentence(scene.event, office, service, what))
 
 
 def _shown_actor(event: Event) -> str:

@@ -95,16 +95,16 @@ _WAYS = {
 
 _FOR_RESIDENT: dict[Kind, tuple[str, str]] = {
     Kind.CONSENT_WITHDRAWN: (
-        "{office}が、あなたの申出で「{service}」への同意を止めました。",
-        "{office} stopped your consent to {service} on your request.",
+        "{office}が、あなたの申出で{what}を止めました（{service}）。{proof}",
+        "{office} stopped on your request: {what} ({service}).{proof}",
     ),
     Kind.SERVICE_LEFT: (
-        "{office}が、あなたの申出で「{service}」の利用を止めました。",
-        "{office} ended your use of {service} on your request.",
+        "{office}が、あなたの申出で「{service}」の利用を止めました。{proof}",
+        "{office} ended your use of {service} on your request.{proof}",
     ),
     Kind.SHARING_ENDED: (
-        "{office}が、あなたの申出で共有を終わりました。",
-        "{office} ended a sharing on your request.",
+        "{office}が、あなたの申出で{what}との共有を終わりにしました。{proof}",
+        "{office} ended the sharing with {what} on your request.{proof}",
     ),
 }
 
@@ -129,9 +129,14 @@ _PLACES = frozenset({"organization_id", "from", "to"})
 
 
 def sentence(
-    event: Event, office: tuple[str, str] | None, service: tuple[str | None, str | None] = (None, None)
+    event: Event,
+    office: tuple[str, str] | None,
+    service: tuple[str | None, str | None] = (None, None),
+    what: tuple[str, str] = ("", ""),
 ) -> tuple[str, str]:
-    """One sentence in Japanese and English. `office` is the organisation's name, None where it must not be said."""
+    """What happened, in Japanese and English. `office` is the organisation's name, None where it must not be said; `what`
+    names the data that was stopped, or whom a sharing was with.
+    """
     ja, en = office or ("", "")
     office_ja, office_en = (
         (f"{ja}の窓口職員" if ja else "窓口の職員"),
@@ -148,9 +153,22 @@ def sentence(
     if event.kind is Kind.AUTHENTICATOR_RECOVERED:
         return _recovered(event.detail, office_ja, office_en)
     texts = _DONE.get(event.kind) or _FOR_RESIDENT[event.kind]
+    proof = _request(event.detail)
     return (
-        texts[0].format(office=office_ja, service=service[0]),
-        texts[1].format(office=office_en, service=service[1]),
+        texts[0].format(office=office_ja, service=service[0], what=what[0], proof=proof[0]),
+        texts[1].format(office=office_en, service=service[1], what=what[1], proof=proof[1]),
+    )
+
+
+def _request(detail: dict[str, Any]) -> tuple[str, str]:
+    """On what proof a desk acted for the resident."""
+    document = DOCUMENT_CLASSES.get(detail.get("document_class", ""))
+    if document is None or "form" not in detail:
+        return "", ""
+    form = detail["form"]
+    return (
+        f"{document[0]}で本人を確かめ、申出書（番号 {form}）を受け取っています。",
+        f" A document was shown ({document[1].lower()}); the signed request is {form}.",
     )
 
 

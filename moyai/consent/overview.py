@@ -20,7 +20,7 @@ from moyai.consent.differences import Difference, differences
 from moyai.consent.eligibility import obstacle
 from moyai.consent.enrolment import is_current
 from moyai.consent.model import Granularity, ItemText, LinkState, Membership, Party, granularity_of
-from moyai.identity.model import ForResident, ResidentCaller
+from moyai.identity.model import ForResident, Resident, ResidentCaller
 from moyai.registry import standing
 from moyai.registry.model import Link, Service, Succession
 from moyai.registry.successions import successions
@@ -154,9 +154,17 @@ async def _standings(conn: Connection, caller: ResidentCaller | ForResident) -> 
     texts = await version_texts(conn, _to_compare(links, states))
     known = _Known(states, closed, texts, await successions(conn))
     return [
-        _service(one, members.get(one.service.service_key), known, obstacle(resident, caller.aal, one))
+        _service(one, members.get(one.service.service_key), known, _told(resident, caller.aal, one))
         for one in facts
     ]
+
+
+def _told(resident: Resident, aal: int, facts: ServiceFacts) -> Problem | None:
+    """Why a service cannot be used. A protected resident is not told in lists for which towns it is not: that would say in
+    which one they live. Whoever begins with it is told."""
+    problem = obstacle(resident, aal, facts)
+    hidden = resident.protected and problem is not None and problem.code == "outside_user_scope"
+    return None if hidden else problem
 
 
 def _to_compare(links: Iterable[Link], states: dict[int, LinkState]) -> set[int]:

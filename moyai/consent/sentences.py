@@ -269,6 +269,11 @@ def _taken(scene: Scene) -> Pair:
     )
 
 
+def what_was_stopped(scene: Scene) -> Pair:
+    """The data of a stop, or whom an ended sharing was with, whoever did it."""
+    return _viewer(scene) if scene.event.kind is Kind.SHARING_ENDED else _links(scene, "withdrawn")
+
+
 def _sharing_ended(scene: Scene) -> Pair:
     who = _viewer(scene)
     if scene.event.detail.get("by") == "viewer":

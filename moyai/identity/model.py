@@ -57,6 +57,8 @@ class ResidentCaller(msgspec.Struct, frozen=True):
     second_factor_at: datetime | None = None
     erasure_at: datetime | None = None
     """When everything about them is erased unless somebody stops it; only in the portal's sessions."""
+    moved: bool = False
+    """Whether a desk moved them to another one a short while ago, and they have not said so themselves; as above."""
 
     def with_second_factor(self, at: datetime) -> ResidentCaller:
         return msgspec.structs.replace(self, second_factor_at=at)

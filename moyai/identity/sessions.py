@@ -210,6 +210,7 @@ def _resident(session: Session, row: Record) -> ResidentCaller | None:
         frozenset({"consent"}),
         session.second_factor_at,
         row["erasure_at"],
+        row["moved"],
     )
 
 

@@ -80,6 +80,7 @@ async def session(conn: Connection, session_hash: bytes) -> Record | None:
                s.device, s.seen_at < clock_timestamp() - interval '1 minute' as slide,
                p.resident_key, p.staff_key,
                r.resident_id, r.ial, r.state as resident_state,
+               coalesce(r.recovery_hold_until > clock_timestamp(), false) as moved,
                f.name, f.organization_key, f.roles, f.staff_id, coalesce(f.staff_number, '') as staff_number,
                f.in_force_since,
                (select q.expires_at from identity.desk_request q

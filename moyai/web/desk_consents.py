@@ -9,6 +9,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from moyai.base.clock import utc_now
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
 from moyai.consent import at_desk, overview, sharing
@@ -193,8 +194,10 @@ async def stop(request: Request, caller: StaffCaller) -> Response:
         async with desk.transaction(platform.control) as conn:
             at = await desk_of(conn, caller)
             resident = await desk.at_desk(conn, at, request.path_params["resident"])
+            _, before = await _standing(conn, _acting(at, resident), language_of(request))
             stopped = await _stop(conn, platform, at, resident, asked)
-            office = await store_parties.party(conn, at.organization_key)
+            services, left = await _standing(conn, _acting(at, resident), language_of(request))
+            office = None if resident.protected else await store_parties.party(conn, at.organization_key)
     except Problem as problem:
         if problem.code not in ("invalid_request", "proofing_insufficient", "service_not_in_use"):
             raise
@@ -204,10 +207,37 @@ async def stop(request: Request, caller: StaffCaller) -> Response:
         "desk/stopped.html",
         caller,
         subject=resident,
-        stopped=stopped,
+        stopped=_sheet(stopped, services),
+        sharings=[one for one in before if one.sharing_id not in {each.sharing_id for each in left}],
         office=office,
         form_number=asked.form,
+        document=DOCUMENT_CLASSES[asked.document_class],
+        stopped_at=utc_now(),
     )
+
+
+class StoppedView(msgspec.Struct, frozen=True):
+    """One service of the sheet, by the names that the resident knows."""
+
+    name: str
+    data: tuple[str, ...]
+    receipt: UUID
+    left: bool
+
+
+def _sheet(stopped: Stopped, services: list[ServiceView]) -> list[StoppedView]:
+    known = {one.service_id: one for one in services}
+    return [
+        StoppedView(
+            known[service_id].name,
+            tuple(
+                dict.fromkeys(link.dataset for link in known[service_id].links if link.link_id in made.links)
+            ),
+            made.act_id,
+            made.left,
+        )
+        for service_id, made in stopped.withdrawals.items()
+    ]
 
 
 def _from_form(form: Form) -> StopRequest:

@@ -168,6 +168,7 @@ async def receipt(request: Request, caller: ResidentCaller) -> Response:
         service=decided,
         told=build.what_was_done(decided, language),
         others=[known.dataset for known in view.links if known.receipt and known.link_id not in act.links],
+        changed=build.changed_since(view, decided),
         kind=act.kind,
         left=bool(act.content.get("left")),
         acted_at=act.acted_at,

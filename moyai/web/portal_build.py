@@ -195,6 +195,15 @@ def as_decided(view: ServiceView, decided: dict[str, str], until: dict[str, date
 _STANDS_AS = {"kept": "given", "prolonged": "given"}
 """How a link stands after what an act did to it, where the word is another."""
 
+
+def changed_since(now: ServiceView, decided: ServiceView) -> list[str]:
+    """The data that stands otherwise now than an act left it, each once."""
+    stands = {known.link_id: known.standing for known in now.links}
+    return list(
+        dict.fromkeys(known.dataset for known in decided.links if stands[known.link_id] != known.standing)
+    )
+
+
 _DONE: dict[str, tuple[str, str]] = {
     "given": ("{}を「使ってよい」と決めました。", "You allowed: {}. "),
     "prolonged": ("{}の同意を延ばしました。", "You prolonged: {}. "),

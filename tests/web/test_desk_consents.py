@@ -45,6 +45,11 @@ async def test_p0_4_one_link_is_stopped_and_the_rest_goes_on(
     sheet = await _stop(web, town, f"link:{town.kenko.id}:{town.links['steps'].id}")
     assert "止めたことの控え" in sheet.text
     assert "申-17" in sheet.text
+    article = sheet.text.split("<article")[1].split("</article>")[0]
+    for said in ("健康見守り", "歩数", "サービスの利用は続いています", "高松市", "マイナンバーカード"):
+        assert said in article, f"m2: {said}"
+    assert town.kenko.id not in article
+    assert "T" not in article.split("止めた日時")[1].split("</dd>")[0].split("</time>")[0].split(">")[-1]
     assert await _given(control, town) == 1
 
 
@@ -55,6 +60,7 @@ async def test_p0_4_everything_is_stopped_and_the_resident_reads_the_office(
     assert await _given(control, town) == 0
     lines = (await history.page(control, town.hanako.key)).rows
     assert lines[0].text_ja.startswith("高松市の窓口職員が、あなたの申出で")
+    assert any("「歩数」" in line.text_ja and "申出書（番号 申-17）" in line.text_ja for line in lines), "m1"
     assert '"form":"申-17"' in lines[0].proof.body
     assert '"document_class":"my_number_card"' in lines[0].proof.body
     assert "desk-c1" not in f"{lines}"

@@ -228,3 +228,31 @@ async def test_people_h6_nobody_else_carries_the_mark(
     for path in ("?reason=procedure", "/consents?reason=procedure", "/move", "/protection"):
         answer = await web.get(f"/desk/residents/{made.resident_id}{path}")
         assert (answer.status_code, MARK in answer.text) == (200, False)
+
+
+async def test_people_m4_a_list_of_services_says_of_none_that_it_is_for_others(
+    control: Connection, hidden: Hidden, browser: httpx.AsyncClient
+) -> None:
+    """What is marked as for others tells by exclusion whose it is."""
+    await hidden.login.log_in()
+    page = (await browser.get("/portal/services")).text
+    assert "健康見守り" in page
+    assert "対象ではありません" not in page
+    assert "使えません" not in page
+
+
+async def test_people_m1_m2_what_the_desk_stopped_is_named_and_the_sheet_names_no_office(
+    control: Connection, hidden: Hidden, box: SecretBox, web: httpx.AsyncClient
+) -> None:
+    await her_sharing(control, hidden, box)
+    at = f"/desk/residents/{hidden.resident.resident_id}/consents"
+    page = await web.get(f"{at}?reason=stop_request")
+    proof = {"what": "everything", "form": "申-9", "document_class": "passport"}
+    sheet = (await web.post(at, data={**form_of(page, at), **proof})).text
+    article = sheet.split("<article")[1].split("</article>")[0]
+    assert f"{TOWN}の歩数" in article  # the name of her data is hers to read
+    assert not [mark for mark in (TOWN_ID, CODE, STREET, "窓口") if mark in article]
+    lines = (await history.page(control, hidden.resident.resident_key)).rows
+    stopped = next(row for row in lines if row.kind == "consent_withdrawn")
+    assert stopped.text_ja.startswith("窓口の職員が、あなたの申出で「しるし隠れ町の歩数」を止めました")
+    assert "パスポートで本人を確かめ、申出書（番号 申-9）を受け取っています" in stopped.text_ja

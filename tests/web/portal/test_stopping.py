@@ -102,7 +102,9 @@ async def test_the_receipt_is_signed_and_says_what_was_decided(
     control: Connection, town: Town, joined: str, visitor: httpx.AsyncClient, box: SecretBox
 ) -> None:
     text = (await visitor.get(f"/portal/receipts/{joined}")).text
-    assert text.count("使ってよい（同意中）") == 2
+    assert text.count("使ってよいと決めました") == 2
+    assert "同意中" not in text, "m3: a receipt says what was done, not how it stands"
+    assert "そのあとに変わった" not in text
     assert text.count("断りました") == 2, "in the sentence, and in the table"
     jws = re.search(r"eyJ[\w-]+\.[\w-]+\.[\w-]+", text)
     assert jws
@@ -121,6 +123,9 @@ async def test_the_receipt_of_a_withdrawal(
     shown = await visitor.get(f"/portal/receipts/{act}")
     assert shown.status_code == 200
     assert shown.text.count("badge--plain") == 2
+    assert "そのあとに変わった" not in shown.text
+    earlier = (await visitor.get(f"/portal/receipts/{joined}")).text
+    assert "そのあとに変わったものがあります" in earlier, "m3: what was decided then is not so any more"
 
 
 async def test_nobody_reads_the_receipt_of_another_resident(

@@ -1,4 +1,4 @@
-"""Connections that send nothing, or too slowly, and those that do not fetch their answer, are ended.
+"""Connections that send nothing, too slowly or too long a head, and those that do not fetch their answer, are ended.
 
 The server has a limit for idle connections only, and one byte puts that off. Here each connection is looked at now and
 then (one timer a connection, nothing on the road of a request): what is still in the same phase after its limit ends.
@@ -39,6 +39,9 @@ class ConnectionLimits(msgspec.Struct, frozen=True):
     ending_seconds: float = 10.0
 
 
+MOST_HEAD_BYTES = 32 * 1024
+"""Of a request before its body: address and headers."""
+
 _LOOKS = 5
 """In the shortest of the limits: a phase is found too long a fifth of that later, at most."""
 
@@ -53,8 +56,38 @@ class LimitedProtocol(OneWriteProtocol):
         super().connection_made(transport)
         self._phase: tuple[Phase, object] = (Phase.HEAD, None)
         self._since = self.loop.time()
+        self._heading, self._head_at_least, self._head_at_most, self._arriving = False, 0, 0, 0
         self._every = min(msgspec.structs.astuple(self.limits)) / _LOOKS
         self._look_at = self.loop.call_later(self._every, self._look)
+
+    def data_received(self, data: bytes) -> None:
+        within, self._arriving = self._heading, len(data)
+        super().data_received(data)
+        if self._heading:
+            self._head_at_most += len(data)
+            # of the piece in which a head began, the request before may have its part
+            self._head_at_least += len(data) if within else 0
+            if self._head_at_least > MOST_HEAD_BYTES:
+                self._refuse_head()
+
+    def on_message_begin(self) -> None:
+        self._heading, self._head_at_least, self._head_at_most = True, 0, 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._heading = False
+        # counted exactly only where it could be too long
+        if self._head_at_most + self._arriving > MOST_HEAD_BYTES:
+            sizes = (len(name) + len(value) for name, value in self.headers)
+            if len(self.url) + sum(sizes) > MOST_HEAD_BYTES:
+                self._refuse_head()
+                return
+        super().on_headers_complete()
+
+    def _refuse_head(self) -> None:
+        self._heading = False
+        self._say(Problem("head_too_large"), "431 Request Header Fields Too Large")
+        self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._look_at.cancel()
@@ -103,10 +136,12 @@ class LimitedProtocol(OneWriteProtocol):
             # whoever still waits for the body learns that there is nobody any more
             waits.disconnected = True
             waits.message_event.set()
-        problem = Problem("request_timeout")
+        self._say(Problem("request_timeout"), "408 Request Timeout")
+
+    def _say(self, problem: Problem, status: str) -> None:
         body = msgspec.json.encode(problems.document(problem, self.base_url, str(random_uuid())))
         head = (
-            f"HTTP/1.1 408 Request Timeout\r\ncontent-type: application/problem+json\r\n"
+            f"HTTP/1.1 {status}\r\ncontent-type: application/problem+json\r\n"
             f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
         )
         self.transport.write(head.encode() + body)

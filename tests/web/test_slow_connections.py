@@ -85,6 +85,33 @@ async def test_m8_half_a_head_is_told_408(port: int) -> None:
     assert msgspec.json.decode(body)["code"] == "request_timeout"
 
 
+LONG = b"X: " + b"y" * 20_000 + b"\r\n"
+
+
+@pytest.mark.parametrize(
+    "parts", [[_HEAD + LONG * 2], [_HEAD, LONG, LONG], [_HEAD, b"X: ", *([b"y" * 9_000] * 5)]]
+)
+async def test_m2_a_head_without_end_is_told_431(port: int, parts: list[bytes]) -> None:
+    answer = await sent(port, *parts, *([b"\r\n"] if len(parts) == 1 else []), pause=0.02)
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 431 ")
+    assert msgspec.json.decode(body)["code"] == "head_too_large"
+
+
+async def test_m2_a_long_body_before_the_next_head_is_no_long_head(port: int) -> None:
+    much, close = b"x" * 60_000, b"Connection: close\r\n\r\n"
+    first = _HEAD + b"Content-Length: 60000\r\n\r\n" + much
+    answer = await sent(port, first + _HEAD, b"Content-Length: 2\r\n" + close + b"ok", pause=0.05)
+    assert answer.count(b"HTTP/1.1 200 ") == 2
+    assert answer.endswith(b"ok")
+
+
+async def test_m2_a_head_of_many_fields_is_fine(port: int) -> None:
+    fields = b"".join(b"X-%d: %s\r\n" % (n, b"y" * 80) for n in range(200))
+    answer = await sent(port, _HEAD + fields + b"Content-Length: 2\r\nConnection: close\r\n\r\nok")
+    assert answer.startswith(b"HTTP/1.1 200 ")
+
+
 async def test_m8_a_byte_now_and_then_does_not_put_it_off(port: int) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(_HEAD)

@@ -25,7 +25,7 @@ def exchange(
     """The main job against pgbench and a bare echo. Needs no running platform, and wrk."""
     from moyai.bench.exchange import Settings
     from moyai.bench.exchange import main as run
-    from moyai.commands.tables import progress, say, show
+    from moyai.upkeep.tables import progress, say, show
 
     settings = Settings(residents, tuple(sources), concurrency, rounds, seconds, processes)
     report = run(settings, progress, say)

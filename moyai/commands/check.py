@@ -28,9 +28,9 @@ Level = Literal["ok", "warning", "error"]
 
 _MOST_SECONDS_OFF = 5.0
 
-# Sessions beside the pools: two lanes for the gate, one for the ledger (moyai.personal.opening), city data's pool, the
+# Sessions beside the pools: a lane for the gate and one for the ledger (moyai.personal.opening), city data's pool, the
 # probe's.
-_SERVE_SESSIONS = 2 + 1 + 4 + 1
+_SERVE_SESSIONS = 1 + 1 + 4 + 1
 _WORKER_SESSIONS = 4
 # Each open store has a small pool, and a lane for exchanges.
 _STORE_LANES = 1

@@ -17,8 +17,8 @@ Name = Annotated[str, Parameter(help="oidc, receipt, grant or log.")]
 @app.command(name="list")
 def list_(*, directory: Directory = DEFAULT_DIRECTORY, json: Json = False) -> None:
     """All keys that there ever were, and what each still does."""
-    from moyai.commands.key_acts import list_keys
-    from moyai.commands.tables import show
+    from moyai.upkeep.key_acts import list_keys
+    from moyai.upkeep.tables import show
 
     columns = ("purpose", "key_id", "state", "created_at", "verifies_until")
     show(list_keys(home_of(directory)), as_json=json, columns=columns)
@@ -33,7 +33,7 @@ def rotate(purpose: Name, *, directory: Directory = DEFAULT_DIRECTORY, json: Jso
     purpose
         oidc, receipt, grant or log.
     """
-    from moyai.commands.key_acts import rotate_key
+    from moyai.upkeep.key_acts import rotate_key
 
     asyncio.run(rotate_key(home_of(directory), purpose, as_json=json))
 
@@ -53,6 +53,6 @@ def revoke(
     key
         A key's id (moyai keys list), or a purpose: the key that signs for it now. Then another one signs from now on.
     """
-    from moyai.commands.key_acts import revoke_key
+    from moyai.upkeep.key_acts import revoke_key
 
     asyncio.run(revoke_key(home_of(directory), key, reason, as_json=json))

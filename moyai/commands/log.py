@@ -54,8 +54,8 @@ def verify(
     What that is worth rests on the keys that you bring along. Exit code 0: nothing was changed, and somebody you trust
     vouches for it; 1: something was found; 3: the log is consistent with itself, and nothing vouches for it.
     """
-    from moyai.commands.tables import progress, show
     from moyai.commands.verifying import Trust, run
+    from moyai.upkeep.tables import progress, show
 
     wanted = Trust(trust, trust_on_first_use, log_key or [], witness_key or [], witnesses)
     report = run(

@@ -15,12 +15,12 @@ from moyai.base.db import Connection, Database, Pool
 from moyai.base.errors import Problem
 from moyai.base.journal import Journal
 from moyai.base.roles import SERVE
-from moyai.commands.tables import show
 from moyai.identity import credentials, staff
 from moyai.identity.waiting_read import Readable, every_readable
 from moyai.registry import acting, successions, two_persons, waiting
 from moyai.registry.pending import Pending
 from moyai.registry.persons import Person
+from moyai.upkeep.tables import show
 
 KNOWN = (staff, successions, two_persons)
 """Rooms whose acts can wait: `acting` knows them once they are imported."""

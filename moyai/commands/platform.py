@@ -110,8 +110,8 @@ def worker(
 
 def migrate(*, directory: Directory = DEFAULT_DIRECTORY, json: Json = False) -> None:
     """Bring a platform's databases to this release's version. May be interrupted and run again."""
-    from moyai.commands.migrating import migrate as run
-    from moyai.commands.tables import show
+    from moyai.upkeep.migrating import migrate as run
+    from moyai.upkeep.tables import show
 
     results = run(home_of(directory))
     show(results, as_json=json, columns=("database", "version", "problem"))
@@ -122,7 +122,7 @@ def check(*, directory: Directory = DEFAULT_DIRECTORY, json: Json = False) -> No
     """Look whether a platform is set up so that it can be trusted to run; say what to do where it is not."""
     from moyai.base.config import Home
     from moyai.commands.check import check as run
-    from moyai.commands.tables import show
+    from moyai.upkeep.tables import show
 
     findings = run(Home(directory))
     show(findings, as_json=json, columns=("name", "level", "ja", "en"))
@@ -138,7 +138,7 @@ def introspect(
     json: Json = False,
 ) -> None:
     """Show the attributes of running platforms as the guidebook names them, computed from registry and settings."""
-    from moyai.commands.introspection import introspect as run
-    from moyai.commands.introspection import print_table
+    from moyai.upkeep.introspection import introspect as run
+    from moyai.upkeep.introspection import print_table
 
     print_table(asyncio.run(run([home_of(one) for one in directory])), as_json=json)

@@ -76,7 +76,7 @@ def revoke(
 
 def _show(spoken_on: Pending, *, as_json: bool) -> None:
     """What became of it. The exit code tells of one that is void: what it refers to has changed."""
-    from moyai.commands.tables import show
+    from moyai.upkeep.tables import show
 
     show([spoken_on], as_json=as_json, columns=("pending_id", "act", "id", "state"))
     sys.exit(spoken_on.state == "void")

@@ -24,7 +24,7 @@ def issue(
     hands over is the first of them. Where no operator is in force any more, it is in force at once.
     """
     from moyai.commands.issuing import issue as run
-    from moyai.commands.tables import show
+    from moyai.upkeep.tables import show
 
     issued = asyncio.run(run(home_of(directory), login, as_))
     show(

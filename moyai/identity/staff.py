@@ -272,7 +272,7 @@ async def _declare(conn: Connection, _: str, body: dict[str, Any], actor: str) -
 
 
 async def _stay_in_force(conn: Connection, before: Row | Record) -> None:
-    """What two have said of an account does not take it out of force, as any other widening does (migration 0031)."""
+    """What two have said of an account does not take it out of force, as any other widening does (migration 0034)."""
     if before["in_force_since"] is not None:
         await store_staff.put_in_force(conn, before["staff_key"])
 

@@ -3,7 +3,7 @@
 An account opens nothing, and is nobody where two persons are needed, until two have said whose it is: who handed over
 its first secrets, and another one; or nobody spoke against it for 24 hours (`registry.acting`). That is asked for at the
 owner's first log-in, so what is confirmed is an account whose secrets only its owner knows: whoever kept what was to be
-handed over keeps the owner out, who says so. It ends whenever secrets are handed over anew (migration 0031).
+handed over keeps the owner out, who says so. It ends whenever secrets are handed over anew (migration 0034).
 
 Where nobody is there who could be the second, the word of the machine's operator counts: at the first `moyai up` or `apply`,
 and where no operator is in force any more.

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from moyai.base.config import Home
-from moyai.commands.tables import progress, say, show
 from moyai.recovery import backup, manifest, one_store, restoring
 from moyai.recovery.continuous import follow, require_running
 from moyai.recovery.restoring import Asked
+from moyai.upkeep.tables import progress, say, show
 
 
 def back_up(home: Home, target: Path, *, continuous: bool, as_json: bool) -> int:

@@ -18,7 +18,6 @@ from moyai.base.journal import Journal
 from moyai.base.roles import OWNER
 from moyai.base.stops import Line
 from moyai.base.store_restores import Restore
-from moyai.commands.key_acts import revoke_recorded
 from moyai.identity import store_desk, store_sessions, store_transfers
 from moyai.ledger import Act, Kind, continuing, record
 from moyai.ledger.contents.platform import PlatformRestored
@@ -26,6 +25,7 @@ from moyai.ledger.continuing import Continued
 from moyai.ledger.verifiers import Witness
 from moyai.recovery.replay import Outcome, last_stop, replay
 from moyai.registry import ending
+from moyai.upkeep.key_acts import revoke_recorded
 
 REASON_LOST = "停止の記録が失われたため（控えからの復元） / the journal was lost, after a restore"
 

@@ -24,13 +24,13 @@ from moyai.base.stops import (
     SharingEnded,
     StaffDisabled,
 )
-from moyai.commands.key_acts import revoke_recorded
 from moyai.consent import replay as consents
 from moyai.identity import lost_roles, protection, replaced_secrets, residents, staff
 from moyai.identity.model import Resident
 from moyai.ledger import Kind, recorded_since
 from moyai.registry import rights
 from moyai.registry.replay import REASON, SYSTEM, stop_again
+from moyai.upkeep.key_acts import revoke_recorded
 from moyai.web.erasure import erase_resident
 from moyai.web.platform import Platform
 

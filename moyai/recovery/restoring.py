@@ -24,12 +24,12 @@ from moyai.base.engine import Engine
 from moyai.base.journal import Journal, JournalError
 from moyai.base.roles import OWNER
 from moyai.base.secrets import SecretBox, SecretFile
-from moyai.commands.migrating import migrate_all
 from moyai.recovery import beside, manifest
 from moyai.recovery.cluster import BackupError, Progress, place_copy
 from moyai.recovery.manifest import CLUSTER, WAL, Manifest
 from moyai.recovery.reopening import Reopened, reopen
 from moyai.supervisor.attach import lock
+from moyai.upkeep.migrating import migrate_all
 
 Say = Callable[[str], None]
 

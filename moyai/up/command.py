@@ -16,13 +16,13 @@ from moyai.base.config import Home
 from moyai.base.db import Pool, connect
 from moyai.base.logging import set_up
 from moyai.base.roles import SERVE, context_database
-from moyai.commands.introspection import introspect
 from moyai.context.command import import_file
 from moyai.up import filling, scenario, screen, story
 from moyai.up.platform import Town, make_home
 from moyai.up.run_file import facts, handed_over, shown
 from moyai.up.scenario import Scenario
 from moyai.up.world import World
+from moyai.upkeep.introspection import introspect
 
 
 def run(name: str, directory: Path, port: int | None, *, once: bool, as_json: bool) -> int:

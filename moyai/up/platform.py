@@ -26,11 +26,11 @@ from moyai.base.keys import current
 from moyai.base.least_right import held_by
 from moyai.base.roles import WORKER
 from moyai.base.secrets import SecretBox
-from moyai.commands.migrating import migrate_all
 from moyai.ledger.log import open_log
 from moyai.ledger.verifiers import log_keys
 from moyai.supervisor import Supervisor, bind, refuse_if_running
 from moyai.up.scenario import Example, Scenario, program
+from moyai.upkeep.migrating import migrate_all
 from moyai.worker.platform_jobs import log_origin
 
 log = structlog.get_logger("moyai.up")

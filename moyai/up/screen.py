@@ -15,10 +15,10 @@ from rich.console import Console
 from rich.table import Table
 
 from moyai.base.tables import print_whole
-from moyai.commands.tables import progress, say
 from moyai.up.platform import Town
 from moyai.up.story import Told
 from moyai.up.world import World
+from moyai.upkeep.tables import progress, say
 
 
 class Screen:

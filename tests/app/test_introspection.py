@@ -11,10 +11,10 @@ from moyai import registry
 from moyai.applying import Surroundings, apply_file
 from moyai.base.config import Brokers
 from moyai.base.db import Connection
-from moyai.commands.introspection import Introspection, Observed, compute, introspect
 from moyai.registry.model import (
     Bilingual,
 )
+from moyai.upkeep.introspection import Introspection, Observed, compute, introspect
 from tests.conftest import Platform
 from tests.registry.samples import (
     ACTOR,

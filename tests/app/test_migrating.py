@@ -18,8 +18,8 @@ from moyai.base.migrate import check_version, latest
 from moyai.base.provision import provision_store, store_names
 from moyai.base.roles import PROVISION, SERVE
 from moyai.base.secrets import KeyNotHeld, SecretBox
-from moyai.commands.migrating import Migrated, migrate, migrate_all
 from moyai.identity import credentials
+from moyai.upkeep.migrating import Migrated, migrate, migrate_all
 
 INSERT_ORGANIZATION = """
     insert into registry.organization (organization_id, name_ja, name_en, kind)

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from moyai.base.ids import random_uuid
 from moyai.base.tables import print_whole
-from moyai.commands.tables import show
+from moyai.upkeep.tables import show
 
 
 def test_no_id_is_cut_at_80_columns(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):

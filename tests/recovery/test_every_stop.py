@@ -18,7 +18,6 @@ from moyai.base.db import Connection
 from moyai.base.journal import Journal
 from moyai.base.roles import OWNER
 from moyai.base.stops import AnyStop, Line, RightTaken
-from moyai.commands.key_acts import revoke_key
 from moyai.consent import sharing
 from moyai.identity import credentials, residents, staff
 from moyai.identity.model import Desk
@@ -28,6 +27,7 @@ from moyai.recovery.replay import replay
 from moyai.registry import stops as registry_stops
 from moyai.registry.store_rights import TAKING
 from moyai.supervisor.attach import lock
+from moyai.upkeep.key_acts import revoke_key
 from moyai.web.platform import Platform as Served
 from tests.conftest import Platform, _running
 from tests.consent.conftest import calls

@@ -17,9 +17,9 @@ from moyai.base.engine import ADMIN, Engine, EngineError
 from moyai.base.provision import anew_name, provision_store
 from moyai.base.roles import OWNER
 from moyai.commands.check import check
-from moyai.commands.migrating import migrate_all
 from moyai.recovery.cluster import BackupError
 from moyai.recovery.one_store import Restored, restore_store
+from moyai.upkeep.migrating import migrate_all
 from tests.house.source import product_modules, relative
 from tests.recovery.test_one_store import STORE, items, lose_store, restore
 from tests.recovery.test_restore import Running, quiet, store_session

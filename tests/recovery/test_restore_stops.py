@@ -9,13 +9,13 @@ from moyai.base.db import Connection
 from moyai.base.journal import Journal
 from moyai.base.keys import current
 from moyai.base.roles import OWNER
-from moyai.commands.key_acts import revoke_key
 from moyai.consent import sharing
 from moyai.identity import credentials, desk, passwords, protection, residents, second_person, store_logins
 from moyai.identity.model import IssuedLogin
 from moyai.registry import suspend_organization
 from moyai.registry.pending import Asker
 from moyai.registry.two_persons import reinstate_organization
+from moyai.upkeep.key_acts import revoke_key
 from tests.consent.conftest import Walk, calls
 from tests.factories import MadeResident
 from tests.identity.conftest import clerk

@@ -19,11 +19,11 @@ from moyai.base.journal import Journal
 from moyai.base.keys import Known, Purpose
 from moyai.base.roles import OWNER
 from moyai.base.secrets import SecretBox
-from moyai.commands.tables import show
 from moyai.ledger import Act, Kind, record, store_log
 from moyai.ledger.contents.platform import KeyRevoked, KeyRotated
 from moyai.ledger.verifiers import log_keys
 from moyai.supervisor import engine_running
+from moyai.upkeep.tables import show
 
 State = Literal["signs", "verifies", "ended", "revoked"]
 

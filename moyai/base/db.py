@@ -115,7 +115,7 @@ class Connection:
         self.after_begin = after_begin
         self.given_up = False
         self.holds_registry = False
-        """Whether closings of the registry wait for this transaction (`identity.as_now`); it must not change it then."""
+        """Whether writers of the registry wait for this transaction (`identity.as_now`); it must not be one then."""
 
     async def fetch(self, query: LiteralString, *args: object) -> list[Record]:
         return cast("list[Record]", await self.raw.fetch(query, *args))

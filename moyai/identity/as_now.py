@@ -6,9 +6,10 @@ or an organisation's standing that is taken away), and read the caller anew. So 
 forbids it is acknowledged, or it does not happen.
 
 Acts of one resident take turns, and so do acts of one member of staff. Locks are taken in one order: the person, then the
-registry. Acts of a route that changes the registry take its writers' lock (`registry.store.lock_for_writing`), all others the
-shared one at which closings wait (`ledger.release.hold_registry`): who held that one and asked for the other would
-wait for its like.
+registry. Acts of a route that changes the registry take its writers' lock (`registry.store.lock_for_writing`), acts of a desk or
+a program share it (`hold_for_reading`): who shared it and asked for it alone would wait for its like. Exchanges, which ask at another
+lock, wait for none of this, and neither does a resident: what they rest on is their own, and the app that they use is
+read, not held, so that nobody's work on the registry keeps them from stopping something.
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ from moyai.base.db import Connection
 from moyai.base.errors import Problem
 from moyai.identity import store_sessions
 from moyai.identity.model import Caller, ClientCaller, ResidentCaller, StaffCaller
-from moyai.ledger import release
 from moyai.registry import store as registry_store
 
 Read = Callable[[Connection], Awaitable[Caller | None]]
@@ -67,9 +67,8 @@ async def judge(conn: Connection) -> None:
         await store_sessions.hold_staff(conn, one.caller.staff_key)
     if one.changes_registry:
         await registry_store.lock_for_writing(conn)
-    else:
-        await release.hold_registry(conn)
-        conn.holds_registry = True
+    elif not isinstance(one.caller, ResidentCaller):
+        await registry_store.hold_for_reading(conn)
     now = await one.read(conn)
     if now is None:
         raise Problem("unauthenticated")

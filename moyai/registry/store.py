@@ -27,10 +27,16 @@ async def hold_unchanged(conn: Connection) -> None:
     await conn.execute("select pg_advisory_xact_lock_shared(hashtext('moyai.registry'))")
 
 
+async def hold_for_reading(conn: Connection) -> None:
+    """Nobody writes the registry until this transaction ends, which must not write it either."""
+    await conn.execute("select pg_advisory_xact_lock_shared(hashtext('moyai.registry'))")
+    conn.holds_registry = True
+
+
 async def lock_for_writing(conn: Connection) -> None:
     """Writers of the registry take turns until their transaction ends; readers and the gate never wait.
 
-    Raises RuntimeError where the transaction holds off closings already: two of those would wait for each other.
+    Raises RuntimeError where the transaction holds writers off already: two of those would wait for each other.
     """
     if conn.holds_registry:
         raise RuntimeError("a route whose acts change the registry is not declared as one (web/endpoint.py)")

@@ -94,7 +94,6 @@ def ends(here: Here) -> dict[str, tuple[Caller, Stop]]:
         "an account": (here.staff(), lambda conn: store_staff.set_state(conn, clerk, "disabled", "x")),
         "a role": (here.staff(), lambda conn: store_staff.set_roles(conn, clerk, [])),
         "the clerk's organisation": (here.staff(), _suspend_c1),
-        "the touch point's organisation": (here.resident(), _suspend_c1),
         "the program's organisation": (here.program(), _suspend_c1),
     }
 
@@ -112,7 +111,6 @@ STOPS = (
     "an account",
     "a role",
     "the clerk's organisation",
-    "the touch point's organisation",
     "the program's organisation",
 )
 
@@ -177,6 +175,33 @@ async def test_a1_who_may_do_more_by_now_goes_on(here: Here) -> None:
 async def test_a1_a_task_that_works_for_others_acts_for_nobody(here: Here) -> None:
     with as_now.acting(here.resident(), reading(None), changes_registry=False):
         assert await asyncio.create_task(begin(here)) == 1
+
+
+async def test_a1_no_work_on_the_registry_keeps_a_resident_from_stopping_something(here: Here) -> None:
+    async with here.others.transaction() as conn:
+        await registry_store.lock_for_writing(conn)
+        async with asyncio.timeout(5):
+            await act(here, here.resident(), lambda own: own.fetchval("select 1"))
+
+
+async def test_a1_an_exchange_waits_for_no_act_and_for_no_stop_that_waits_for_one(here: Here) -> None:
+    """Who stops something waits at another lock than the one at which releases ask."""
+
+    async def stopping() -> None:
+        async with here.others.transaction() as conn:
+            await _suspend_c1(conn)
+
+    async def acting(_: Connection) -> None:
+        stopped.append(asyncio.create_task(stopping()))
+        await asyncio.sleep(0.3)
+        async with here.others.transaction() as conn:
+            assert await conn.fetchval(
+                "select pg_try_advisory_xact_lock_shared(hashtextextended('moyai.release', 0))"
+            )
+
+    stopped: list[asyncio.Task[None]] = []
+    await act(here, here.program(), acting)
+    await stopped[0]
 
 
 async def test_a1_two_who_change_the_registry_take_turns_and_neither_is_lost(here: Here) -> None:

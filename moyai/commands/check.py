@@ -66,6 +66,7 @@ def check(home: Home) -> list[Finding]:
         *_accounts(home),
         _journal(home),
         *_apart(home),
+        *_modes(config),
     ]
     if findings[1].level == "error":
         return findings
@@ -75,6 +76,27 @@ def check(home: Home) -> list[Finding]:
     except (EngineError, AlreadyRunning) as error:
         en = f"The embedded PostgreSQL does not start: {error}"
         return [*findings, Finding("database", "error", f"組み込みの PostgreSQL が起動しません：{error}", en)]
+
+
+_BUILT = {"personal": {"internal_segregated", "none"}, "non_personal": {"internal_shared", "none"}}
+"""Where this release can keep data (guidebook 1.2.3)."""
+
+
+def _modes(config: Config) -> list[Finding]:
+    """A mode that can only be described must not be mistaken for one that works."""
+    return [
+        Finding(
+            f"brokers.{name}",
+            "error",
+            f"brokers.{name} = {mode} は、まだ動きません。表すことだけができます。",
+            f"brokers.{name} = {mode} is not built yet: it can only be described.",
+        )
+        for name, mode in (
+            ("personal", config.brokers.personal),
+            ("non_personal", config.brokers.non_personal),
+        )
+        if mode not in _BUILT[name]
+    ]
 
 
 def _key(home: Home) -> Finding:

@@ -65,6 +65,14 @@ def test_a_wrong_setting_is_named(own_home):
     assert "colour" in finding.en
 
 
+def test_i8_a_mode_that_is_only_described_is_an_error(own_home):
+    text = own_home.config_file.read_text()
+    own_home.config_file.write_text(text + '\n[brokers]\npersonal = "external"\n')
+    found = {finding.name: finding for finding in checking.check(own_home)}
+    assert found["brokers.personal"].level == "error"
+    assert "brokers.non_personal" not in found
+
+
 def test_a_key_that_others_may_read_is_refused(own_home):
     own_home.kek_file.chmod(0o644)
     findings = {finding.name: finding for finding in checking.check(own_home)}

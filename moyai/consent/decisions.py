@@ -25,7 +25,8 @@ from moyai.consent.eligibility import require_eligible
 from moyai.consent.enrolment import Ready, require_ready_to_decide
 from moyai.consent.model import Act, Choice, LinkText, Presentation, State, ThisPlatform, words_of_end
 from moyai.consent.terms import acceptance
-from moyai.identity.model import ResidentCaller
+from moyai.identity import step_up
+from moyai.identity.model import PORTAL_CLIENT, ResidentCaller
 from moyai.ledger import Act as LedgerAct
 from moyai.ledger import Kind, contents, record
 from moyai.registry import hold_unchanged
@@ -55,7 +56,8 @@ async def decide(
 
     Raises Problem: does_not_exist, service_not_offered, step_skipped (`expected_step`), text_not_served,
     invalid_request (not the links of the text), decision_contradictory, nothing_to_change, outside_user_scope,
-    assurance_insufficient (`required`, `actual`), resident_inactive.
+    assurance_insufficient (`required`, `actual`), resident_inactive; insufficient_user_authentication, of an app, for a yes to
+    what was refused or stopped.
     """
     at = await store.lock_resident(conn, caller.resident_key)
     # the text is composed anew from several tables, and the version that the consent names must be of that text
@@ -79,11 +81,19 @@ async def decide(
     wider = [read[link_id] for link_id, what in done.items() if what in ("given", "prolonged")]
     if any(_stopped_since(one, text) for one in wider):
         raise Problem("text_not_served", "it was stopped since: read the text again", service=service_id)
+    if caller.client_id != PORTAL_CLIENT and any(_overturns(one) for one in wider):
+        step_up.require_fresh(caller)
     widened = [one.link for one in wider]
     await require_eligible(conn, caller, facts, widened)
     made = _Made(random_uuid(), at, text, read, done, ready)
     act = await _write(conn, caller, box, facts, made)
     return Decided(act.act_id, act.receipt or "", act.links, rfc3339(act.acted_at))
+
+
+def _overturns(one: Standing) -> bool:
+    """Whether the resident had said no: an app, which holds its authorisation for weeks, has them say yes to that with a second
+    factor. A session of the portal ends after half an hour without them."""
+    return one.state is not None and one.state.state in (State.REFUSED, State.WITHDRAWN)
 
 
 def _stopped_since(one: Standing, text: Presentation) -> bool:

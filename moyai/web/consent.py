@@ -329,6 +329,7 @@ def _changed(link: overview.LinkStanding) -> ChangedLink:
             "invalid_request",
             "decision_contradictory",
             "nothing_to_change",
+            "insufficient_user_authentication",
         ),
     ),
     status=201,
@@ -340,7 +341,8 @@ def _changed(link: overview.LinkStanding) -> ChangedLink:
 )
 async def decide(request: Request, caller: ResidentCaller) -> Response:
     """Step 5, or a change: decide on links of the text. The same decision sent twice is one act (then 200); one that
-    changes nothing is none (409 `nothing_to_change`)."""
+    changes nothing is none (409 `nothing_to_change`). A yes to what was refused or stopped takes a second factor of the last
+    five minutes."""
     body, platform = await read_json(request, Decision), _platform(request)
     async with platform.control.transaction() as conn:
         made = await decisions.decide(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from moyai.base.clock import utc_now
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
 from moyai.base.journal import Journal
@@ -285,3 +288,25 @@ async def test_h1_a_decision_sent_again_after_a_stop_revives_nothing(
     assert state == State.WITHDRAWN
     again = await hanako.decide((await hanako.present()).sha256, {link: "given"})
     assert again.links == {link: "given"}
+
+
+@pytest.mark.parametrize(
+    ("client", "fresh", "taken"),
+    [("portal-app", False, False), ("portal-app", True, True), ("portal", False, True)],
+)
+async def test_a4_an_app_overturns_a_stop_only_with_a_second_factor_shown_just_now(
+    hanako: Walk, stop: Stopping, client: str, fresh: bool, taken: bool
+) -> None:
+    """What was never refused is given without; what was stopped is not given again by whoever holds the phone."""
+    at = utc_now() if fresh else utc_now() - timedelta(hours=1)
+    hanako.caller = msgspec.structs.replace(hanako.caller, client_id=client, second_factor_at=at)
+    await hanako.steps()
+    made = await hanako.decide((await hanako.present()).sha256)
+    (link, *_) = made.links
+    await stop(link)
+    again = hanako.decide((await hanako.present()).sha256, {link: "given"})
+    if taken:
+        assert (await again).links == {link: "given"}
+        return
+    with pytest.raises(Problem, match="insufficient_user_authentication"):
+        await again

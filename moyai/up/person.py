@@ -119,10 +119,13 @@ class Person:
         page = await self._fill(
             page, "password", {"login": self.login.login, "password": self.login.password}, stop_at
         )
-        for ahead in (0, 1):
-            # asked again, somebody else used this code up (each is good once): the next one is good already
+        for again in range(3):
+            # asked again, somebody else used this code up (each is good once): the next one is good already, and where that is
+            # used up, too, the one after it in half a minute
             if _Form(page.text, "code").action is not None:
-                page = await self._fill(page, "code", {"code": await self._code(ahead)}, stop_at)
+                if again == 2:
+                    await asyncio.sleep(_CODE_SECONDS - time.time() % _CODE_SECONDS + 0.1)
+                page = await self._fill(page, "code", {"code": await self._code(min(again, 1))}, stop_at)
         found = _NEW_SECRET.search(page.text)
         if found is not None:
             page = await self._choose_own(page, found[1], stop_at)

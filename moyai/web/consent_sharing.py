@@ -94,7 +94,7 @@ class Sharings(msgspec.Struct, frozen=True):
 
 class SharedItems(msgspec.Struct, frozen=True, omit_defaults=True):
     """In the form of an exchange's answer: per source its items, or the code why there are none. Where the one who
-    shares is protected, a result has no `source` and its `dataset` is empty."""
+    shares is protected, a result has no `source`, its `dataset` is empty, and what is closed has one code whatever closed it."""
 
     sharing_id: UUID
     results: list[Result]

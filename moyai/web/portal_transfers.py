@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from moyai.base.db import Connection
 from moyai.base.errors import Problem
-from moyai.identity import step_up, transfers
+from moyai.identity import residents, step_up, transfers
 from moyai.identity.model import ResidentCaller
 from moyai.registry import store_parties
 from moyai.registry.store_parties import Party
@@ -24,12 +24,13 @@ _EXAMPLE = "6a3f2c1e-9b7d-4e21-8f54-2d9c0b7a1e63"
 
 
 class PendingTransfer(msgspec.Struct, frozen=True):
-    """A desk says that the resident moved to it. Nothing changes until it is confirmed."""
+    """A desk says that the resident moved to it. Nothing changes until it is confirmed. Whose record is protected is told no
+    office."""
 
     transfer_id: str
-    organization_id: str
-    organization_ja: str
-    organization_en: str
+    organization_id: str | None
+    organization_ja: str | None
+    organization_en: str | None
     asked_at: datetime
     expires_at: datetime
 
@@ -40,10 +41,14 @@ class PendingTransfers(msgspec.Struct, frozen=True):
     transfers: list[PendingTransfer]
 
 
-async def _pending(conn: Connection, resident_key: int) -> tuple[transfers.Transfer, Party] | None:
+async def _pending(conn: Connection, resident_key: int) -> tuple[transfers.Transfer, Party | None] | None:
+    """What waits, and the desk that asks; of somebody protected no desk. Protecting ends what waits, so that is for safety."""
     found = await transfers.of_resident(conn, resident_key)
-    party = None if found is None else await store_parties.party(conn, found[1])
-    return None if found is None or party is None else (found[0], party)
+    if found is None:
+        return None
+    resident = await residents.find(conn, resident_key)
+    hidden = resident is None or resident.protected
+    return found[0], None if hidden else await store_parties.party(conn, found[1])
 
 
 async def show(request: Request, caller: ResidentCaller) -> Response:
@@ -55,7 +60,7 @@ async def show(request: Request, caller: ResidentCaller) -> Response:
 def _page(
     request: Request,
     caller: ResidentCaller,
-    found: tuple[transfers.Transfer, Party] | None,
+    found: tuple[transfers.Transfer, Party | None] | None,
     problem: Problem | None = None,
     *,
     checked: bool = False,
@@ -117,9 +122,9 @@ async def _own(conn: Connection, caller: ResidentCaller) -> PendingTransfers:
     transfer, party = found
     pending = PendingTransfer(
         str(transfer.transfer_id),
-        party.organization_id,
-        party.name_ja,
-        party.name_en,
+        party and party.organization_id,
+        party and party.name_ja,
+        party and party.name_en,
         transfer.asked_at,
         transfer.expires_at,
     )

@@ -33,6 +33,9 @@ from moyai.web.platform import Platform
 HIDDEN = ("共有されたデータ", "Shared data")
 """What a viewer reads for service and dataset of a protected resident."""
 
+CLOSED = "grant_not_in_force"
+"""With what a viewer finds closed what a protected resident shares, whatever closed it: that they moved, say, tells where to."""
+
 
 def as_told(results: Iterable[Result]) -> list[Result]:
     """The results as they leave the platform: where the source is hidden, its dataset would name it."""
@@ -43,7 +46,8 @@ async def view(platform: Platform, caller: ResidentCaller, sharing_id: UUID, pag
     """A page of the chosen items, per source, newest first; a link that has closed since says why.
 
     What closed while a source was asked is judged anew before anything is released. The results of a protected resident
-    have no source; their `dataset` is for the words of its items, and is told to nobody (`as_told`). Raises Refused grant_not_in_force
+    have no source, and one code for whatever is closed; their `dataset` is for the words of its items, and is told to nobody
+    (`as_told`). Raises Refused grant_not_in_force
     or assurance_insufficient (the viewer's own levels), recorded before it is raised.
     """
 
@@ -96,7 +100,7 @@ async def _look(platform: Platform, caller: ResidentCaller, sharing_id: UUID, pa
     ends = min([permit.ends_ms for permit in permits], default=epochs_read.ends_ms)
     judged = replace(epochs_read, ends_ms=min(ends, int(shared.expires_at.timestamp() * 1000)))
     entry = _viewed(caller, judged, sharing_id, parts)
-    shown = [replace(result, source=None) for result in results] if hidden else results
+    shown = [_hidden(result) for result in results] if hidden else results
     return _View(entry, Pages(shown, read.next))
 
 
@@ -126,6 +130,10 @@ def _closed(refusal: Refusal, links: Iterable[Link]) -> Result:
     dataset_id = next(link.dataset_id for link in links if link.dataset_key == refusal.dataset_key)
     source = Source(refusal.organization_id or "", refusal.component_id or "")
     return Result(dataset_id, "refused", source, code=refusal.code)
+
+
+def _hidden(result: Result) -> Result:
+    return replace(result, source=None, code=CLOSED if result.status == "refused" else result.code)
 
 
 def _viewed(caller: ResidentCaller, judged: Judged, sharing_id: UUID, parts: list[Part]) -> Release:

@@ -5,8 +5,8 @@ take the locks that a stop takes (the end of a session or an authorisation, a di
 or an organisation's standing that is taken away), and read the caller anew. So an act has committed before a stop that
 forbids it is acknowledged, or it does not happen.
 
-Acts of one resident take turns, and so do acts of one member of staff. Locks are taken in one order: the person, then the
-registry. Acts of a route that changes the registry take its writers' lock (`registry.store.lock_for_writing`), acts of a desk or
+Acts of one resident take turns, and so do acts of one member of staff. Locks are taken in one order: the registry, then the
+person, so that whoever stops somebody's account never waits for an act that waits for them. Acts of a route that changes the registry take its writers' lock (`registry.store.lock_for_writing`), acts of a desk or
 a program share it (`hold_for_reading`): who shared it and asked for it alone would wait for its like. Exchanges, which ask at another
 lock, wait for none of this, and neither does a resident: what they rest on is their own, and the app that they use is
 read, not held, so that nobody's work on the registry keeps them from stopping something.
@@ -61,14 +61,14 @@ async def judge(conn: Connection) -> None:
     one = _ACTING.get()
     if one is None or one.task is not asyncio.current_task():
         return
-    if isinstance(one.caller, ResidentCaller):
-        await store_sessions.hold_resident(conn, one.caller.resident_key)
-    elif isinstance(one.caller, StaffCaller):
-        await store_sessions.hold_staff(conn, one.caller.staff_key)
     if one.changes_registry:
         await registry_store.lock_for_writing(conn)
     elif not isinstance(one.caller, ResidentCaller):
         await registry_store.hold_for_reading(conn)
+    if isinstance(one.caller, ResidentCaller):
+        await store_sessions.hold_resident(conn, one.caller.resident_key)
+    elif isinstance(one.caller, StaffCaller):
+        await store_sessions.hold_staff(conn, one.caller.staff_key)
     now = await one.read(conn)
     if now is None:
         raise Problem("unauthenticated")

@@ -222,3 +222,23 @@ async def test_a1_a_route_that_changes_the_registry_says_so(here: Here) -> None:
         async with here.pool.transaction() as conn:
             with pytest.raises(RuntimeError):
                 await registry_store.lock_for_writing(conn)
+
+
+async def test_a1_a_stop_of_an_account_never_waits_for_an_act_that_waits_for_it(here: Here) -> None:
+    """An administrator, who writes, disables a clerk who is just asking for something, again and again."""
+    administrator, ended = here.program(), asyncio.Event()
+
+    async def asking() -> None:
+        while not ended.is_set():
+            with as_now.acting(here.staff(), reading(here.staff()), changes_registry=True):
+                await begin(here)
+
+    clerk = asyncio.create_task(asking())
+    async with asyncio.timeout(10):
+        for _ in range(20):
+            with as_now.acting(administrator, reading(administrator), changes_registry=True):
+                async with here.pool.transaction() as conn:
+                    await asyncio.sleep(0.01)
+                    await store_sessions.hold_staff(conn, here.clerk.key)
+    ended.set()
+    await clerk

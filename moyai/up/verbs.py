@@ -178,7 +178,8 @@ async def ask_recovery(world: World, *, who: str, ground: str) -> Got:
 
 async def recover(world: World, *, who: str, by: str) -> Got:
     """A lost authenticator is replaced by a clerk at the desk; the old one is good for nothing afterwards."""
-    return {"status": (await world.recover(who, by)).status}
+    page = await world.recover(who, by)
+    return {"status": page.status, "state": "" if world.people[who].own else "handed_over"}
 
 
 async def share(
